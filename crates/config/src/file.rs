@@ -1,0 +1,212 @@
+//! The file as it is written.
+
+use crate::Config;
+use crate::problem::Problem;
+use crate::values::{parse_active_port, parse_ports};
+use portolan_accounts::{Account, PasswordHash, User};
+use portolan_proto::server::Limits;
+use portolan_server::SessionLimits;
+use portolan_vfs_local::Uploads;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use toml::Spanned;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    listen: Option<Vec<Spanned<String>>>,
+    passive_ports: Option<Spanned<String>>,
+    announce: Option<Spanned<String>>,
+    active_port: Option<Spanned<TextOrPort>>,
+    uploads: Option<UploadsWord>,
+    welcome: Option<String>,
+    grace: Option<u64>,
+    #[serde(default)]
+    limits: LimitsTable,
+    anonymous: Option<AnonymousTable>,
+    #[serde(default)]
+    user: Vec<UserTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected \"auto\", \"any\" or a port")]
+enum TextOrPort {
+    Text(String),
+    Port(u16),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum UploadsWord {
+    Atomic,
+    Direct,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct LimitsTable {
+    sessions: Option<usize>,
+    sessions_per_address: Option<usize>,
+    login: Option<Spanned<u64>>,
+    idle: Option<Spanned<u64>>,
+    data_connection: Option<Spanned<u64>>,
+    stall: Option<Spanned<u64>>,
+    login_attempts: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct AnonymousTable {
+    root: Spanned<PathBuf>,
+    #[serde(default)]
+    write: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct UserTable {
+    name: Spanned<String>,
+    password: Spanned<String>,
+    root: Spanned<PathBuf>,
+    #[serde(default)]
+    write: bool,
+}
+
+/// Collects problems while a file is checked.
+struct Check<'a> {
+    path: &'a Path,
+    text: &'a str,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn wrong<T>(&mut self, value: &Spanned<T>, message: String) {
+        self.problems.push(Problem::at(self.path, self.text, Some(value.span()), message));
+    }
+
+    /// The value that a text means; what is wrong is noted.
+    fn value<T>(&mut self, text: &Spanned<String>, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        match parse(text.get_ref()) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.wrong(text, message);
+                None
+            }
+        }
+    }
+
+    /// A time in seconds, not 0.
+    fn seconds(&mut self, value: Option<Spanned<u64>>, default: Duration) -> Duration {
+        match value {
+            None => default,
+            Some(seconds) if *seconds.get_ref() == 0 => {
+                self.wrong(
+                    &seconds,
+                    "a limit of 0 seconds would end every session; write at least 1".to_owned(),
+                );
+                default
+            }
+            Some(seconds) => Duration::from_secs(seconds.into_inner()),
+        }
+    }
+
+    fn account(&mut self, root: &Spanned<PathBuf>, write: bool) -> Account {
+        let directory = self.path.parent().unwrap_or(Path::new("")).join(root.get_ref());
+        if !directory.is_dir() {
+            self.wrong(root, format!("{} is no directory; make it, or write another", directory.display()));
+        }
+        Account { root: directory, write }
+    }
+}
+
+pub(crate) fn parse(text: &str, path: &Path) -> Result<Config, Vec<Problem>> {
+    let file: File = toml::from_str(text)
+        .map_err(|error| vec![Problem::at(path, text, error.span(), error.message().trim().to_owned())])?;
+    let mut check = Check { path, text, problems: Vec::new() };
+    let config = convert(file, &mut check);
+    if check.problems.is_empty() { Ok(config) } else { Err(check.problems) }
+}
+
+fn convert(file: File, check: &mut Check<'_>) -> Config {
+    let mut config = Config::default();
+    if let Some(listen) = file.listen {
+        let address = |text: &str| {
+            text.parse().map_err(|_| {
+                format!("`{text}` is no address with a port; write it like 0.0.0.0:2121 or [::]:2121")
+            })
+        };
+        config.listen = listen.iter().filter_map(|text| check.value(text, address)).collect();
+    }
+    if let Some(ports) = file.passive_ports.and_then(|text| check.value(&text, parse_ports)) {
+        config.passive_ports = ports;
+    }
+    if let Some(text) = file.announce {
+        let address = |text: &str| {
+            text.parse().map_err(|_| format!("`{text}` is no IPv4 address; write it like 203.0.113.7"))
+        };
+        config.announce = check.value(&text, address);
+    }
+    if let Some(port) = file.active_port {
+        let span = port.span();
+        let text = match port.into_inner() {
+            TextOrPort::Text(text) => text,
+            TextOrPort::Port(port) => port.to_string(),
+        };
+        let port = check.value(&Spanned::new(span, text), parse_active_port);
+        config.active_port = port.unwrap_or_default();
+    }
+    config.uploads = match file.uploads {
+        None | Some(UploadsWord::Atomic) => Uploads::Atomic,
+        Some(UploadsWord::Direct) => Uploads::Direct,
+    };
+    config.welcome = file.welcome.unwrap_or_default().lines().map(str::to_owned).collect();
+    config.grace = file.grace.map_or(config.grace, Duration::from_secs);
+    (config.sessions, config.limits) = limits(file.limits, check);
+    config.anonymous = file.anonymous.map(|table| check.account(&table.root, table.write));
+    config.users = users(file.user, check);
+    config
+}
+
+fn limits(table: LimitsTable, check: &mut Check<'_>) -> (SessionLimits, Limits) {
+    let sessions = SessionLimits::default();
+    let sessions = SessionLimits {
+        total: table.sessions.unwrap_or(sessions.total),
+        per_address: table.sessions_per_address.unwrap_or(sessions.per_address),
+    };
+    let limits = Limits::default();
+    let limits = Limits {
+        login: check.seconds(table.login, limits.login),
+        idle: check.seconds(table.idle, limits.idle),
+        data_connection: check.seconds(table.data_connection, limits.data_connection),
+        stall: check.seconds(table.stall, limits.stall),
+        login_attempts: table.login_attempts.unwrap_or(limits.login_attempts).max(1),
+        ..limits
+    };
+    (sessions, limits)
+}
+
+fn users(tables: Vec<UserTable>, check: &mut Check<'_>) -> Vec<User> {
+    let mut users: Vec<User> = Vec::new();
+    for table in tables {
+        let name = table.name.get_ref();
+        if name.is_empty() || name.contains(char::is_control) {
+            check.wrong(
+                &table.name,
+                "a user name has at least one letter and no control characters".to_owned(),
+            );
+        }
+        if users.iter().any(|user| user.name == *name) {
+            check.wrong(&table.name, format!("there is a user `{name}` already; choose another name"));
+        }
+        let account = check.account(&table.root, table.write);
+        let hash = check.value(&table.password, |text| {
+            PasswordHash::parse(text)
+                .map_err(|error| format!("{error}; `portolan user hash` makes one of a password"))
+        });
+        if let Some(password) = hash {
+            users.push(User { name: name.clone(), password, account });
+        }
+    }
+    users
+}

@@ -1,0 +1,15 @@
+//! Listeners, control and data connections, and the loops that move bytes.
+//!
+//! What this crate is not: it knows neither storage nor accounts nor what a command means.
+
+pub mod active;
+pub mod control;
+pub mod dtp;
+pub mod listen;
+pub mod passive;
+mod socket;
+
+pub use active::{Active, ActivePort};
+pub use control::Control;
+pub use listen::Listener;
+pub use passive::{PassivePool, Place};

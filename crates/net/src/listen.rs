@@ -1,0 +1,52 @@
+//! Listeners for control connections.
+
+use crate::control::Control;
+use crate::socket;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// Pause after the system refused to hand out a connection, for want of descriptors for instance.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A listener for control connections.
+#[derive(Debug)]
+pub struct Listener {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Listens. An IPv6 address takes IPv6 connections only: `0.0.0.0` is for IPv4. Port 0 is one of
+    /// the system's choice.
+    ///
+    /// # Errors
+    /// When the address is in use, not this machine's, or not allowed.
+    pub fn bind(address: SocketAddr) -> io::Result<Listener> {
+        let listener = socket::listen(address)?;
+        let address = listener.local_addr()?;
+        Ok(Listener { listener, address })
+    }
+
+    /// The address, with the real port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The next control connection. Connections that fail at once are passed over.
+    pub async fn accept(&self) -> Control {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, peer)) => match Control::new(stream, peer) {
+                    Ok(control) => return control,
+                    Err(error) => tracing::debug!(%peer, %error, "connection gone before it was taken"),
+                },
+                Err(error) => {
+                    tracing::warn!(%error, "cannot take a connection");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+}

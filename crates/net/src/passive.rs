@@ -1,0 +1,197 @@
+//! Data connections that the peer opens.
+//!
+//! The listening sockets of the range are shared by all sessions. A session holds a [`Place`]: the
+//! right to the next connection from its peer to one port. No two sessions hold the same place, so
+//! that address and port say whose a connection is; sessions of different peers share a port freely.
+//! Where all ports are taken by sessions of one peer, the next waits its turn.
+//!
+//! A place that is given up before its connection came rests for a moment, since that connection
+//! may still be on its way and belongs to nobody else.
+
+mod state;
+
+use crate::socket;
+use state::{Grant, State};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// The ports that passive data connections come to.
+#[derive(Debug, Clone)]
+pub struct PassivePool {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    addresses: (Ipv4Addr, Ipv6Addr),
+    state: Mutex<State>,
+}
+
+impl PassivePool {
+    /// A pool of these ports on these addresses; unspecified ones mean all of the family. Each port is
+    /// bound when it is first drawn.
+    pub fn new(ports: RangeInclusive<u16>, v4: Ipv4Addr, v6: Ipv6Addr) -> PassivePool {
+        let shared = Shared { addresses: (v4, v6), state: Mutex::new(State::new(ports)) };
+        PassivePool { shared: Arc::new(shared) }
+    }
+
+    /// A place for the next connection from `peer`, at a port drawn at random. Where sessions of this
+    /// peer hold all ports, it waits until one is free; dropping the future gives up the turn.
+    ///
+    /// # Errors
+    /// When no port of the range can be bound.
+    pub async fn listen(&self, peer: IpAddr) -> io::Result<Place> {
+        let mut turn = {
+            let mut state = self.shared.state();
+            let turn = state.queue(peer, Instant::now());
+            self.shared.grant(&mut state, peer)?;
+            turn
+        };
+        loop {
+            let change = self.shared.state().next_change(peer);
+            let waited = async {
+                match change {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                granted = &mut turn => {
+                    let Grant { port, id, connection } =
+                        granted.map_err(|_| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
+                    return Ok(Place { shared: Arc::clone(&self.shared), peer, port, id, connection });
+                }
+                () = waited => {
+                    let mut state = self.shared.state();
+                    self.shared.grant(&mut state, peer)?;
+                }
+            }
+        }
+    }
+
+    /// Places that are held now.
+    pub fn places(&self) -> usize {
+        self.shared.state().places()
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives free ports to those of `peer` who wait, in their order.
+    fn grant(self: &Arc<Self>, state: &mut State, peer: IpAddr) -> io::Result<()> {
+        state.expire(peer, Instant::now());
+        while state.is_awaited(peer) {
+            let Some(port) = state.draw(peer) else { return Ok(()) };
+            if !state.is_bound(peer, port) {
+                if let Err(error) = self.bind(peer, port) {
+                    tracing::warn!(port, %error, "passive port cannot be used");
+                    if state.set_unusable(peer, port) == 0 {
+                        state.dismiss(peer);
+                        return Err(error);
+                    }
+                    continue;
+                }
+                state.set_bound(peer, port);
+            }
+            state.give(peer, port, Instant::now());
+        }
+        Ok(())
+    }
+
+    fn bind(self: &Arc<Self>, peer: IpAddr, port: u16) -> io::Result<()> {
+        let address = match peer {
+            IpAddr::V4(_) => IpAddr::V4(self.addresses.0),
+            IpAddr::V6(_) => IpAddr::V6(self.addresses.1),
+        };
+        let listener = socket::listen(SocketAddr::new(address, port))?;
+        tokio::spawn(accept(Arc::downgrade(self), listener, port));
+        Ok(())
+    }
+
+    /// Hands a connection to the session that waits for it, or closes it.
+    fn deliver(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, port: u16) {
+        let peer = socket::canonical(peer);
+        let mut state = self.state();
+        match state.take(peer.ip(), port) {
+            // It fails when the session ended this very moment: the connection is closed then.
+            Some(connection) => drop(connection.send(stream)),
+            None => tracing::info!(%peer, port, "data connection of a stranger closed"),
+        }
+        // Whoever waits hears of an error when they look for themselves.
+        let _ = self.grant(&mut state, peer.ip());
+    }
+}
+
+/// Takes the connections to one port for as long as the pool is there.
+async fn accept(shared: std::sync::Weak<Shared>, listener: TcpListener, port: u16) {
+    loop {
+        let accepted = listener.accept().await;
+        let Some(shared) = shared.upgrade() else { return };
+        match accepted {
+            Ok((stream, peer)) => shared.deliver(stream, peer, port),
+            Err(error) => {
+                tracing::warn!(port, %error, "cannot take a data connection");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// The right to the next connection from a peer to a port. Dropping it gives it up.
+#[derive(Debug)]
+pub struct Place {
+    shared: Arc<Shared>,
+    peer: IpAddr,
+    port: u16,
+    id: u64,
+    connection: oneshot::Receiver<TcpStream>,
+}
+
+impl Place {
+    /// The port, 1 to 65535.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Ends the waiting for a connection and begins anew: at the same port when none has come yet,
+    /// for it could still come; else `None`, and the connection that came is closed.
+    pub fn renewed(mut self) -> Option<Place> {
+        let untouched = matches!(self.connection.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+        if untouched && self.shared.state().renew(self.peer, self.port, self.id, Instant::now()) {
+            return Some(self);
+        }
+        None
+    }
+
+    /// Waits for the connection.
+    ///
+    /// # Errors
+    /// When the place was lost to a session that waited while nothing came here for long.
+    pub async fn connection(&mut self) -> io::Result<TcpStream> {
+        let lost = || io::Error::new(io::ErrorKind::TimedOut, "the passive port went to another session");
+        let stream = (&mut self.connection).await.map_err(|_| lost())?;
+        socket::keep_alive(&(&stream).into())?;
+        Ok(stream)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        state.release(self.peer, self.port, self.id, Instant::now());
+        // Whoever waits hears of an error when they look for themselves.
+        let _ = self.shared.grant(&mut state, self.peer);
+    }
+}
+
+#[cfg(test)]
+mod tests;

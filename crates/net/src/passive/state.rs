@@ -1,0 +1,213 @@
+//! Who holds which place, and who waits for one. No I/O here: time is an argument.
+
+use rand::seq::IteratorRandom;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// How long a place is left alone after it was given up: a connection that was meant for it arrives
+/// within that time, or never.
+const REST: Duration = Duration::from_secs(2);
+
+/// How long a session may hold a place without a connection while another waits for it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A place that was granted.
+#[derive(Debug)]
+pub(super) struct Grant {
+    pub(super) port: u16,
+    pub(super) id: u64,
+    pub(super) connection: oneshot::Receiver<TcpStream>,
+}
+
+#[derive(Debug)]
+enum Slot {
+    Held { id: u64, since: Instant, connection: oneshot::Sender<TcpStream> },
+    Resting { until: Instant },
+}
+
+/// What is known of one peer; forgotten as soon as it is empty.
+#[derive(Debug, Default)]
+struct Peer {
+    slots: HashMap<u16, Slot>,
+    waiting: VecDeque<oneshot::Sender<Grant>>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    ports: RangeInclusive<u16>,
+    bound: HashSet<(bool, u16)>,
+    unusable: HashSet<(bool, u16)>,
+    peers: HashMap<IpAddr, Peer>,
+    /// With so many peers known, those that are at rest only are looked for and forgotten.
+    sweep_at: usize,
+    next_id: u64,
+}
+
+/// Peers that are known before a sweep is worth its while.
+const SWEEP_MIN: usize = 1024;
+
+impl State {
+    pub(super) fn new(ports: RangeInclusive<u16>) -> State {
+        State {
+            ports,
+            bound: HashSet::new(),
+            unusable: HashSet::new(),
+            peers: HashMap::new(),
+            sweep_at: SWEEP_MIN,
+            next_id: 0,
+        }
+    }
+
+    pub(super) fn places(&self) -> usize {
+        let held = |slot: &&Slot| matches!(slot, Slot::Held { .. });
+        self.peers.values().map(|peer| peer.slots.values().filter(held).count()).sum()
+    }
+
+    #[cfg(test)]
+    pub(super) fn ports(&self) -> RangeInclusive<u16> {
+        self.ports.clone()
+    }
+
+    #[cfg(test)]
+    pub(super) fn waiting(&self, peer: IpAddr) -> usize {
+        self.peers.get(&peer).map_or(0, |of_peer| of_peer.waiting.len())
+    }
+
+    /// Takes a number in the queue of this peer.
+    pub(super) fn queue(&mut self, peer: IpAddr, now: Instant) -> oneshot::Receiver<Grant> {
+        if self.peers.len() > self.sweep_at {
+            self.sweep(now);
+        }
+        let (sender, receiver) = oneshot::channel();
+        self.peers.entry(peer).or_default().waiting.push_back(sender);
+        receiver
+    }
+
+    /// True when somebody of this peer still waits. Those who gave up are forgotten.
+    pub(super) fn is_awaited(&mut self, peer: IpAddr) -> bool {
+        let Some(of_peer) = self.peers.get_mut(&peer) else { return false };
+        of_peer.waiting.retain(|sender| !sender.is_closed());
+        let awaited = !of_peer.waiting.is_empty();
+        self.forget(peer);
+        awaited
+    }
+
+    /// Tells everybody of this peer who waits that there is nothing to wait for.
+    pub(super) fn dismiss(&mut self, peer: IpAddr) {
+        if let Some(of_peer) = self.peers.get_mut(&peer) {
+            of_peer.waiting.clear();
+        }
+        self.forget(peer);
+    }
+
+    /// A port at random that no session of this peer holds.
+    pub(super) fn draw(&self, peer: IpAddr) -> Option<u16> {
+        let taken = self.peers.get(&peer).map(|of_peer| &of_peer.slots);
+        let free = |port: &u16| {
+            !taken.is_some_and(|slots| slots.contains_key(port))
+                && !self.unusable.contains(&(peer.is_ipv6(), *port))
+        };
+        self.ports.clone().filter(free).choose(&mut rand::rng())
+    }
+
+    pub(super) fn is_bound(&self, peer: IpAddr, port: u16) -> bool {
+        self.bound.contains(&(peer.is_ipv6(), port))
+    }
+
+    pub(super) fn set_bound(&mut self, peer: IpAddr, port: u16) {
+        self.bound.insert((peer.is_ipv6(), port));
+    }
+
+    /// Notes that a port cannot be bound; gives how many are left for this family.
+    pub(super) fn set_unusable(&mut self, peer: IpAddr, port: u16) -> usize {
+        self.unusable.insert((peer.is_ipv6(), port));
+        self.ports.clone().filter(|port| !self.unusable.contains(&(peer.is_ipv6(), *port))).count()
+    }
+
+    /// Gives the port to the first who waits.
+    pub(super) fn give(&mut self, peer: IpAddr, port: u16, now: Instant) {
+        self.next_id += 1;
+        let id = self.next_id;
+        let Some(of_peer) = self.peers.get_mut(&peer) else { return };
+        let Some(turn) = of_peer.waiting.pop_front() else { return };
+        let (sender, connection) = oneshot::channel();
+        if turn.send(Grant { port, id, connection }).is_ok() {
+            of_peer.slots.insert(port, Slot::Held { id, since: now, connection: sender });
+        }
+    }
+
+    /// A connection came: takes the place of whom it belongs to.
+    pub(super) fn take(&mut self, peer: IpAddr, port: u16) -> Option<oneshot::Sender<TcpStream>> {
+        let slots = &mut self.peers.get_mut(&peer)?.slots;
+        let connection = match slots.remove(&port)? {
+            Slot::Held { connection, .. } => Some(connection),
+            resting @ Slot::Resting { .. } => {
+                slots.insert(port, resting);
+                None
+            }
+        };
+        self.forget(peer);
+        connection
+    }
+
+    /// Starts the patience of others anew; false when the place is lost.
+    pub(super) fn renew(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) -> bool {
+        match self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port)) {
+            Some(Slot::Held { id: holder, since, .. }) if *holder == id => {
+                *since = now;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The session gives up its place, if it still has it.
+    pub(super) fn release(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) {
+        if let Some(of_peer) = self.peers.get_mut(&peer)
+            && let Some(Slot::Held { id: holder, .. }) = of_peer.slots.get(&port)
+            && *holder == id
+        {
+            of_peer.slots.insert(port, Slot::Resting { until: now + REST });
+        }
+    }
+
+    /// Frees what has rested long enough, and what others have waited for long enough.
+    pub(super) fn expire(&mut self, peer: IpAddr, now: Instant) {
+        let Some(of_peer) = self.peers.get_mut(&peer) else { return };
+        let awaited = !of_peer.waiting.is_empty();
+        of_peer.slots.retain(|_, slot| match slot {
+            Slot::Held { since, .. } => !awaited || now < *since + PATIENCE,
+            Slot::Resting { until } => now < *until,
+        });
+        self.forget(peer);
+    }
+
+    /// When [`expire`](Self::expire) will next free something of this peer.
+    pub(super) fn next_change(&self, peer: IpAddr) -> Option<Instant> {
+        let changes = self.peers.get(&peer)?.slots.values().map(|slot| match slot {
+            Slot::Held { since, .. } => *since + PATIENCE,
+            Slot::Resting { until } => *until,
+        });
+        changes.min()
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        for of_peer in self.peers.values_mut() {
+            of_peer.slots.retain(|_, slot| !matches!(slot, Slot::Resting { until } if *until <= now));
+        }
+        self.peers.retain(|_, of_peer| !of_peer.slots.is_empty() || !of_peer.waiting.is_empty());
+        self.sweep_at = (2 * self.peers.len()).max(SWEEP_MIN);
+    }
+
+    fn forget(&mut self, peer: IpAddr) {
+        if self.peers.get(&peer).is_some_and(|of_peer| of_peer.slots.is_empty() && of_peer.waiting.is_empty())
+        {
+            self.peers.remove(&peer);
+        }
+    }
+}

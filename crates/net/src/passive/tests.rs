@@ -1,0 +1,153 @@
+use super::*;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
+
+const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn other(number: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(127, 0, 0, number))
+}
+
+/// A pool of `count` ports that are free now.
+async fn pool(count: u16) -> PassivePool {
+    for first in (20_000..60_000).step_by(97) {
+        let ports = first..=first + count - 1;
+        let mut free = Vec::new();
+        for port in ports.clone() {
+            free.push(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await);
+        }
+        if free.iter().all(Result::is_ok) {
+            return PassivePool::new(ports, Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
+        }
+    }
+    panic!("no free ports");
+}
+
+async fn connect(from: IpAddr, port: u16) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(from, 0)).unwrap();
+    socket.connect(SocketAddr::new(HOME, port)).await.unwrap()
+}
+
+/// Sends a word through a place and sees that it comes out there.
+async fn talk(place: &mut Place, from: IpAddr, word: &[u8]) {
+    let mut outside = connect(from, place.port()).await;
+    outside.write_all(word).await.unwrap();
+    let mut inside = place.connection().await.unwrap();
+    let mut heard = vec![0; word.len()];
+    inside.read_exact(&mut heard).await.unwrap();
+    assert_eq!(heard, word);
+}
+
+#[tokio::test]
+async fn one_port_serves_any_number_of_peers_at_once() {
+    let pool = pool(1).await;
+    let mut places = Vec::new();
+    for number in 1..=100 {
+        places.push(pool.listen(other(number)).await.unwrap());
+    }
+    for (number, place) in (1..=100).zip(&mut places).rev() {
+        talk(place, other(number), format!("word {number}").as_bytes()).await;
+    }
+}
+
+#[tokio::test]
+async fn t03_a_stranger_is_closed_and_the_peer_still_comes_through() {
+    let pool = pool(1).await;
+    let mut place = pool.listen(HOME).await.unwrap();
+    let mut stranger = connect(other(2), place.port()).await;
+    assert_eq!(stranger.read(&mut [0; 1]).await.unwrap_or(0), 0);
+    talk(&mut place, HOME, b"mine").await;
+}
+
+#[tokio::test]
+async fn sessions_of_one_peer_take_turns_in_their_order() {
+    let pool = pool(1).await;
+    let mut first = pool.listen(HOME).await.unwrap();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let mut waiting = Vec::new();
+    for number in 0..10 {
+        let (turns, order) = (pool.clone(), Arc::clone(&order));
+        waiting.push(tokio::spawn(async move {
+            let mut place = turns.listen(HOME).await.unwrap();
+            order.lock().unwrap().push(number);
+            talk(&mut place, HOME, format!("session {number}").as_bytes()).await;
+        }));
+        while pool.shared.state().waiting(HOME) <= number {
+            tokio::task::yield_now().await;
+        }
+    }
+    talk(&mut first, HOME, b"first").await;
+    for task in waiting {
+        task.await.unwrap();
+    }
+    assert_eq!(*order.lock().unwrap(), (0..10).collect::<Vec<_>>());
+    assert_eq!(pool.places(), 0);
+}
+
+#[tokio::test]
+async fn a_place_that_was_given_up_rests_so_that_a_late_connection_is_nobodys() {
+    let pool = pool(1).await;
+    let place = pool.listen(HOME).await.unwrap();
+    let port = place.port();
+    drop(place);
+    let mut next = Box::pin(pool.listen(HOME));
+    assert!(futures_ready(&mut next).await.is_none());
+    let mut late = connect(HOME, port).await;
+    assert_eq!(late.read(&mut [0; 1]).await.unwrap_or(0), 0);
+    talk(&mut next.await.unwrap(), HOME, b"next").await;
+}
+
+/// What a future gives if it is ready now.
+async fn futures_ready<T>(future: &mut std::pin::Pin<Box<impl Future<Output = T>>>) -> Option<T> {
+    tokio::select! {
+        biased;
+        done = future => Some(done),
+        () = std::future::ready(()) => None,
+    }
+}
+
+#[tokio::test]
+async fn a_place_is_renewed_at_the_same_port_until_it_is_used() {
+    let pool = pool(50).await;
+    let place = pool.listen(HOME).await.unwrap();
+    let port = place.port();
+    let mut place = place.renewed().unwrap();
+    assert_eq!(place.port(), port);
+    talk(&mut place, HOME, b"used").await;
+    assert!(place.renewed().is_none());
+    assert_eq!(pool.places(), 0);
+}
+
+#[tokio::test]
+async fn ports_are_drawn_at_random() {
+    let pool = pool(50).await;
+    let mut drawn = std::collections::HashSet::new();
+    for number in 1..=40 {
+        drawn.insert(pool.listen(other(number)).await.unwrap().port());
+    }
+    assert!(drawn.len() > 5, "{drawn:?}");
+}
+
+#[tokio::test]
+async fn a_port_that_another_program_has_is_passed_over() {
+    let pool = pool(2).await;
+    let ports = pool.shared.state().ports();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, *ports.start())).await.unwrap();
+    for _ in 0..5 {
+        let mut place = pool.listen(HOME).await.unwrap();
+        assert_eq!(place.port(), *ports.end());
+        talk(&mut place, HOME, b"x").await;
+    }
+    drop(taken);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_holds_a_place_for_long_without_using_it_loses_it_to_who_waits() {
+    let pool = pool(1).await;
+    let mut idle = pool.listen(HOME).await.unwrap();
+    let next = tokio::time::timeout(Duration::from_secs(60), pool.listen(HOME)).await.unwrap().unwrap();
+    assert!(idle.connection().await.is_err());
+    assert_eq!(next.port(), idle.port());
+}

@@ -1,0 +1,106 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+use portolan_config::{parse_active_port, parse_ports};
+use portolan_net::ActivePort;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+/// An FTP suite for networks as they are today.
+#[derive(Parser)]
+#[command(name = "portolan", version, propagate_version = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Serve a folder by FTP.
+    #[command(after_help = "\
+Examples:
+  portolan serve .                              everybody may read this folder
+  portolan serve --write --user anna /srv/anna  anna may read and write it
+  portolan serve -c portolan.toml               all from a configuration file
+
+What the server does is logged to standard error; PORTOLAN_LOG=debug says more.
+Ctrl-C ends it: running transfers get some time, everybody else is told.")]
+    Serve(Box<ServeArgs>),
+    /// Work with configuration files.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Work with users.
+    #[command(subcommand)]
+    User(UserCommand),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ServeArgs {
+    /// The folder to serve.
+    #[arg(required_unless_present = "config")]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// Let clients change files and folders.
+    #[arg(long, requires = "dir")]
+    pub(crate) write: bool,
+
+    /// Let this user log in, with a password that is asked for. Anonymous access is off then.
+    #[arg(long, value_name = "NAME", requires = "dir")]
+    pub(crate) user: Option<String>,
+
+    /// Take the user's password from the first line of this file instead of asking.
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub(crate) password_file: Option<PathBuf>,
+
+    /// Allow anonymous access although there is a user.
+    #[arg(long, requires = "dir")]
+    pub(crate) anonymous: bool,
+
+    /// Take control connections here; may be given several times. [default: port 2121 on all
+    /// addresses, IPv4 and IPv6]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Vec<SocketAddr>,
+
+    /// Take passive data connections on these ports. One is enough for any number of clients.
+    /// [default: 50000-50099]
+    #[arg(long, value_name = "A-B", value_parser = parse_ports)]
+    pub(crate) passive_ports: Option<RangeInclusive<u16>>,
+
+    /// Tell passive clients to connect to this IPv4 address: the public one of a NAT router.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) announce: Option<Ipv4Addr>,
+
+    /// Open active data connections from this port: a number, `auto` for one below the control
+    /// port, or `any`. [default: auto]
+    #[arg(long, value_name = "N|auto|any", value_parser = parse_active_port)]
+    pub(crate) active_port: Option<ActivePort>,
+
+    /// Take the configuration from this file; other flags come before what it says.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say whether a configuration file is right, and if not, what is wrong where.
+    #[command(after_help = "Example:\n  portolan config check /etc/portolan.toml")]
+    Check {
+        /// The configuration file.
+        #[arg(default_value = "portolan.toml")]
+        file: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum UserCommand {
+    /// Print the hash of a password, for the configuration file.
+    #[command(
+        after_help = "Example:\n  portolan user hash    asks for the password, then prints $argon2id$…"
+    )]
+    Hash {
+        /// Take the password from the first line of this file instead of asking.
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+}

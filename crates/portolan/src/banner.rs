@@ -1,0 +1,90 @@
+//! What `serve` prints when it starts: where to connect, in which modes, and what a firewall must
+//! let through.
+
+use portolan_config::Config;
+use portolan_net::ActivePort;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+
+pub(crate) struct Banner {
+    who: String,
+    passive_ports: RangeInclusive<u16>,
+    announce: Option<IpAddr>,
+    active_port: ActivePort,
+}
+
+impl Banner {
+    pub(crate) fn of(config: &Config) -> Banner {
+        let mut who = String::new();
+        let access = |write| if write { "read and write" } else { "read only" };
+        if let Some(account) = &config.anonymous {
+            let _ = writeln!(who, "  Everybody    {} ({})", account.root.display(), access(account.write));
+        }
+        for user in &config.users {
+            let account = &user.account;
+            let name = user.name.escape_debug();
+            let _ = writeln!(who, "  {name:<12} {} ({})", account.root.display(), access(account.write));
+        }
+        Banner {
+            who,
+            passive_ports: config.passive_ports.clone(),
+            announce: config.announce.map(IpAddr::V4),
+            active_port: config.active_port,
+        }
+    }
+
+    /// The text, for a server that listens on these addresses.
+    pub(crate) fn text(&self, addresses: &[SocketAddr]) -> String {
+        let mut text = format!("Portolan {} serves\n{}", env!("CARGO_PKG_VERSION"), self.who);
+        for (number, address) in reachable(addresses).iter().enumerate() {
+            let label = if number == 0 { "Connect to" } else { "" };
+            let _ = writeln!(text, "  {label:<12} ftp://{address}/");
+        }
+        let passive = ports(&self.passive_ports);
+        let announced = self.announce.map_or(String::new(), |address| format!(", announced as {address}"));
+        let _ = writeln!(text, "  Passive mode PASV, EPSV, LPSV on port {passive}{announced}");
+        let active = match self.active_port {
+            ActivePort::Any => "any port".to_owned(),
+            ActivePort::Fixed(port) => format!("port {port}"),
+            ActivePort::Auto => {
+                let below = addresses.iter().map(|address| address.port().saturating_sub(1));
+                let below: BTreeSet<String> = below.map(|port| port.to_string()).collect();
+                format!("port {}", below.into_iter().collect::<Vec<_>>().join(", "))
+            }
+        };
+        let _ = writeln!(text, "  Active mode  PORT, EPRT, LPRT from {active}");
+        let control: BTreeSet<u16> = addresses.iter().map(SocketAddr::port).collect();
+        let control: Vec<String> = control.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "  Firewall     let in TCP port {} and {passive};", control.join(", "));
+        let _ = writeln!(text, "               for active mode let out TCP from {active}");
+        text
+    }
+}
+
+fn ports(range: &RangeInclusive<u16>) -> String {
+    if range.start() == range.end() {
+        range.start().to_string()
+    } else {
+        format!("{}-{}", range.start(), range.end())
+    }
+}
+
+/// The addresses that somebody can connect to: all of this machine where the server listens on all.
+fn reachable(listening: &[SocketAddr]) -> BTreeSet<SocketAddr> {
+    let own: Vec<IpAddr> =
+        if_addrs::get_if_addrs().unwrap_or_default().iter().map(if_addrs::Interface::ip).collect();
+    let mut addresses = BTreeSet::new();
+    for address in listening {
+        if !address.ip().is_unspecified() {
+            addresses.insert(*address);
+            continue;
+        }
+        let same_family = own.iter().filter(|ip| ip.is_ipv4() == address.is_ipv4());
+        // Addresses of one link need the name of the interface, which is different at the other end.
+        let usable = same_family.filter(|ip| !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()));
+        addresses.extend(usable.map(|ip| SocketAddr::new(*ip, address.port())));
+    }
+    addresses
+}

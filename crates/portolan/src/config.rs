@@ -1,0 +1,26 @@
+//! `portolan config`, and how every command reads its configuration.
+
+use crate::Exit;
+use portolan_config::Config;
+use std::path::Path;
+
+/// Reads a configuration file; all that is wrong is in the message.
+pub(crate) fn read(file: &Path) -> Result<Config, Exit> {
+    Config::read(file).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Exit::wrong(format!("the configuration is wrong\n{}", lines.join("\n")))
+    })
+}
+
+/// Says whether a configuration file is right.
+pub(crate) fn check(file: &Path) -> Result<(), Exit> {
+    let config = read(file)?;
+    if config.users.is_empty() && config.anonymous.is_none() {
+        return Err(Exit::wrong(format!(
+            "{}: nobody could log in; write an [anonymous] table or a [[user]]",
+            file.display()
+        )));
+    }
+    println!("{}: right", file.display());
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! `portolan serve`.
+
+use crate::args::ServeArgs;
+use crate::{Exit, banner, config, password};
+use portolan_accounts::{Account, PasswordHash, User};
+use portolan_config::Config;
+use portolan_server::Server;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Serves until a signal ends it.
+pub(crate) fn run(args: ServeArgs) -> Result<(), Exit> {
+    let config = configuration(args)?;
+    if config.users.is_empty() && config.anonymous.is_none() {
+        return Err(Exit::wrong("nobody could log in; name a folder, or write [anonymous] or [[user]]"));
+    }
+    start_log();
+    raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Exit::failed(format!("cannot start: {error}")))?;
+    let done = runtime.block_on(serve(config));
+    // A disk that hangs must not keep the program from ending.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    done
+}
+
+fn configuration(args: ServeArgs) -> Result<Config, Exit> {
+    let mut config = match &args.config {
+        Some(file) => config::read(file)?,
+        None => Config::default(),
+    };
+    if let Some(dir) = &args.dir {
+        let root = dir
+            .canonicalize()
+            .map_err(|error| Exit::wrong(format!("cannot serve {}: {error}", dir.display())))?;
+        if !root.is_dir() {
+            return Err(Exit::wrong(format!("cannot serve {}: it is no folder", dir.display())));
+        }
+        let account = Account { root, write: args.write };
+        if args.user.is_none() || args.anonymous {
+            config.anonymous = Some(account.clone());
+        }
+        if let Some(name) = args.user {
+            let password = password::read(args.password_file.as_deref(), &format!("Password of {name}: "))?;
+            let password =
+                PasswordHash::of(password.as_bytes()).map_err(|error| Exit::failed(error.to_string()))?;
+            config.users.push(User { name, password, account });
+        }
+    }
+    if !args.listen.is_empty() {
+        config.listen = args.listen;
+    }
+    config.passive_ports = args.passive_ports.unwrap_or(config.passive_ports);
+    config.announce = args.announce.or(config.announce);
+    config.active_port = args.active_port.unwrap_or(config.active_port);
+    Ok(config)
+}
+
+async fn serve(config: Config) -> Result<(), Exit> {
+    let cannot = |error: std::io::Error| Exit::failed(format!("cannot listen on {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let banner = banner::Banner::of(&config);
+    let grace = config.grace;
+    let server = Server::start(config.into_options()).map_err(cannot)?;
+    print!("{}", banner.text(server.addresses()));
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!(grace = grace.as_secs(), "stopping; a second signal stops at once");
+    tokio::select! {
+        () = server.shutdown(grace) => Ok(()),
+        _ = interrupt.recv() => Err(Exit::failed("stopped at once")),
+        _ = terminate.recv() => Err(Exit::failed("stopped at once")),
+    }
+}
+
+fn start_log() {
+    let filter = EnvFilter::try_from_env("PORTOLAN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
+}
+
+/// Each session needs a descriptor or two, and the usual limit of 1,024 is from another age.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where the system refuses, fewer sessions fit.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}

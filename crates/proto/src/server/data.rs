@@ -1,0 +1,70 @@
+//! How the next data connection is set up.
+
+use super::effect::{Listing, Open, Target};
+use super::replies;
+use super::session::{Answer, Session, Step};
+use portolan_wire::{Reply, VirtualPath};
+use std::net::{IpAddr, SocketAddr};
+
+/// Lowest port that an active data connection may go to (RFC 2577 §3).
+const LOWEST_PORT: u16 = 1024;
+
+/// How the next data connection is set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DataSetup {
+    /// By no command: the server connects to the port that the control connection comes from
+    /// (RFC 959 §3.2).
+    Default,
+    /// By `PASV` and its kin.
+    Passive,
+    /// By `PORT` and its kin.
+    Active(SocketAddr),
+}
+
+impl DataSetup {
+    pub(super) fn target(self, peer: SocketAddr) -> Target {
+        match self {
+            DataSetup::Default => Target::Active(peer),
+            DataSetup::Passive => Target::Passive,
+            DataSetup::Active(address) => Target::Active(address),
+        }
+    }
+}
+
+impl Session {
+    /// Takes the address of `PORT` and its kin, if it is the peer's own (RFC 2577 §3, §4).
+    pub(super) fn set_active(&mut self, address: IpAddr, port: u16) -> Reply {
+        if address != self.peer.ip() {
+            return replies::foreign_address();
+        }
+        if port < LOWEST_PORT {
+            return replies::low_port();
+        }
+        self.drop_data();
+        // The peer's address with its scope, which the command cannot carry.
+        let mut target = self.peer;
+        target.set_port(port);
+        self.data = DataSetup::Active(target);
+        replies::port_taken()
+    }
+
+    /// Refuses any other way than `EPSV` once the client has said `EPSV ALL` (RFC 2428 §4).
+    pub(super) fn allow_setup(&self) -> Result<(), Reply> {
+        if self.epsv_all { Err(replies::only_epsv()) } else { Ok(()) }
+    }
+
+    /// Begins a listing.
+    pub(super) fn list(&mut self, path: VirtualPath, listing: Listing) -> Answer {
+        self.restart = 0;
+        let may_write = self.login.logged_in()?.rights.write;
+        self.transfer_of(Open::List { path, listing, may_write, parameters: self.parameters })
+    }
+
+    /// Begins a transfer over the data connection that is set up.
+    pub(super) fn transfer_of(&self, open: Open) -> Answer {
+        if self.data == DataSetup::Default && self.peer.port() < LOWEST_PORT {
+            return Err(replies::low_port());
+        }
+        Ok(Step::Transfer(open))
+    }
+}

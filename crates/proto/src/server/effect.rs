@@ -1,0 +1,354 @@
+//! What a session asks of its owner, and what it is told.
+
+use portolan_wire::data::Marker;
+use portolan_wire::facts::FactSet;
+use portolan_wire::hash::Algorithm;
+use portolan_wire::list::Options;
+use portolan_wire::parameters::Parameters;
+use portolan_wire::{Entry, Timestamp, VirtualPath};
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::time::Instant;
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Bytes came on the control connection; at most as many as [`Output::Wait`] allowed.
+    Received(&'a [u8]),
+    /// The peer sends no more on the control connection.
+    Ended,
+    /// The effect in flight is over.
+    Finished(Outcome),
+    /// A restart marker came with an upload in block mode.
+    Marker(Marker),
+    /// The deadline of [`Output::Wait`] has come.
+    Tick,
+    /// The server stops: a running transfer has until then, everything else ends now.
+    Shutdown {
+        /// When a transfer that still runs is cut off.
+        until: Instant,
+    },
+}
+
+/// What the owner is to do, in this order.
+#[derive(Debug)]
+pub enum Output {
+    /// Send bytes on the control connection.
+    Send {
+        /// One reply or several.
+        bytes: Vec<u8>,
+        /// True when they must have a TCP segment of their own: helpers in routers read 227, 228
+        /// and 229 only there.
+        alone: bool,
+    },
+    /// Start an effect. None other is in flight.
+    Start(Effect),
+    /// End the effect in flight soon; its outcome still comes, [`Outcome::Cancelled`] as a rule.
+    Cancel,
+    /// Give up the data connection, be it awaited or there.
+    DropData,
+    /// Forget who is logged in, and the storage that came with the login.
+    LogOut,
+    /// Close the control connection once everything is sent. Nothing follows.
+    Close,
+    /// Nothing more to do now.
+    Wait {
+        /// When to come back with [`Input::Tick`].
+        deadline: Option<Instant>,
+        /// How many bytes may be read from the control connection meanwhile; 0: do not read.
+        read: usize,
+    },
+}
+
+/// Something that takes time. What needs several steps on a disk is one effect all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Check a password. Outcome: [`Outcome::LoggedIn`] or [`Outcome::Denied`].
+    Authenticate {
+        /// The name that `USER` gave.
+        user: Vec<u8>,
+        /// The password that `PASS` gave.
+        password: Vec<u8>,
+    },
+    /// Do something on the storage of this login.
+    Storage(Storage),
+    /// Who else is logged in under the same name. Outcome: [`Outcome::Lines`].
+    Who,
+    /// Find a place where the peer can open a data connection, in this session's address family;
+    /// an earlier place is given up first. Outcome: [`Outcome::Listening`].
+    Listen {
+        /// True to say the address too, as 227 and 228 need it.
+        announce: bool,
+    },
+    /// Open what a transfer reads or writes, and keep it. Outcome: [`Outcome::Opened`].
+    Open(Open),
+    /// Have a data connection, and keep it. Outcome: [`Outcome::Connected`].
+    Connect(Target),
+    /// Move the data between what was opened and what was connected, then let go of both.
+    /// Outcome: [`Outcome::Moved`].
+    Move,
+}
+
+/// Where a data connection comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// The peer opens it, at the place of the last [`Effect::Listen`].
+    Passive,
+    /// This side opens it.
+    Active(SocketAddr),
+}
+
+/// What a transfer reads or writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Open {
+    /// A file to send, from byte `offset` on.
+    Retrieve {
+        /// The file.
+        path: VirtualPath,
+        /// Where to begin.
+        offset: u64,
+        /// How it travels.
+        parameters: Parameters,
+    },
+    /// A file to receive, from its beginning.
+    Store {
+        /// The file.
+        path: VirtualPath,
+        /// How it travels.
+        parameters: Parameters,
+    },
+    /// A file to receive into a new name like `path`.
+    StoreUnique {
+        /// The name to be like.
+        path: VirtualPath,
+        /// How it travels.
+        parameters: Parameters,
+    },
+    /// A file to receive from byte `offset` on; what it has before stays, what it has after goes.
+    Resume {
+        /// The file.
+        path: VirtualPath,
+        /// Where to begin: at most at its end.
+        offset: u64,
+        /// How it travels.
+        parameters: Parameters,
+    },
+    /// A file to receive at its end.
+    Append {
+        /// The file; made when it is missing.
+        path: VirtualPath,
+        /// How it travels.
+        parameters: Parameters,
+    },
+    /// A listing to send.
+    List {
+        /// A directory, a file, or a directory with a pattern as last component.
+        path: VirtualPath,
+        /// What to write of it.
+        listing: Listing,
+        /// Whether the account may change what is listed, for the facts.
+        may_write: bool,
+        /// How it travels.
+        parameters: Parameters,
+    },
+}
+
+impl Open {
+    /// How it travels.
+    pub fn parameters(&self) -> Parameters {
+        match self {
+            Open::Retrieve { parameters, .. }
+            | Open::Store { parameters, .. }
+            | Open::StoreUnique { parameters, .. }
+            | Open::Resume { parameters, .. }
+            | Open::Append { parameters, .. }
+            | Open::List { parameters, .. } => *parameters,
+        }
+    }
+}
+
+/// What a listing writes of each entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listing {
+    /// `LIST`: lines like those of `ls -l`.
+    Long(Options),
+    /// `NLST`: names, each with `prefix` before it so that it can be used as an argument.
+    Names {
+        /// The options.
+        options: Options,
+        /// The directory as the client wrote it, with a slash, or nothing.
+        prefix: Vec<u8>,
+    },
+    /// `MLSD`: facts and names. Only a directory can be listed so.
+    Facts(FactSet),
+}
+
+/// Something to do on storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Storage {
+    /// Describe it, following a link. Outcome: [`Outcome::Described`].
+    Describe(VirtualPath),
+    /// Describe it, a link as a link. Outcome: [`Outcome::Described`].
+    DescribeLink(VirtualPath),
+    /// See that it is a directory. Outcome: [`Outcome::Done`].
+    Enter(VirtualPath),
+    /// Make a directory. Outcome: [`Outcome::Done`].
+    MakeDirectory(VirtualPath),
+    /// Remove an empty directory. Outcome: [`Outcome::Done`].
+    RemoveDirectory(VirtualPath),
+    /// Remove a directory and all in it. Outcome: [`Outcome::Done`].
+    RemoveTree(VirtualPath),
+    /// Remove a file or link. Outcome: [`Outcome::Done`].
+    Delete(VirtualPath),
+    /// Rename; an old file under the new name is replaced. Outcome: [`Outcome::Done`].
+    Rename {
+        /// The old name.
+        from: VirtualPath,
+        /// The new name.
+        to: VirtualPath,
+    },
+    /// Set the time of the last change, the permission bits, or both. Outcome: [`Outcome::Done`].
+    SetFacts {
+        /// The file or directory.
+        path: VirtualPath,
+        /// The time.
+        modified: Option<Timestamp>,
+        /// The permission bits, 0 to 0o777.
+        mode: Option<u32>,
+    },
+    /// Make a symbolic link. Outcome: [`Outcome::Done`].
+    Link {
+        /// Where it points.
+        target: VirtualPath,
+        /// Its name.
+        path: VirtualPath,
+    },
+    /// Checksum of a file. Outcome: [`Outcome::Digest`].
+    Digest {
+        /// The file.
+        path: VirtualPath,
+        /// Which checksum.
+        algorithm: Algorithm,
+        /// Bytes to read; an end past the file's is the file's.
+        range: Range<u64>,
+    },
+    /// Bytes that can still be stored there. Outcome: [`Outcome::Number`].
+    Space(VirtualPath),
+    /// Bytes of all files beneath it. Outcome: [`Outcome::Number`].
+    Usage(VirtualPath),
+    /// Append files to one, in order, and remove them. Outcome: [`Outcome::Done`].
+    Combine {
+        /// The file that grows.
+        target: VirtualPath,
+        /// The files that go.
+        sources: Vec<VirtualPath>,
+    },
+    /// A listing short enough for the control connection. Outcome: [`Outcome::Lines`].
+    Lines {
+        /// A directory, a file, or a directory with a pattern as last component.
+        path: VirtualPath,
+        /// The options.
+        options: Options,
+    },
+}
+
+/// How an effect went.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The password was right; what the account may do.
+    LoggedIn(Rights),
+    /// Name or password was wrong.
+    Denied,
+    /// It is done.
+    Done,
+    /// What storage says of a path.
+    Described(Entry),
+    /// Lines of text, and whether there were too many.
+    Lines {
+        /// The lines.
+        lines: Vec<Vec<u8>>,
+        /// True when more were left out.
+        more: bool,
+        /// True when they tell of a directory rather than of a file.
+        directory: bool,
+    },
+    /// A number of bytes.
+    Number(u64),
+    /// A checksum in hexadecimal, lower case, and the bytes it is of.
+    Digest {
+        /// The checksum.
+        text: String,
+        /// The bytes that were read.
+        range: Range<u64>,
+    },
+    /// The peer can connect here: what to tell it.
+    Listening(SocketAddr),
+    /// It is open.
+    Opened {
+        /// Length in bytes, where it is known before.
+        size: Option<u64>,
+        /// The name that was chosen, for [`Open::StoreUnique`].
+        name: Option<Vec<u8>>,
+    },
+    /// The data connection is there.
+    Connected,
+    /// All data was moved, and an upload is in its place.
+    Moved {
+        /// Bytes of the file or listing that travelled.
+        bytes: u64,
+    },
+    /// It went wrong.
+    Failed(Failure),
+    /// It was ended by [`Output::Cancel`].
+    Cancelled,
+}
+
+/// Why an effect failed. [`replies::failure`](super::replies::failure) has the reply to each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// No such file or directory.
+    NotFound,
+    /// The name is taken.
+    Exists,
+    /// A directory was needed.
+    NotDirectory,
+    /// A plain file was needed.
+    NotFile,
+    /// The directory is not empty.
+    NotEmpty,
+    /// Storage refuses this user.
+    Denied,
+    /// A symbolic link leads out of the tree, or in a circle.
+    Outside,
+    /// Storage does not take such a name.
+    BadName,
+    /// No space left.
+    NoSpace,
+    /// Another session writes that file.
+    Busy,
+    /// The restart point lies behind the end of the file.
+    BadOffset,
+    /// Storage cannot do that at all.
+    NotOffered,
+    /// Too many objects for one request.
+    TooMuch,
+    /// Anything else; the owner's log has it.
+    Local,
+    /// The data connection was refused, or timed out.
+    NoConnection,
+    /// No passive port is free for this peer.
+    NoPort,
+    /// `PASV` cannot carry an IPv6 address, and no IPv4 address is announced.
+    NoAddress,
+    /// The data connection broke.
+    Broken,
+    /// The data did not have the form that `MODE` and `STRU` ask for.
+    BadData,
+}
+
+/// What an account may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights {
+    /// Change files and directories, not just read them.
+    pub write: bool,
+}

@@ -1,0 +1,33 @@
+//! The server-PI: one [`Session`] for each control connection.
+//!
+//! The owner of a session calls [`Session::handle_input`] once for whatever happened, then
+//! [`Session::poll_output`] until it says [`Output::Wait`]. At most one [`Effect`] is in flight; its
+//! [`Outcome`] comes back as [`Input::Finished`].
+//!
+//! ```text
+//!            ┌────────┐ command ┌─────────┐ outcome
+//!       ┌───►│  Idle  │────────►│ Waiting │────────┐ final reply
+//!       │    └────────┘         └─────────┘        │
+//!       │        │ RETR, STOR, LIST …              │
+//!       │        ▼                                 ▼
+//!       │    Opening ──150──► Connecting ──────► Moving
+//!       └────────┴── 550 ────────┴── 425 ───────────┴── 226, 426, 451
+//! ```
+//!
+//! While a session connects and moves, `STAT`, `NOOP` and `ABOR` are taken; every other line waits
+//! its turn, and when the line buffer is full the control connection is not read.
+
+mod data;
+mod effect;
+mod login;
+pub mod replies;
+mod session;
+mod settings;
+mod transfer;
+mod verb;
+mod verbs;
+
+pub use effect::{Effect, Failure, Input, Listing, Open, Outcome, Output, Rights, Storage, Target};
+pub use session::Session;
+pub use settings::{Limits, Settings};
+pub use verbs::{Entry, Right, VERBS, When};

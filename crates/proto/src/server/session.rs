@@ -1,0 +1,421 @@
+//! One control connection, seen from the server.
+
+use super::data::DataSetup;
+use super::effect::{Effect, Input, Outcome, Output};
+use super::login::Login;
+use super::settings::Settings;
+use super::transfer::{CancelReason, Stage, Transfer};
+use super::verbs::{self, Entry};
+use super::{Right, When, replies};
+use portolan_wire::facts::FactSet;
+use portolan_wire::hash::Algorithm;
+use portolan_wire::parameters::Parameters;
+use portolan_wire::{Command, CommandError, Frame, LineBuffer, Reply, ReplyCode, Verb, VirtualPath};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What a verb wants to happen.
+pub(super) enum Step {
+    /// Reply; the command is over.
+    Reply(Reply),
+    /// Reply after a pause.
+    ReplyAfter(Duration, Reply),
+    /// Reply and end the session.
+    Close(Reply),
+    /// Start an effect, and go on when it is over.
+    Start(Effect, Then),
+    /// Start a transfer.
+    Transfer(super::effect::Open),
+    /// Nothing now: what was started has the reply.
+    Later,
+}
+
+/// How a verb goes on when its effect is over.
+pub(super) type Then = Box<dyn FnOnce(&mut Session, Outcome) -> Step + Send>;
+
+/// A verb's answer; an early end is a reply too.
+pub(super) type Answer = Result<Step, Reply>;
+
+enum Work {
+    Idle,
+    Waiting { then: Then, deadline: Option<Instant> },
+    Pausing { until: Instant, reply: Reply },
+    Transfer(Transfer),
+    Over,
+}
+
+/// One control connection, seen from the server. See the [module](super).
+pub struct Session {
+    pub(super) settings: Arc<Settings>,
+    pub(super) now: Instant,
+    pub(super) peer: SocketAddr,
+    pub(super) login: Login,
+    pub(super) parameters: Parameters,
+    pub(super) facts: FactSet,
+    pub(super) hash: Algorithm,
+    pub(super) data: DataSetup,
+    /// Set by `EPSV ALL`: no other way to set up a data connection is taken (RFC 2428 §4).
+    pub(super) epsv_all: bool,
+    pub(super) restart: u64,
+    pub(super) rename_from: Option<VirtualPath>,
+    lines: LineBuffer,
+    work: Work,
+    outputs: VecDeque<Output>,
+    opened_at: Instant,
+    active_at: Instant,
+    commands: u64,
+    unknown_commands: u32,
+    ended: bool,
+    shutdown: Option<Instant>,
+}
+
+impl Session {
+    /// A session on a new control connection from `peer`. The greeting is the first output.
+    pub fn new(settings: Arc<Settings>, now: Instant, peer: SocketAddr) -> Session {
+        let greeting = replies::greeting(&settings.welcome);
+        let mut session = Session {
+            settings,
+            now,
+            peer,
+            login: Login::Nobody { attempts: 0 },
+            parameters: Parameters::default(),
+            facts: FactSet::default(),
+            hash: Algorithm::Sha256,
+            data: DataSetup::Default,
+            epsv_all: false,
+            restart: 0,
+            rename_from: None,
+            lines: LineBuffer::default(),
+            work: Work::Idle,
+            outputs: VecDeque::new(),
+            opened_at: now,
+            active_at: now,
+            commands: 0,
+            unknown_commands: 0,
+            ended: false,
+            shutdown: None,
+        };
+        session.send(&greeting);
+        session
+    }
+
+    /// Tells the session what happened at `now`. Call [`poll_output`](Self::poll_output) afterwards.
+    pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
+        self.now = now;
+        if matches!(self.work, Work::Over) {
+            return;
+        }
+        match input {
+            Input::Received(bytes) => {
+                self.lines.push(bytes);
+                let bytes = self.lines.take_answers();
+                if !bytes.is_empty() {
+                    self.outputs.push_back(Output::Send { bytes, alone: false });
+                }
+            }
+            Input::Ended => self.ended = true,
+            Input::Finished(outcome) => self.finish(outcome),
+            Input::Marker(marker) => self.send(&replies::restart_marker(&marker)),
+            Input::Tick => self.tick(),
+            Input::Shutdown { until } => self.shutdown = Some(until),
+        }
+        self.advance();
+    }
+
+    /// How many bytes the running transfer has moved so far; the owner calls it before each input.
+    pub fn set_moved(&mut self, bytes: u64) {
+        if let Work::Transfer(transfer) = &mut self.work {
+            transfer.set_moved(bytes);
+        }
+    }
+
+    /// The next thing to do; [`Output::Wait`] when there is none.
+    pub fn poll_output(&mut self) -> Output {
+        self.outputs.pop_front().unwrap_or_else(|| Output::Wait {
+            deadline: self.deadline(),
+            read: if self.ended { 0 } else { self.lines.free() },
+        })
+    }
+
+    /// The name of who is logged in, once somebody is.
+    pub fn user(&self) -> Option<&[u8]> {
+        self.login.user()
+    }
+
+    /// True while a transfer runs.
+    pub fn is_transferring(&self) -> bool {
+        matches!(self.work, Work::Transfer(_))
+    }
+
+    pub(super) fn transfer(&self) -> Option<&Transfer> {
+        match &self.work {
+            Work::Transfer(transfer) => Some(transfer),
+            _ => None,
+        }
+    }
+
+    pub(super) fn send(&mut self, reply: &Reply) {
+        let alone =
+            matches!(reply.code(), ReplyCode::Passive | ReplyCode::LongPassive | ReplyCode::ExtendedPassive);
+        self.outputs.push_back(Output::Send { bytes: reply.encode(), alone });
+    }
+
+    /// Gives up the data connection that is set up or there.
+    pub(super) fn drop_data(&mut self) {
+        if self.data == DataSetup::Passive {
+            self.outputs.push_back(Output::DropData);
+        }
+        self.data = DataSetup::Default;
+    }
+
+    /// Back to where the connection began, the greeting apart (RFC 959 §4.1.1, `REIN`).
+    pub(super) fn reset(&mut self) {
+        self.drop_data();
+        self.log_out();
+        self.parameters = Parameters::default();
+        self.facts = FactSet::default();
+        self.hash = Algorithm::Sha256;
+        self.epsv_all = false;
+        self.restart = 0;
+        self.rename_from = None;
+        self.opened_at = self.now;
+    }
+
+    pub(super) fn log_out(&mut self) {
+        if self.login.logged_in().is_ok() {
+            self.outputs.push_back(Output::LogOut);
+        }
+        self.login = Login::Nobody { attempts: self.login.attempts() };
+    }
+
+    fn close(&mut self, reply: &Reply) {
+        self.send(reply);
+        self.leave();
+    }
+
+    fn leave(&mut self) {
+        self.drop_data();
+        self.log_out();
+        self.lines.clear();
+        self.work = Work::Over;
+        self.outputs.push_back(Output::Close);
+    }
+
+    /// Goes on with the lines that wait, as far as the work in hand allows.
+    fn advance(&mut self) {
+        loop {
+            match &self.work {
+                Work::Idle if self.shutdown.is_some() => return self.close(&replies::shutting_down()),
+                Work::Idle => match self.lines.next_frame() {
+                    Some(frame) => self.take_frame(frame),
+                    None if self.ended => return self.leave(),
+                    None => return,
+                },
+                Work::Transfer(transfer) if transfer.takes_commands() => {
+                    let Some((entry, argument)) = self.immediate_command() else {
+                        return self.notice_end();
+                    };
+                    self.lines.next_frame();
+                    self.take_command(entry, &argument);
+                }
+                Work::Waiting { .. } | Work::Pausing { .. } | Work::Transfer(_) | Work::Over => return,
+            }
+        }
+    }
+
+    /// The command that comes next, if it is one that is answered while a transfer runs.
+    fn immediate_command(&self) -> Option<(&'static Entry, Vec<u8>)> {
+        let command = Command::parse(&self.lines.first_line()?).ok()?;
+        let entry = verbs::find(command.verb())?;
+        let bare = command.verb() != Verb::Stat || command.argument().is_empty();
+        (entry.during_transfer && bare).then(|| (entry, command.argument().to_vec()))
+    }
+
+    /// A peer that hangs up ends its transfer (RFC 959 §3.2), unless it has said `QUIT` before.
+    fn notice_end(&mut self) {
+        let quits = |line: &[u8]| Command::parse(line).is_ok_and(|command| command.verb() == Verb::Quit);
+        if self.ended && !self.lines.any_line(quits) {
+            self.cancel_transfer(CancelReason::PeerLeft);
+        }
+    }
+
+    fn take_frame(&mut self, frame: Frame) {
+        self.active_at = self.now;
+        self.commands += 1;
+        match frame {
+            Frame::Line(line) => self.take_line(&line),
+            Frame::TooLong => self.send(&replies::line_too_long()),
+            Frame::Malformed => self.send(&replies::malformed_line()),
+            Frame::Endless => {
+                self.send(&replies::line_too_long());
+                self.close(&replies::endless_line());
+            }
+        }
+    }
+
+    fn take_line(&mut self, line: &[u8]) {
+        let logged_in = self.login.logged_in().is_ok();
+        if !logged_in && replies::is_other_protocol(line, self.commands == 1) {
+            return self.close(&replies::other_protocol());
+        }
+        match Command::parse(line) {
+            Ok(command) => match verbs::find(command.verb()) {
+                Some(entry) => self.take_command(entry, command.argument()),
+                None => self.send(&replies::not_offered()),
+            },
+            Err(CommandError::ForbiddenByte) => self.send(&replies::malformed_line()),
+            Err(CommandError::Empty | CommandError::Unknown) => {
+                self.send(&replies::unknown_command());
+                self.unknown_commands += u32::from(!logged_in);
+                if self.unknown_commands >= self.settings.limits.unknown_commands {
+                    self.close(&replies::too_many_unknown_commands());
+                }
+            }
+        }
+    }
+
+    fn take_command(&mut self, entry: &'static Entry, argument: &[u8]) {
+        self.active_at = self.now;
+        let step = self.allow(entry).and_then(|()| (entry.run)(self, argument));
+        if !matches!(entry.verb, Verb::Rnfr | Verb::Rnto) {
+            // RFC 959 §4.1.3: RNTO follows RNFR at once, or not at all. Questions do no harm.
+            if !entry.during_transfer {
+                self.rename_from = None;
+            }
+        }
+        self.take_step(step.unwrap_or_else(Step::Reply));
+    }
+
+    fn allow(&self, entry: &Entry) -> Result<(), Reply> {
+        match entry.allowed {
+            When::Always => {}
+            When::LoggedOut if self.login.logged_in().is_ok() => return Err(replies::after_login()),
+            When::LoggedOut => {}
+            When::LoggedIn => {
+                let rights = self.login.logged_in()?.rights;
+                if entry.right == Right::Write && !rights.write {
+                    return Err(replies::read_only());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_step(&mut self, step: Step) {
+        match step {
+            Step::Reply(reply) => self.send(&reply),
+            Step::ReplyAfter(pause, reply) => self.work = Work::Pausing { until: self.now + pause, reply },
+            Step::Close(reply) => self.close(&reply),
+            Step::Later => {}
+            Step::Start(effect, then) => {
+                let listening = matches!(effect, Effect::Listen { .. });
+                let deadline = listening.then(|| self.now + self.settings.limits.passive_turn);
+                self.work = Work::Waiting { then, deadline };
+                self.outputs.push_back(Output::Start(effect));
+            }
+            Step::Transfer(open) => {
+                self.work = Work::Transfer(Transfer::new(self.data.target(self.peer)));
+                self.restart = 0;
+                self.outputs.push_back(Output::Start(Effect::Open(open)));
+            }
+        }
+    }
+
+    fn finish(&mut self, outcome: Outcome) {
+        self.active_at = self.now;
+        match std::mem::replace(&mut self.work, Work::Idle) {
+            Work::Waiting { then, .. } => {
+                let step = then(self, outcome);
+                self.take_step(step);
+            }
+            Work::Transfer(transfer) => self.finish_stage(transfer, outcome),
+            work => self.work = work,
+        }
+    }
+
+    fn finish_stage(&mut self, mut transfer: Transfer, outcome: Outcome) {
+        let limits = &self.settings.limits;
+        match (transfer.stage, outcome) {
+            (Stage::Opening, Outcome::Opened { size, name }) if transfer.cancelled.is_none() => {
+                transfer.begin(Stage::Connecting, self.now + limits.data_connection);
+                self.send(&replies::opening_data_connection(size, name.as_deref()));
+                let target = transfer.target;
+                self.outputs.push_back(Output::Start(Effect::Connect(target)));
+                self.work = Work::Transfer(transfer);
+            }
+            (Stage::Connecting, Outcome::Connected) if transfer.cancelled.is_none() => {
+                transfer.begin(Stage::Moving, self.now + limits.stall);
+                self.outputs.push_back(Output::Start(Effect::Move));
+                self.work = Work::Transfer(transfer);
+            }
+            (_, outcome) => self.end_transfer(&transfer, &outcome),
+        }
+    }
+
+    fn end_transfer(&mut self, transfer: &Transfer, outcome: &Outcome) {
+        // What was refused before 150 leaves the data connection set up for another try.
+        if transfer.stage != Stage::Opening {
+            self.drop_data();
+        }
+        self.send(&transfer.final_reply(outcome));
+        match transfer.cancelled {
+            Some(CancelReason::Abort) => self.send(&replies::aborted()),
+            Some(CancelReason::PeerLeft) => self.leave(),
+            Some(CancelReason::Shutdown) => self.close(&replies::shutting_down()),
+            Some(CancelReason::NoConnection | CancelReason::Stalled) | None => {}
+        }
+    }
+
+    /// `ABOR`: true when there was a transfer to end; the replies follow its outcome.
+    pub(super) fn cancel_transfer(&mut self, reason: CancelReason) {
+        if let Work::Transfer(transfer) = &mut self.work
+            && transfer.cancelled.is_none()
+        {
+            transfer.cancelled = Some(reason);
+            self.outputs.push_back(Output::Cancel);
+        }
+    }
+
+    fn tick(&mut self) {
+        let Some(deadline) = self.deadline() else { return };
+        if self.now < deadline {
+            return;
+        }
+        match &mut self.work {
+            Work::Idle if self.login.logged_in().is_ok() => self.close(&replies::idle_too_long()),
+            Work::Idle => self.close(&replies::login_too_long()),
+            Work::Waiting { deadline, .. } => {
+                *deadline = None;
+                self.outputs.push_back(Output::Cancel);
+            }
+            Work::Pausing { .. } => {
+                if let Work::Pausing { reply, .. } = std::mem::replace(&mut self.work, Work::Idle) {
+                    self.send(&reply);
+                }
+            }
+            Work::Transfer(transfer) => {
+                if self.shutdown.is_some_and(|until| until <= self.now) {
+                    self.cancel_transfer(CancelReason::Shutdown);
+                } else if let Some(reason) = transfer.overdue(self.now, self.settings.limits.stall) {
+                    self.cancel_transfer(reason);
+                }
+            }
+            Work::Over => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let limits = &self.settings.limits;
+        match &self.work {
+            Work::Idle if self.login.logged_in().is_ok() => Some(self.active_at + limits.idle),
+            Work::Idle => Some(self.opened_at + limits.login),
+            Work::Waiting { deadline, .. } => *deadline,
+            Work::Pausing { until, .. } => Some(*until),
+            Work::Transfer(transfer) if transfer.cancelled.is_some() => None,
+            Work::Transfer(transfer) => [transfer.deadline, self.shutdown].into_iter().flatten().min(),
+            Work::Over => None,
+        }
+    }
+}

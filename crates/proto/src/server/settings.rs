@@ -1,0 +1,48 @@
+//! What a session needs to know about the server it belongs to.
+
+use std::time::Duration;
+
+/// Settings of the server-PI, the same for many sessions.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Lines of the greeting, after which the server says that it is ready. May be empty.
+    pub welcome: Vec<String>,
+    /// Limits of a session.
+    pub limits: Limits,
+}
+
+/// Limits of a session. None of the times counts while what it waits for is under way.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// From the connection to the login. Default 60 s.
+    pub login: Duration,
+    /// Between commands, after the login. Default 15 min; RFC 1123 §4.1.3.2 asks for 5 at least.
+    pub idle: Duration,
+    /// From the transfer command to the data connection. Default 30 s.
+    pub data_connection: Duration,
+    /// Without a byte moved on the data connection. Default 5 min.
+    pub stall: Duration,
+    /// For a passive port to become free, when other sessions of the same peer hold all. Default 20 s.
+    pub passive_turn: Duration,
+    /// Wrong passwords before the session ends. Default 5 (RFC 2577 §5 asks for 3 to 5).
+    pub login_attempts: u32,
+    /// Pause before a wrong password is answered. Default 1 s.
+    pub failed_login_pause: Duration,
+    /// Unknown commands before the login before the session ends. Default 10.
+    pub unknown_commands: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            login: Duration::from_secs(60),
+            idle: Duration::from_secs(15 * 60),
+            data_connection: Duration::from_secs(30),
+            stall: Duration::from_secs(5 * 60),
+            passive_turn: Duration::from_secs(20),
+            login_attempts: 5,
+            failed_login_pause: Duration::from_secs(1),
+            unknown_commands: 10,
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! `FEAT`: the extensions (RFC 2389 §3). `UTF8` and `TVFS` are properties of this server rather than
+//! verbs (RFC 2640 §3.1, RFC 3659 §6).
+
+use crate::server::VERBS;
+use crate::server::replies;
+use crate::server::session::{Answer, Session, Step};
+
+pub(crate) fn run(session: &mut Session, _: &[u8]) -> Answer {
+    let mut features: Vec<String> =
+        VERBS.iter().filter_map(|entry| entry.feature.map(|feature| feature(session))).collect();
+    features.extend(["TVFS".to_owned(), "UTF8".to_owned()]);
+    features.sort();
+    Ok(Step::Reply(replies::features(features)))
+}

@@ -1,0 +1,10 @@
+//! `MODE`: transfer mode (RFC 959 §4.1.2).
+
+use crate::server::replies;
+use crate::server::session::{Answer, Session, Step};
+use portolan_wire::parameters::Mode;
+
+pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
+    session.parameters.mode = Mode::parse(argument).map_err(replies::parameter)?;
+    Ok(Step::Reply(replies::okay("Mode set")))
+}

@@ -1,0 +1,8 @@
+//! `QUIT`: ends the session, once a running transfer is over (RFC 959 §4.1.1).
+
+use crate::server::replies;
+use crate::server::session::{Answer, Session, Step};
+
+pub(crate) fn run(_: &mut Session, _: &[u8]) -> Answer {
+    Ok(Step::Close(replies::goodbye()))
+}

@@ -1,0 +1,52 @@
+//! `STAT`: how the session and its transfer stand, or a listing on the control connection
+//! (RFC 959 §4.1.3).
+
+use crate::server::data::DataSetup;
+use crate::server::effect::{Effect, Outcome, Storage};
+use crate::server::replies;
+use crate::server::session::{Answer, Session, Step};
+use crate::server::transfer::Stage;
+use portolan_wire::list::Options;
+use portolan_wire::parameters::Parameters;
+
+pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
+    if argument.is_empty() {
+        return Ok(Step::Reply(replies::status(status(session))));
+    }
+    let (options, path) = Options::parse(argument);
+    let path = session.login.path_or_here(path)?;
+    let then = |_: &mut Session, outcome| {
+        Step::Reply(match outcome {
+            Outcome::Lines { lines, more, directory } => replies::status_listing(lines, more, directory),
+            outcome => replies::other(&outcome),
+        })
+    };
+    Ok(Step::Start(Effect::Storage(Storage::Lines { path, options }), Box::new(then)))
+}
+
+fn status(session: &Session) -> Vec<String> {
+    let Parameters { representation, structure, mode } = session.parameters;
+    let login = match session.login.user() {
+        Some(user) => format!("Logged in as {}", user.escape_ascii()),
+        None => "Not logged in".to_owned(),
+    };
+    let data = match session.data {
+        DataSetup::Default => "Data connection: none set up".to_owned(),
+        DataSetup::Passive => "Data connection: passive, waiting for yours".to_owned(),
+        DataSetup::Active(address) => format!("Data connection: active, to port {}", address.port()),
+    };
+    let transfer = match session.transfer() {
+        None => "No transfer in progress".to_owned(),
+        Some(transfer) if transfer.stage == Stage::Moving => {
+            format!("Transfer in progress, {} bytes so far", transfer.moved)
+        }
+        Some(_) => "Transfer in progress, waiting for the data connection".to_owned(),
+    };
+    vec![
+        format!("Connected from {}", session.peer),
+        login,
+        format!("Type {}, structure {structure:?}, mode {mode:?}", representation.name()),
+        data,
+        transfer,
+    ]
+}

@@ -1,0 +1,10 @@
+//! `TYPE`: representation type (RFC 959 §4.1.2).
+
+use crate::server::replies;
+use crate::server::session::{Answer, Session, Step};
+use portolan_wire::parameters::Representation;
+
+pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
+    session.parameters.representation = Representation::parse(argument).map_err(replies::parameter)?;
+    Ok(Step::Reply(replies::okay("Type set")))
+}

@@ -1,0 +1,222 @@
+//! One task for each session: it owns the control connection, the machine, and what the effect in
+//! flight works with.
+
+use crate::Shared;
+use crate::effects::{self, Done, Holdings};
+use crate::registry;
+use futures_util::future::BoxFuture;
+use portolan_net::Control;
+use portolan_proto::server::{Input, Output, Session};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a peer may leave replies unread.
+const UNREAD: Duration = Duration::from_secs(60);
+
+/// How long an effect has to end when its session is over.
+const LAST_EFFECT: Duration = Duration::from_secs(10);
+
+/// Bytes that are sent to the peer, and whether they must have a segment of their own.
+struct Outgoing {
+    bytes: Vec<u8>,
+    alone: bool,
+}
+
+pub(crate) struct Driver {
+    control: Control,
+    entry: registry::Entry,
+    shared: Arc<Shared>,
+    session: Session,
+    holdings: Holdings,
+    effect: Option<BoxFuture<'static, Done>>,
+    outgoing: VecDeque<Outgoing>,
+    /// Since when nothing of `outgoing` could be sent.
+    unread_since: Instant,
+    closing: bool,
+    /// What [`Output::Wait`] said.
+    deadline: Option<Instant>,
+    read: usize,
+}
+
+/// What woke the driver.
+enum Event {
+    Done(Box<Done>),
+    Sent(usize),
+    Markers,
+    Readable,
+    Tick,
+    Shutdown(Instant),
+}
+
+impl Driver {
+    pub(crate) fn new(control: Control, entry: registry::Entry, shared: Arc<Shared>) -> Driver {
+        let settings = Arc::clone(&shared.options.settings);
+        let now = Instant::now();
+        let session = Session::new(settings, now.into_std(), control.peer());
+        Driver {
+            control,
+            entry,
+            shared,
+            session,
+            holdings: Holdings::default(),
+            effect: None,
+            outgoing: VecDeque::new(),
+            unread_since: now,
+            closing: false,
+            deadline: None,
+            read: 0,
+        }
+    }
+
+    /// Runs the session to its end.
+    pub(crate) async fn run(mut self) {
+        let (id, peer) = (self.entry.id(), self.control.peer());
+        tracing::info!(session = id, %peer, "session begins");
+        match self.drive().await {
+            Ok(()) => tracing::info!(session = id, %peer, "session ends"),
+            Err(error) => tracing::info!(session = id, %peer, %error, "session breaks off"),
+        }
+        // What an upload has got so far is put where it can be resumed.
+        self.holdings.progress.stop();
+        if let Some(effect) = self.effect.take() {
+            let _ = tokio::time::timeout(LAST_EFFECT, effect).await;
+        }
+        self.holdings.let_go().await;
+        self.control.finish();
+    }
+
+    async fn drive(&mut self) -> io::Result<()> {
+        let mut shutdown = self.shared.shutdown.subscribe();
+        let mut told = false;
+        loop {
+            self.take_outputs().await;
+            if self.closing && self.outgoing.is_empty() {
+                return Ok(());
+            }
+            let event = self.wait(&mut shutdown, told).await?;
+            self.session.set_moved(self.holdings.progress.moved());
+            let now = Instant::now().into_std();
+            for marker in self.holdings.markers.take() {
+                self.session.handle_input(now, Input::Marker(marker));
+            }
+            match event {
+                Event::Done(done) => {
+                    self.effect = None;
+                    let outcome = self.holdings.take(*done);
+                    self.session.handle_input(now, Input::Finished(outcome));
+                    self.entry.set_user(self.session.user());
+                }
+                Event::Sent(count) => self.note_sent(count),
+                // They were taken above, so that they come before the outcome.
+                Event::Markers => {}
+                Event::Readable => self.read(now)?,
+                Event::Tick if !self.outgoing.is_empty() && self.unread_since.elapsed() >= UNREAD => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::TimedOut,
+                        "the peer does not read its replies",
+                    ));
+                }
+                Event::Tick => self.session.handle_input(now, Input::Tick),
+                Event::Shutdown(until) => {
+                    told = true;
+                    self.session.handle_input(now, Input::Shutdown { until: until.into_std() });
+                }
+            }
+        }
+    }
+
+    /// Does what the machine asks for, until it waits.
+    async fn take_outputs(&mut self) {
+        loop {
+            match self.session.poll_output() {
+                Output::Send { bytes, alone } => self.send(bytes, alone),
+                Output::Start(effect) => {
+                    self.effect = Some(effects::start(
+                        effect,
+                        &mut self.holdings,
+                        &self.control,
+                        &self.entry,
+                        &self.shared,
+                    ));
+                }
+                Output::Cancel => self.holdings.progress.stop(),
+                Output::DropData => self.holdings.drop_data(),
+                Output::LogOut => self.holdings.log_out(),
+                Output::Close => self.closing = true,
+                Output::Wait { deadline, read } => {
+                    self.deadline = deadline.map(Instant::from_std);
+                    self.read = read;
+                    break;
+                }
+            }
+        }
+        if !self.session.is_transferring() {
+            self.holdings.let_go().await;
+        }
+    }
+
+    /// Queues bytes. Replies that may share a segment are joined.
+    fn send(&mut self, bytes: Vec<u8>, alone: bool) {
+        if self.outgoing.is_empty() {
+            self.unread_since = Instant::now();
+        }
+        match self.outgoing.back_mut() {
+            Some(last) if !alone && !last.alone => last.bytes.extend_from_slice(&bytes),
+            _ => self.outgoing.push_back(Outgoing { bytes, alone }),
+        }
+    }
+
+    fn note_sent(&mut self, count: usize) {
+        self.unread_since = Instant::now();
+        if let Some(first) = self.outgoing.front_mut() {
+            first.bytes.drain(..count);
+            if first.bytes.is_empty() {
+                self.outgoing.pop_front();
+            }
+        }
+    }
+
+    fn read(&mut self, now: std::time::Instant) -> io::Result<()> {
+        let mut buffer = [0; 4096];
+        let room = self.read.min(buffer.len());
+        match self.control.try_read(&mut buffer[..room])? {
+            None => {}
+            Some(0) => self.session.handle_input(now, Input::Ended),
+            Some(count) => self.session.handle_input(now, Input::Received(&buffer[..count])),
+        }
+        Ok(())
+    }
+
+    async fn wait(
+        &mut self,
+        shutdown: &mut tokio::sync::watch::Receiver<Option<Instant>>,
+        told: bool,
+    ) -> io::Result<Event> {
+        let unread = self.outgoing.front().map(|first| (first, self.unread_since + UNREAD));
+        let deadline = [self.deadline, unread.map(|(_, until)| until)].into_iter().flatten().min();
+        tokio::select! {
+            biased;
+            sent = async { match unread {
+                Some((first, _)) => self.control.write(&first.bytes).await,
+                None => std::future::pending().await,
+            } } => Ok(Event::Sent(sent?)),
+            done = async { match &mut self.effect {
+                Some(effect) => effect.await,
+                None => std::future::pending().await,
+            } } => Ok(Event::Done(Box::new(done))),
+            () = self.holdings.markers.came(), if self.effect.is_some() => Ok(Event::Markers),
+            // A peer that does not read its replies is not listened to.
+            ready = self.control.readable(), if self.read > 0 && unread.is_none() => ready.map(|()| Event::Readable),
+            until = shutdown.wait_for(Option::is_some), if !told => {
+                Ok(Event::Shutdown(until.ok().and_then(|until| *until).unwrap_or_else(Instant::now)))
+            }
+            () = async { match deadline {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            } } => Ok(Event::Tick),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Effects as futures, and what a session holds between them.
+
+use crate::transfer::{self, Markers, Opened};
+use crate::{Shared, moving, registry, storage};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use portolan_net::dtp::Progress;
+use portolan_net::{Control, Place};
+use portolan_proto::server::{Effect, Failure, Outcome, Rights, Target};
+use portolan_vfs::Vfs;
+use portolan_vfs_local::Local;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use tokio::net::TcpStream;
+
+/// What a session holds between its effects.
+#[derive(Default)]
+pub(crate) struct Holdings {
+    tree: Option<Arc<dyn Vfs>>,
+    place: Option<Place>,
+    opened: Option<Opened>,
+    data: Option<TcpStream>,
+    pub(crate) progress: Progress,
+    pub(crate) markers: Arc<Markers>,
+}
+
+/// How an effect went, and what comes of it to hold.
+pub(crate) struct Done {
+    outcome: Outcome,
+    tree: Option<Arc<dyn Vfs>>,
+    place: Option<Place>,
+    opened: Option<Opened>,
+    data: Option<TcpStream>,
+}
+
+impl From<Outcome> for Done {
+    fn from(outcome: Outcome) -> Done {
+        Done { outcome, tree: None, place: None, opened: None, data: None }
+    }
+}
+
+impl Holdings {
+    /// Keeps what an effect gave and passes on its outcome.
+    pub(crate) fn take(&mut self, done: Done) -> Outcome {
+        self.tree = done.tree.or(self.tree.take());
+        self.place = done.place.or(self.place.take());
+        self.opened = done.opened.or(self.opened.take());
+        self.data = done.data.or(self.data.take());
+        done.outcome
+    }
+
+    pub(crate) fn drop_data(&mut self) {
+        self.place = None;
+        self.data = None;
+    }
+
+    pub(crate) fn log_out(&mut self) {
+        self.tree = None;
+    }
+
+    /// Lets go of what a transfer left behind that never came to move anything.
+    pub(crate) async fn let_go(&mut self) {
+        self.data = None;
+        if let Some(opened) = self.opened.take() {
+            opened.discard().await;
+        }
+    }
+}
+
+/// Starts an effect.
+pub(crate) fn start(
+    effect: Effect,
+    holdings: &mut Holdings,
+    control: &Control,
+    entry: &registry::Entry,
+    shared: &Arc<Shared>,
+) -> BoxFuture<'static, Done> {
+    let shared = Arc::clone(shared);
+    let progress = Progress::default();
+    holdings.progress = progress.clone();
+    let (peer, local, session) = (control.peer(), control.local(), entry.id());
+    match effect {
+        Effect::Authenticate { user, password } => {
+            authenticate(shared, session, peer, user, password).boxed()
+        }
+        Effect::Who => {
+            let lines = entry.companions();
+            std::future::ready(Outcome::Lines { lines, more: false, directory: false }.into()).boxed()
+        }
+        Effect::Listen { announce } => {
+            holdings.data = None;
+            let address = shared.options.announce.map(IpAddr::V4).filter(|_| announce && local.is_ipv4());
+            let address = address.unwrap_or(local.ip());
+            listen(shared, holdings.place.take(), peer.ip(), address, progress).boxed()
+        }
+        Effect::Connect(Target::Passive) => {
+            let place = holdings.place.take();
+            connect(
+                async move {
+                    match place {
+                        Some(mut place) => place.connection().await,
+                        None => Err(std::io::ErrorKind::NotConnected.into()),
+                    }
+                },
+                progress,
+            )
+            .boxed()
+        }
+        Effect::Connect(Target::Active(target)) => {
+            connect(async move { shared.active.connect(local, target).await }, progress).boxed()
+        }
+        Effect::Storage(request) => match holdings.tree.clone() {
+            Some(tree) => async move { storage::run(&*tree, request).await.into() }.boxed(),
+            None => failed(Failure::Local),
+        },
+        Effect::Open(open) => match holdings.tree.clone() {
+            Some(tree) => async move {
+                match transfer::open(tree, open).await {
+                    Ok((opened, outcome)) => Done { opened: Some(opened), ..Done::from(outcome) },
+                    Err(failure) => Outcome::Failed(failure).into(),
+                }
+            }
+            .boxed(),
+            None => failed(Failure::Local),
+        },
+        Effect::Move => match (holdings.opened.take(), holdings.data.take()) {
+            (Some(opened), Some(data)) => {
+                let markers = Arc::clone(&holdings.markers);
+                async move { moving::run(opened, Arc::new(data), progress, markers, session).await.into() }
+                    .boxed()
+            }
+            _ => failed(Failure::Local),
+        },
+    }
+}
+
+fn failed(failure: Failure) -> BoxFuture<'static, Done> {
+    std::future::ready(Outcome::Failed(failure).into()).boxed()
+}
+
+async fn authenticate(
+    shared: Arc<Shared>,
+    session: u64,
+    peer: SocketAddr,
+    user: Vec<u8>,
+    password: Vec<u8>,
+) -> Done {
+    let name = user.escape_ascii().to_string();
+    let Some(account) = shared.options.accounts.authenticate(&user, &password).await else {
+        tracing::warn!(session, %peer, user = name, "login denied");
+        return Outcome::Denied.into();
+    };
+    let uploads = shared.options.uploads;
+    let root = account.root.clone();
+    let opened = tokio::task::spawn_blocking(move || Local::open(&root, uploads)).await;
+    match opened {
+        Ok(Ok(tree)) => {
+            tracing::info!(session, %peer, user = name, "logged in");
+            let outcome = Outcome::LoggedIn(Rights { write: account.write });
+            Done { tree: Some(Arc::new(tree)), ..Done::from(outcome) }
+        }
+        Ok(Err(error)) => {
+            tracing::error!(root = %account.root.display(), %error, user = name, "the user's directory cannot be opened");
+            Outcome::Failed(Failure::Local).into()
+        }
+        Err(_) => Outcome::Failed(Failure::Local).into(),
+    }
+}
+
+async fn listen(
+    shared: Arc<Shared>,
+    old: Option<Place>,
+    peer: IpAddr,
+    address: IpAddr,
+    progress: Progress,
+) -> Done {
+    let place = match old.and_then(Place::renewed) {
+        Some(place) => Ok(place),
+        None => tokio::select! {
+            place = shared.passive.listen(peer) => place,
+            () = progress.stopped() => return Outcome::Cancelled.into(),
+        },
+    };
+    match place {
+        Ok(place) => {
+            let outcome = Outcome::Listening(SocketAddr::new(address, place.port()));
+            Done { place: Some(place), ..Done::from(outcome) }
+        }
+        Err(error) => {
+            tracing::error!(%error, "no passive port of the range can be used");
+            Outcome::Failed(Failure::NoPort).into()
+        }
+    }
+}
+
+async fn connect(connection: impl Future<Output = std::io::Result<TcpStream>>, progress: Progress) -> Done {
+    let connected = tokio::select! {
+        connected = connection => connected,
+        () = progress.stopped() => return Outcome::Cancelled.into(),
+    };
+    match connected {
+        Ok(data) => Done { data: Some(data), ..Done::from(Outcome::Connected) },
+        Err(error) => {
+            tracing::info!(%error, "no data connection");
+            Outcome::Failed(Failure::NoConnection).into()
+        }
+    }
+}

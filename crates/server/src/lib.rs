@@ -1,0 +1,157 @@
+//! The FTP server: the accept loop, and the driver that gives a session of `portolan-proto` its
+//! sockets and its storage.
+//!
+//! What this crate is not: it decides nothing about the protocol, and reads no configuration file.
+
+mod digest;
+mod driver;
+mod effects;
+mod listing;
+mod moving;
+mod options;
+mod registry;
+pub mod storage;
+pub mod transfer;
+
+use driver::Driver;
+use portolan_net::{Active, Control, Listener, PassivePool};
+use portolan_proto::server::replies;
+use registry::{Refusal, Registry};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+pub use options::{Options, SessionLimits};
+
+/// How long sessions have to say goodbye after the grace time of a shutdown.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// What all sessions of a server share.
+struct Shared {
+    options: Options,
+    passive: PassivePool,
+    active: Active,
+    registry: Registry,
+    /// When the server stops, once it does: running transfers have until then.
+    shutdown: watch::Sender<Option<Instant>>,
+    sessions: TaskTracker,
+}
+
+/// A running server. Dropping it does not stop it; [`Server::shutdown`] does.
+pub struct Server {
+    shared: Arc<Shared>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Server {
+    /// Listens on all addresses and serves whoever connects.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on. One of all IPv6 addresses is passed over where the
+    /// system has no IPv6, as long as another one works.
+    pub fn start(options: Options) -> io::Result<Server> {
+        let listeners = bind(&options.listen)?;
+        let addresses: Vec<SocketAddr> = listeners.iter().map(Listener::address).collect();
+        let (v4, v6) = data_addresses(&addresses);
+        let shared = Arc::new(Shared {
+            passive: PassivePool::new(options.passive_ports.clone(), v4, v6),
+            active: Active::new(options.active_port),
+            registry: Registry::new(options.sessions),
+            shutdown: watch::Sender::new(None),
+            sessions: TaskTracker::new(),
+            options,
+        });
+        for listener in listeners {
+            tokio::spawn(accept(listener, Arc::clone(&shared)));
+        }
+        Ok(Server { shared, addresses })
+    }
+
+    /// Where it listens, with the real ports.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Stops: no new sessions, 421 for those that are idle, and `grace` for transfers that run.
+    /// Returns when all sessions are over.
+    pub async fn shutdown(self, grace: Duration) {
+        let until = Instant::now() + grace;
+        self.shared.shutdown.send_replace(Some(until));
+        self.shared.sessions.close();
+        if tokio::time::timeout_at(until + GOODBYE, self.shared.sessions.wait()).await.is_err() {
+            tracing::warn!(sessions = self.shared.sessions.len(), "sessions were cut off");
+        }
+    }
+}
+
+fn bind(addresses: &[SocketAddr]) -> io::Result<Vec<Listener>> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        match Listener::bind(*address) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if is_no_ipv6(*address, &error) && addresses.len() > 1 => {
+                tracing::warn!(%address, %error, "no IPv6 on this system");
+            }
+            Err(error) => return Err(io::Error::new(error.kind(), format!("{address}: {error}"))),
+        }
+    }
+    Ok(listeners)
+}
+
+fn is_no_ipv6(address: SocketAddr, error: &io::Error) -> bool {
+    let kind = matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported);
+    // The address family is unknown to a system that was built without it.
+    let unknown_family = error.raw_os_error() == Some(97);
+    address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && (kind || unknown_family)
+}
+
+/// Where passive data connections may come to: where the control connections do, if that is one
+/// address of the family, else everywhere.
+fn data_addresses(addresses: &[SocketAddr]) -> (Ipv4Addr, Ipv6Addr) {
+    let (mut v4, mut v6) = (Vec::new(), Vec::new());
+    for address in addresses {
+        match address.ip() {
+            IpAddr::V4(ip) => v4.push(ip),
+            IpAddr::V6(ip) => v6.push(ip),
+        }
+    }
+    v4.dedup();
+    v6.dedup();
+    let one_v4 = if let [one] = v4[..] { one } else { Ipv4Addr::UNSPECIFIED };
+    let one_v6 = if let [one] = v6[..] { one } else { Ipv6Addr::UNSPECIFIED };
+    (one_v4, one_v6)
+}
+
+async fn accept(listener: Listener, shared: Arc<Shared>) {
+    let mut shutdown = shared.shutdown.subscribe();
+    loop {
+        tokio::select! {
+            // The socket closes with this task, so that nobody waits in its queue.
+            _ = shutdown.wait_for(Option::is_some) => return,
+            control = listener.accept() => welcome(control, &shared),
+        }
+    }
+}
+
+fn welcome(control: Control, shared: &Arc<Shared>) {
+    let peer = control.peer();
+    match shared.registry.enter(peer) {
+        Ok(entry) => {
+            let driver = Driver::new(control, entry, Arc::clone(shared));
+            shared.sessions.spawn(driver.run());
+        }
+        Err(refusal) => {
+            tracing::info!(%peer, ?refusal, "session refused");
+            let reply = match refusal {
+                Refusal::Server => replies::too_many_sessions(),
+                Refusal::Address => replies::too_many_sessions_of_peer(),
+            };
+            control.write_last(&reply.encode());
+            control.finish();
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Transfers on their way over a data connection.
+
+use crate::transfer::{Content, Download, Markers, Opened, Upload};
+use portolan_net::dtp::{self, Progress};
+use portolan_proto::server::{Failure, Outcome};
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::net::TcpStream;
+
+type Moved = Result<(), dtp::Failure<Failure>>;
+
+/// Moves the data, and puts an upload in its place.
+pub(crate) async fn run(
+    opened: Opened,
+    data: Arc<TcpStream>,
+    progress: Progress,
+    markers: Arc<Markers>,
+    session: u64,
+) -> Outcome {
+    let Opened { path, content } = opened;
+    let begun = Instant::now();
+    let (done, verb) = match content {
+        Content::Download(download) => (send(download, &data, &progress).await, "sent"),
+        Content::Listing(mut source) => (dtp::send(&data, &mut source, &progress).await, "listed"),
+        Content::Upload(upload) => (receive(upload, &data, &progress, markers).await, "received"),
+    };
+    let (bytes, seconds) = (progress.moved(), begun.elapsed().as_secs_f64());
+    match done {
+        Ok(()) => {
+            tracing::info!(session, %path, bytes, seconds, "{verb}");
+            Outcome::Moved { bytes }
+        }
+        Err(reason) => {
+            dtp::break_off(&data);
+            tracing::info!(session, %path, bytes, seconds, ?reason, "not {verb}");
+            match reason {
+                dtp::Failure::Stopped => Outcome::Cancelled,
+                dtp::Failure::Connection(_) => Outcome::Failed(Failure::Broken),
+                dtp::Failure::Storage(failure) => Outcome::Failed(failure),
+            }
+        }
+    }
+}
+
+async fn send(download: Download, data: &Arc<TcpStream>, progress: &Progress) -> Moved {
+    match download.plain() {
+        Some((file, range)) => dtp::send_file(data, &file, range, progress).await.map_err(direct),
+        None => dtp::send(data, &mut download.into_source(), progress).await,
+    }
+}
+
+async fn receive(
+    mut upload: Upload,
+    data: &Arc<TcpStream>,
+    progress: &Progress,
+    markers: Arc<Markers>,
+) -> Moved {
+    upload.set_markers(markers);
+    match receive_into(&mut upload, data, progress).await {
+        Ok(()) => upload.commit().await.map_err(dtp::Failure::Storage),
+        Err(reason) => {
+            upload.keep().await;
+            Err(reason)
+        }
+    }
+}
+
+async fn receive_into(upload: &mut Upload, data: &Arc<TcpStream>, progress: &Progress) -> Moved {
+    upload.begin().await.map_err(dtp::Failure::Storage)?;
+    match upload.plain() {
+        Some(file) => dtp::receive_file(data, &file, progress).await.map_err(direct),
+        None => dtp::receive(data, upload, progress).await,
+    }
+}
+
+/// The failure of a file that the kernel works with directly.
+fn direct(failed: dtp::Failure<io::Error>) -> dtp::Failure<Failure> {
+    match failed {
+        dtp::Failure::Connection(error) => dtp::Failure::Connection(error),
+        dtp::Failure::Stopped => dtp::Failure::Stopped,
+        dtp::Failure::Storage(error) => {
+            tracing::warn!(%error, "file");
+            let full = matches!(
+                error.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+            );
+            dtp::Failure::Storage(if full { Failure::NoSpace } else { Failure::Local })
+        }
+    }
+}

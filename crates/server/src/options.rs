@@ -1,0 +1,45 @@
+//! What a server is made of.
+
+use portolan_accounts::Accounts;
+use portolan_net::ActivePort;
+use portolan_proto::server::Settings;
+use portolan_vfs_local::Uploads;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+/// What a server is made of.
+#[derive(Debug)]
+pub struct Options {
+    /// Where control connections are taken.
+    pub listen: Vec<SocketAddr>,
+    /// Where passive data connections are taken.
+    pub passive_ports: RangeInclusive<u16>,
+    /// The address that 227 says; `None`: the one that the client connected to.
+    pub announce: Option<Ipv4Addr>,
+    /// Where active data connections come from.
+    pub active_port: ActivePort,
+    /// What an upload writes to.
+    pub uploads: Uploads,
+    /// How many sessions there may be.
+    pub sessions: SessionLimits,
+    /// Settings of the protocol.
+    pub settings: Arc<Settings>,
+    /// Who may log in.
+    pub accounts: Accounts,
+}
+
+/// How many sessions there may be at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// In all. Default 10,000.
+    pub total: usize,
+    /// From one address. Default 1,000, so that no single one can lock out the others.
+    pub per_address: usize,
+}
+
+impl Default for SessionLimits {
+    fn default() -> SessionLimits {
+        SessionLimits { total: 10_000, per_address: 1_000 }
+    }
+}

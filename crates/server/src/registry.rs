@@ -1,0 +1,131 @@
+//! The sessions that there are.
+
+use crate::options::SessionLimits;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// Why a session is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The server is full.
+    Server,
+    /// The address has its share.
+    Address,
+}
+
+#[derive(Debug)]
+struct Known {
+    peer: SocketAddr,
+    user: Option<Vec<u8>>,
+    since: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Sessions {
+    known: HashMap<u64, Known>,
+    of_address: HashMap<IpAddr, usize>,
+    next_id: u64,
+}
+
+/// The sessions that there are.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    limits: SessionLimits,
+    sessions: Arc<Mutex<Sessions>>,
+}
+
+fn lock(sessions: &Mutex<Sessions>) -> MutexGuard<'_, Sessions> {
+    sessions.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Registry {
+    pub(crate) fn new(limits: SessionLimits) -> Registry {
+        Registry { limits, sessions: Arc::default() }
+    }
+
+    /// Takes in a session; it leaves when the entry is dropped.
+    pub(crate) fn enter(&self, peer: SocketAddr) -> Result<Entry, Refusal> {
+        let mut sessions = lock(&self.sessions);
+        if sessions.known.len() >= self.limits.total {
+            return Err(Refusal::Server);
+        }
+        if sessions.of_address.get(&peer.ip()).is_some_and(|count| *count >= self.limits.per_address) {
+            return Err(Refusal::Address);
+        }
+        *sessions.of_address.entry(peer.ip()).or_default() += 1;
+        sessions.next_id += 1;
+        let id = sessions.next_id;
+        sessions.known.insert(id, Known { peer, user: None, since: Instant::now() });
+        Ok(Entry { id, peer, sessions: Arc::clone(&self.sessions) })
+    }
+}
+
+/// A session in the registry.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    id: u64,
+    peer: SocketAddr,
+    sessions: Arc<Mutex<Sessions>>,
+}
+
+impl Entry {
+    /// The number of the session, counted from the start of the server.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Notes who is logged in.
+    pub(crate) fn set_user(&self, user: Option<&[u8]>) {
+        if let Some(known) = lock(&self.sessions).known.get_mut(&self.id) {
+            known.user = user.map(<[u8]>::to_vec);
+        }
+    }
+
+    /// A line for each session that is logged in under the same name as this one.
+    pub(crate) fn companions(&self) -> Vec<Vec<u8>> {
+        let sessions = lock(&self.sessions);
+        let Some(own) = sessions.known.get(&self.id).and_then(|known| known.user.as_deref()) else {
+            return Vec::new();
+        };
+        let mut companions: Vec<(&u64, &Known)> =
+            sessions.known.iter().filter(|(_, known)| known.user.as_deref() == Some(own)).collect();
+        companions.sort_by_key(|(id, _)| **id);
+        let line = |(id, known): (&u64, &Known)| {
+            format!("{id} from {} for {} s", known.peer, known.since.elapsed().as_secs()).into_bytes()
+        };
+        companions.into_iter().map(line).collect()
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let mut sessions = lock(&self.sessions);
+        sessions.known.remove(&self.id);
+        if let Some(count) = sessions.of_address.get_mut(&self.peer.ip()) {
+            *count -= 1;
+            if *count == 0 {
+                sessions.of_address.remove(&self.peer.ip());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t28_one_address_cannot_lock_out_the_others() {
+        let registry = Registry::new(SessionLimits { total: 3, per_address: 2 });
+        let peer = |last: u8| SocketAddr::from(([127, 0, 0, last], 1));
+        let first = registry.enter(peer(1)).unwrap();
+        let _second = registry.enter(peer(1)).unwrap();
+        assert_eq!(registry.enter(peer(1)).unwrap_err(), Refusal::Address);
+        let _third = registry.enter(peer(2)).unwrap();
+        assert_eq!(registry.enter(peer(3)).unwrap_err(), Refusal::Server);
+        drop(first);
+        registry.enter(peer(1)).unwrap();
+    }
+}

@@ -1,0 +1,183 @@
+//! Storage requests of a session, done on a tree.
+
+use crate::digest;
+use crate::listing::Lister;
+use portolan_proto::server::{Failure, Listing, Outcome, Storage};
+use portolan_vfs::{Error, Result, Vfs, Write};
+use portolan_wire::{Kind, VirtualPath};
+
+/// Objects that one request walks over at the most.
+const OBJECTS_MAX: usize = 1_000_000;
+
+/// Lines of a listing on the control connection.
+const LINES_MAX: usize = 1_000;
+
+/// Bytes of one reading.
+const BUFFER: usize = 1 << 20;
+
+/// Does what a session asks of its storage.
+pub async fn run(tree: &dyn Vfs, request: Storage) -> Outcome {
+    try_run(tree, request).await.unwrap_or_else(|error| Outcome::Failed(failure(error)))
+}
+
+/// What an error of storage means to a session.
+pub fn failure(error: Error) -> Failure {
+    match error {
+        Error::NotFound => Failure::NotFound,
+        Error::Exists => Failure::Exists,
+        Error::NotDirectory => Failure::NotDirectory,
+        Error::NotFile => Failure::NotFile,
+        Error::NotEmpty => Failure::NotEmpty,
+        Error::Denied => Failure::Denied,
+        Error::Outside => Failure::Outside,
+        Error::BadName => Failure::BadName,
+        Error::NoSpace => Failure::NoSpace,
+        Error::Busy => Failure::Busy,
+        Error::BadOffset => Failure::BadOffset,
+        Error::NotOffered => Failure::NotOffered,
+        Error::Local => Failure::Local,
+    }
+}
+
+async fn try_run(tree: &dyn Vfs, request: Storage) -> Result<Outcome> {
+    match request {
+        Storage::Describe(path) => return Ok(Outcome::Described(tree.describe(&path, true).await?)),
+        Storage::DescribeLink(path) => return Ok(Outcome::Described(tree.describe(&path, false).await?)),
+        Storage::Space(path) => return Ok(Outcome::Number(tree.space(&path).await?)),
+        Storage::Usage(path) => return usage(tree, path).await,
+        Storage::Lines { path, options } => return lines(tree, &path, Listing::Long(options)).await,
+        Storage::Digest { path, algorithm, range } => {
+            let mut file = tree.read(&path).await?;
+            let range = range.start.min(file.size())..range.end.min(file.size());
+            let text = digest::of_file(&mut *file, algorithm, range.clone()).await?;
+            return Ok(Outcome::Digest { text, range });
+        }
+        Storage::Enter(path) => {
+            if !tree.describe(&path, true).await?.is_directory() {
+                return Err(Error::NotDirectory);
+            }
+        }
+        Storage::MakeDirectory(path) => tree.make_directory(&path).await?,
+        Storage::RemoveDirectory(path) => tree.remove_directory(&path).await?,
+        Storage::Delete(path) => tree.delete(&path).await?,
+        Storage::Rename { from, to } => tree.rename(&from, &to).await?,
+        Storage::SetFacts { path, modified, mode } => tree.set_facts(&path, modified, mode).await?,
+        Storage::Link { target, path } => tree.link(&target, &path).await?,
+        Storage::RemoveTree(path) => return remove_tree(tree, path).await,
+        Storage::Combine { target, sources } => combine(tree, &target, &sources).await?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// Removes a directory from its leaves up. Links are removed, not followed.
+async fn remove_tree(tree: &dyn Vfs, path: VirtualPath) -> Result<Outcome> {
+    if !tree.describe(&path, false).await?.is_directory() {
+        return Err(Error::NotDirectory);
+    }
+    let mut stack = vec![(path, false)];
+    let mut seen = 0;
+    while let Some((directory, emptied)) = stack.pop() {
+        if emptied {
+            tree.remove_directory(&directory).await?;
+            continue;
+        }
+        stack.push((directory.clone(), true));
+        let mut entries = tree.list(&directory).await?;
+        loop {
+            let batch = entries.next_batch().await?;
+            if batch.is_empty() {
+                break;
+            }
+            seen += batch.len();
+            if seen > OBJECTS_MAX {
+                return Ok(Outcome::Failed(Failure::TooMuch));
+            }
+            for entry in batch {
+                let child = directory.child(&entry.name).ok_or(Error::BadName)?;
+                if entry.kind == Kind::Directory {
+                    stack.push((child, false));
+                } else {
+                    tree.delete(&child).await?;
+                }
+            }
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+async fn usage(tree: &dyn Vfs, path: VirtualPath) -> Result<Outcome> {
+    let top = tree.describe(&path, true).await?;
+    if !top.is_directory() {
+        return Ok(Outcome::Number(top.size));
+    }
+    let mut stack = vec![path];
+    let (mut bytes, mut seen) = (0u64, 0);
+    while let Some(directory) = stack.pop() {
+        let mut entries = tree.list(&directory).await?;
+        loop {
+            let batch = entries.next_batch().await?;
+            if batch.is_empty() {
+                break;
+            }
+            seen += batch.len();
+            if seen > OBJECTS_MAX {
+                return Ok(Outcome::Failed(Failure::TooMuch));
+            }
+            for entry in batch {
+                match entry.kind {
+                    Kind::File => bytes = bytes.saturating_add(entry.size),
+                    Kind::Directory => stack.extend(directory.child(&entry.name)),
+                    Kind::Symlink | Kind::Other => {}
+                }
+            }
+        }
+    }
+    Ok(Outcome::Number(bytes))
+}
+
+async fn combine(tree: &dyn Vfs, target: &VirtualPath, sources: &[VirtualPath]) -> Result<()> {
+    // All of them are opened before anything changes.
+    let mut files = Vec::new();
+    for source in sources {
+        files.push(tree.read(source).await?);
+    }
+    let mut whole = tree.write(target, Write::End).await?;
+    whole.begin().await?;
+    for mut file in files {
+        let mut offset = 0;
+        loop {
+            let bytes = file.read_at(offset, BUFFER).await?;
+            if bytes.is_empty() {
+                break;
+            }
+            offset += bytes.len() as u64;
+            whole.write(bytes).await?;
+        }
+    }
+    whole.commit().await?;
+    for source in sources {
+        tree.delete(source).await?;
+    }
+    Ok(())
+}
+
+async fn lines(tree: &dyn Vfs, path: &VirtualPath, listing: Listing) -> Result<Outcome> {
+    let mut lister = Lister::open(tree, path, listing, false).await?;
+    let directory = lister.is_directory();
+    let (mut lines, mut more) = (Vec::new(), false);
+    loop {
+        let text = lister.next_text(tree).await?;
+        if text.is_empty() {
+            break;
+        }
+        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            lines.push(line.trim_ascii_end().to_vec());
+        }
+        if lines.len() > LINES_MAX {
+            lines.truncate(LINES_MAX);
+            more = true;
+            break;
+        }
+    }
+    Ok(Outcome::Lines { lines, more, directory })
+}

@@ -1,0 +1,145 @@
+//! The local disk as a [`Vfs`], opened beneath its root only.
+//!
+//! The kernel itself resolves every path, with `openat2` and `RESOLVE_BENEATH`: `..`, symbolic links
+//! and races between a check and its use cannot lead out. Work that may wait for the disk runs on
+//! the blocking threads of the runtime; what the kernel can do at once, because path or page are
+//! cached, is done where it is asked for.
+//!
+//! What this crate is not: it knows no FTP, no users and no rights but those of the system.
+
+mod errors;
+mod list;
+mod read;
+mod root;
+mod write;
+
+use async_trait::async_trait;
+use portolan_vfs::{Entries, Error, ReadFile, Result, Vfs, Write, WriteFile};
+use portolan_wire::{Entry, Timestamp, VirtualPath};
+use root::{Root, Speed};
+use std::path::Path;
+use std::sync::Arc;
+
+/// What an upload writes to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Uploads {
+    /// A file beside the target that takes its name in the end: who reads the target sees the old
+    /// content or the new, whole. The default.
+    #[default]
+    Atomic,
+    /// The target itself.
+    Direct,
+}
+
+/// A directory of the local disk and what is beneath it.
+#[derive(Debug, Clone)]
+pub struct Local {
+    root: Arc<Root>,
+    uploads: Uploads,
+}
+
+impl Local {
+    /// Opens the directory.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is no directory.
+    pub fn open(directory: &Path, uploads: Uploads) -> std::io::Result<Local> {
+        Ok(Local { root: Arc::new(Root::open(directory)?), uploads })
+    }
+
+    /// Runs `work` where it may wait for the disk.
+    async fn waiting<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Root) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let root = Arc::clone(&self.root);
+        blocking(move || work(&root)).await
+    }
+}
+
+/// Runs `work` on a thread that may wait.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Local))
+}
+
+#[async_trait]
+impl Vfs for Local {
+    async fn describe(&self, path: &VirtualPath, follow: bool) -> Result<Entry> {
+        if let Some(done) = self.root.describe(path, follow, Speed::AtOnce)? {
+            return Ok(done);
+        }
+        let path = path.clone();
+        self.waiting(move |root| root.describe(&path, follow, Speed::Waiting)?.ok_or(Error::Local)).await
+    }
+
+    async fn list(&self, path: &VirtualPath) -> Result<Box<dyn Entries>> {
+        let path = path.clone();
+        self.waiting(move |root| {
+            Ok(Box::new(list::Directory::new(root.directory(&path)?)) as Box<dyn Entries>)
+        })
+        .await
+    }
+
+    async fn make_directory(&self, path: &VirtualPath) -> Result<()> {
+        let path = path.clone();
+        self.waiting(move |root| root.make_directory(&path)).await
+    }
+
+    async fn remove_directory(&self, path: &VirtualPath) -> Result<()> {
+        let path = path.clone();
+        self.waiting(move |root| root.remove_directory(&path)).await
+    }
+
+    async fn delete(&self, path: &VirtualPath) -> Result<()> {
+        let path = path.clone();
+        self.waiting(move |root| root.delete(&path)).await
+    }
+
+    async fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<()> {
+        let (from, to) = (from.clone(), to.clone());
+        self.waiting(move |root| root.rename(&from, &to)).await
+    }
+
+    async fn set_facts(
+        &self,
+        path: &VirtualPath,
+        modified: Option<Timestamp>,
+        mode: Option<u32>,
+    ) -> Result<()> {
+        let path = path.clone();
+        self.waiting(move |root| root.set_facts(&path, modified, mode)).await
+    }
+
+    async fn link(&self, target: &VirtualPath, path: &VirtualPath) -> Result<()> {
+        let (target, path) = (target.clone(), path.clone());
+        self.waiting(move |root| root.link(&target, &path)).await
+    }
+
+    async fn space(&self, path: &VirtualPath) -> Result<u64> {
+        let path = path.clone();
+        self.waiting(move |root| root.space(&path)).await
+    }
+
+    async fn read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>> {
+        let file = match self.root.open_to_read(path, Speed::AtOnce)? {
+            Some(file) => file,
+            None => {
+                let path = path.clone();
+                self.waiting(move |root| root.open_to_read(&path, Speed::Waiting)?.ok_or(Error::Local))
+                    .await?
+            }
+        };
+        Ok(Box::new(read::Reader::new(file)?))
+    }
+
+    async fn write(&self, path: &VirtualPath, how: Write) -> Result<Box<dyn WriteFile>> {
+        let (path, uploads) = (path.clone(), self.uploads);
+        self.waiting(move |root| {
+            Ok(Box::new(write::Writer::open(root, &path, how, uploads)?) as Box<dyn WriteFile>)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! A directory that is being listed.
+
+use crate::blocking;
+use crate::errors::from_errno;
+use crate::root::entry;
+use crate::write::is_temporary;
+use async_trait::async_trait;
+use portolan_vfs::{Entries, Error, Result};
+use portolan_wire::Entry;
+use rustix::fs::RawDir;
+use rustix::io::Errno;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+/// Bytes that one reading of the directory fills: about a thousand entries.
+const BUFFER: usize = 32 * 1024;
+
+pub(crate) struct Directory {
+    directory: Arc<OwnedFd>,
+}
+
+impl Directory {
+    pub(crate) fn new(directory: OwnedFd) -> Directory {
+        Directory { directory: Arc::new(directory) }
+    }
+}
+
+#[async_trait]
+impl Entries for Directory {
+    async fn next_batch(&mut self) -> Result<Vec<Entry>> {
+        let directory = Arc::clone(&self.directory);
+        blocking(move || read(&directory)).await
+    }
+}
+
+/// Reads until there is something to give, or the end.
+fn read(directory: &OwnedFd) -> Result<Vec<Entry>> {
+    let mut buffer = vec![MaybeUninit::uninit(); BUFFER];
+    let mut entries = Vec::new();
+    let mut names = RawDir::new(directory, &mut buffer);
+    while let Some(item) = names.next() {
+        let item = item.map_err(from_errno)?;
+        let name = item.file_name().to_bytes();
+        if name != b"." && name != b".." && !is_temporary(name) {
+            match entry(directory.as_fd(), name, name) {
+                Ok(entry) => entries.push(entry),
+                // It went away since.
+                Err(Errno::NOENT) => {}
+                Err(errno) => {
+                    let error = from_errno(errno);
+                    if error == Error::Local {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        if names.is_buffer_empty() && !entries.is_empty() {
+            break;
+        }
+    }
+    Ok(entries)
+}

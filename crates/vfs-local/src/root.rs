@@ -1,0 +1,215 @@
+//! The root directory, and every system call that names a path beneath it.
+
+use crate::errors::{from_errno, from_io};
+use crate::write::is_temporary;
+use portolan_vfs::{Error, Result};
+use portolan_wire::{Entry, Kind, Timestamp, VirtualPath};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags, Timespec, Timestamps};
+use rustix::io::Errno;
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// How often a path is resolved again when a rename comes in between.
+const TRIES: usize = 64;
+
+/// Whether a system call may wait for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speed {
+    /// Only if what it needs is cached; else it gives `None`.
+    AtOnce,
+    /// As long as it takes.
+    Waiting,
+}
+
+#[derive(Debug)]
+pub(crate) struct Root {
+    directory: OwnedFd,
+}
+
+impl Root {
+    pub(crate) fn open(directory: &Path) -> std::io::Result<Root> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Root { directory: rustix::fs::open(directory, flags, Mode::empty())? })
+    }
+
+    /// Opens what `path` means beneath the root; `None` when that would have to wait.
+    pub(crate) fn open_beneath(
+        &self,
+        path: &VirtualPath,
+        flags: OFlags,
+        speed: Speed,
+    ) -> Result<Option<OwnedFd>> {
+        if path.components().any(is_temporary) {
+            return Err(Error::NotFound);
+        }
+        let name = relative(path);
+        let mode = if flags.contains(OFlags::CREATE) { Mode::from_raw_mode(0o666) } else { Mode::empty() };
+        let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        if speed == Speed::AtOnce {
+            resolve |= ResolveFlags::CACHED;
+        }
+        for _ in 0..TRIES {
+            match rustix::fs::openat2(&self.directory, name, flags | OFlags::CLOEXEC, mode, resolve) {
+                Ok(file) => return Ok(Some(file)),
+                Err(Errno::AGAIN) if speed == Speed::AtOnce => return Ok(None),
+                // A rename somewhere in the system came between: the kernel wants us to try again.
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(errno) => return Err(from_errno(errno)),
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    fn open_waiting(&self, path: &VirtualPath, flags: OFlags) -> Result<OwnedFd> {
+        self.open_beneath(path, flags, Speed::Waiting)?.ok_or(Error::Local)
+    }
+
+    /// The directory that holds `path`, to be used with its last component.
+    pub(crate) fn parent(&self, path: &VirtualPath) -> Result<OwnedFd> {
+        if path.is_root() {
+            return Err(Error::NotFile);
+        }
+        if is_temporary(path.name()) {
+            return Err(Error::BadName);
+        }
+        self.open_waiting(&path.parent(), OFlags::PATH | OFlags::DIRECTORY)
+    }
+
+    pub(crate) fn describe(&self, path: &VirtualPath, follow: bool, speed: Speed) -> Result<Option<Entry>> {
+        let flags = if follow { OFlags::PATH } else { OFlags::PATH | OFlags::NOFOLLOW };
+        let Some(file) = self.open_beneath(path, flags, speed)? else { return Ok(None) };
+        entry(file.as_fd(), b"", path.name()).map(Some).map_err(from_errno)
+    }
+
+    /// A directory to list.
+    pub(crate) fn directory(&self, path: &VirtualPath) -> Result<OwnedFd> {
+        self.open_waiting(path, OFlags::RDONLY | OFlags::DIRECTORY)
+    }
+
+    pub(crate) fn make_directory(&self, path: &VirtualPath) -> Result<()> {
+        if path.is_root() {
+            return Err(Error::Exists);
+        }
+        rustix::fs::mkdirat(self.parent(path)?, path.name(), Mode::from_raw_mode(0o777)).map_err(from_errno)
+    }
+
+    pub(crate) fn remove_directory(&self, path: &VirtualPath) -> Result<()> {
+        rustix::fs::unlinkat(self.parent(path)?, path.name(), AtFlags::REMOVEDIR).map_err(from_errno)
+    }
+
+    pub(crate) fn delete(&self, path: &VirtualPath) -> Result<()> {
+        rustix::fs::unlinkat(self.parent(path)?, path.name(), AtFlags::empty()).map_err(from_errno)
+    }
+
+    pub(crate) fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<()> {
+        let (old, new) = (self.parent(from)?, self.parent(to)?);
+        rustix::fs::renameat(old, from.name(), new, to.name()).map_err(|errno| match errno {
+            // Here it is no link that leads out, but another disk below the root.
+            Errno::XDEV => Error::NotOffered,
+            errno => from_errno(errno),
+        })
+    }
+
+    pub(crate) fn set_facts(
+        &self,
+        path: &VirtualPath,
+        modified: Option<Timestamp>,
+        mode: Option<u32>,
+    ) -> Result<()> {
+        let file = self.open_waiting(path, OFlags::PATH)?;
+        if let Some(mode) = mode {
+            // A descriptor that only names a file takes no fchmod; its place in /proc does, and
+            // that leads to the very same file whatever became of its name.
+            let place = format!("/proc/self/fd/{}", file.as_raw_fd());
+            rustix::fs::chmod(place, Mode::from_raw_mode(mode)).map_err(from_errno)?;
+        }
+        if let Some(time) = modified {
+            let (tv_sec, nanoseconds) = time.unix();
+            let times = Timestamps {
+                last_access: Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT },
+                last_modification: Timespec { tv_sec, tv_nsec: nanoseconds.into() },
+            };
+            rustix::fs::utimensat(&file, c"", &times, AtFlags::EMPTY_PATH).map_err(from_errno)?;
+        }
+        Ok(())
+    }
+
+    /// A link whose text leads from its own directory to the target, so that it means the same
+    /// seen from outside the root.
+    pub(crate) fn link(&self, target: &VirtualPath, path: &VirtualPath) -> Result<()> {
+        let parent = self.parent(path)?;
+        let depth = path.parent().components().count();
+        let text = [&b"../".repeat(depth)[..], relative(target)].concat();
+        rustix::fs::symlinkat(text, parent, path.name()).map_err(from_errno)
+    }
+
+    pub(crate) fn space(&self, path: &VirtualPath) -> Result<u64> {
+        let file = self.open_waiting(path, OFlags::PATH)?;
+        let disk = rustix::fs::fstatvfs(file).map_err(from_errno)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
+    pub(crate) fn open_to_read(&self, path: &VirtualPath, speed: Speed) -> Result<Option<File>> {
+        // A pipe or a device must not be waited for: it is found out to be one right after.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let Some(file) = self.open_beneath(path, flags, speed)? else { return Ok(None) };
+        plain(file.into()).map(Some)
+    }
+
+    pub(crate) fn open_to_write(&self, path: &VirtualPath, create: OFlags) -> Result<File> {
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | create;
+        plain(self.open_waiting(path, flags)?.into())
+    }
+}
+
+/// Refuses everything that is no plain file.
+fn plain(file: File) -> Result<File> {
+    let metadata = file.metadata().map_err(|error| from_io(&error))?;
+    if metadata.is_file() { Ok(file) } else { Err(Error::NotFile) }
+}
+
+/// The path as the kernel wants it, relative to the root.
+fn relative(path: &VirtualPath) -> &[u8] {
+    match &path.as_bytes()[1..] {
+        b"" => b".",
+        name => name,
+    }
+}
+
+/// Describes `name` in `directory`, or `directory` itself when `name` is empty.
+pub(crate) fn entry(directory: BorrowedFd<'_>, name: &[u8], shown: &[u8]) -> rustix::io::Result<Entry> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH | AtFlags::NO_AUTOMOUNT;
+    let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
+    let stat = rustix::fs::statx(directory, name, flags, wanted)?;
+    let kind = match FileType::from_raw_mode(stat.stx_mode.into()) {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Symlink,
+        _ => Kind::Other,
+    };
+    let target = match kind {
+        Kind::Symlink => {
+            rustix::fs::readlinkat(directory, name, Vec::new()).ok().map(std::ffi::CString::into_bytes)
+        }
+        Kind::File | Kind::Directory | Kind::Other => None,
+    };
+    Ok(describe(&stat, kind, shown, target))
+}
+
+fn describe(stat: &Statx, kind: Kind, name: &[u8], target: Option<Vec<u8>>) -> Entry {
+    let born = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::BTIME);
+    Entry {
+        name: name.to_vec(),
+        kind,
+        size: stat.stx_size,
+        modified: Timestamp::from_unix(stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
+        created: born.then(|| Timestamp::from_unix(stat.stx_btime.tv_sec, stat.stx_btime.tv_nsec)),
+        mode: u32::from(stat.stx_mode) & 0o7777,
+        links: stat.stx_nlink.into(),
+        owner: stat.stx_uid,
+        group: stat.stx_gid,
+        identity: (u64::from(stat.stx_dev_major) << 32 | u64::from(stat.stx_dev_minor), stat.stx_ino),
+        target,
+    }
+}

@@ -1,0 +1,15 @@
+//! What travels over a data connection when it is not the plain bytes of the file: text types,
+//! record structure, block mode (RFC 959 §3).
+//!
+//! An [`Encoder`] turns the bytes of a file into those of the wire, a [`Decoder`] the other way
+//! round; both take their input in any pieces. What this module is not: it moves nothing.
+
+mod block;
+mod decode;
+mod ebcdic;
+mod encode;
+mod record;
+
+pub use block::Marker;
+pub use decode::{DecodeError, Decoder};
+pub use encode::Encoder;
