@@ -1,1 +1,9 @@
+//! What the tests are made of: a simulated world for one session, transcripts that run in it, and
+//! launchers for the real program.
+//!
+//! For tests only: a step that cannot be done is a failed test, so functions here panic freely.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
 
+pub mod launch;
+pub mod transcript;
+pub mod world;

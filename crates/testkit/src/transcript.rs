@@ -1,0 +1,179 @@
+//! Transcripts: whole conversations as text, with the replies that must come.
+//!
+//! ```text
+//! # What is held to, with the section of the RFC.
+//! * file a.txt hello        a file is there before
+//! > USER anna               the client sends a line
+//! >> NOOP\r\nNOOP\r\n       the client sends bytes, with escapes
+//! < 331                     the server's next line begins so; a space at its end counts
+//! * connect                 the client opens the data connection
+//! * send text\n             the client sends data
+//! * end                     the client ends the data connection
+//! * receive hello           the data that came, all of it, and its end
+//! * break                   the data connection breaks
+//! * wait 60                 seconds go by
+//! * hang up                 the client ends the control connection
+//! * shut down 10            the server stops, with so many seconds of grace
+//! * closed                  the server has closed the control connection
+//! * silent                  the server has nothing more to say
+//! * has a.txt hello         the file is there and holds that
+//! * lacks b.txt             no such file is there
+//! * directory d             a directory is there before
+//! * read only               who logs in may only read
+//! * unreachable             active data connections are refused
+//! * peer [::1]:4000         where the client is: only as the first line
+//! ```
+//!
+//! At the end nothing is left unsaid and nothing is left open.
+
+use crate::world::{Data, World};
+use portolan_proto::server::Settings;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+/// Runs one transcript.
+///
+/// # Errors
+/// The line that went wrong, and how.
+pub fn run(text: &str) -> Result<(), String> {
+    let steps: Vec<(usize, &str)> = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
+        .map(|(number, line)| (number + 1, line))
+        .collect();
+    let peer = steps.first().and_then(|(_, line)| line.strip_prefix("* peer "));
+    let peer: SocketAddr =
+        peer.unwrap_or("192.0.2.9:4000").trim().parse().map_err(|_| "no address".to_owned())?;
+    let mut world = World::new(Settings { welcome: Vec::new(), limits: Default::default() }, peer);
+    for (number, line) in steps {
+        step(&mut world, line).map_err(|error| format!("line {number}: {line}\n  {error}"))?;
+    }
+    if !world.replies.is_empty() {
+        return Err(format!("left unsaid: {}", world.replies.escape_ascii()));
+    }
+    world.cut();
+    if world.is_clean() { Ok(()) } else { Err("something is left open".to_owned()) }
+}
+
+/// Runs all transcripts of a folder; panics with everything that went wrong.
+pub fn run_all(folder: &Path) {
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "txt"));
+    files.sort();
+    assert!(!files.is_empty(), "no transcripts in {}", folder.display());
+    let mut failures = Vec::new();
+    for file in &files {
+        let text = std::fs::read_to_string(file).unwrap();
+        assert!(text.starts_with("# "), "{} does not say what it holds to", file.display());
+        assert!(text.contains("RFC ") || text.contains("draft-"), "{} names no source", file.display());
+        if let Err(error) = run(&text) {
+            failures.push(format!("{}: {error}", file.display()));
+        }
+    }
+    assert!(failures.is_empty(), "{} of {} failed:\n{}", failures.len(), files.len(), failures.join("\n"));
+}
+
+fn step(world: &mut World, line: &str) -> Result<(), String> {
+    let (mark, rest) = line.split_once(' ').unwrap_or((line, ""));
+    match mark {
+        ">" => world.send(&[&unescape(rest), &b"\r\n"[..]].concat()),
+        ">>" => world.send(&unescape(rest)),
+        "<" => return expect_line(world, &unescape(rest)),
+        "*" => return direct(world, rest),
+        _ => return Err("what is this".to_owned()),
+    }
+    Ok(())
+}
+
+fn expect_line(world: &mut World, wanted: &[u8]) -> Result<(), String> {
+    let end = world.replies.windows(2).position(|pair| pair == b"\r\n").ok_or("the server says nothing")?;
+    let line: Vec<u8> = world.replies.drain(..end + 2).collect();
+    let said = &line[..end];
+    if said.starts_with(wanted) { Ok(()) } else { Err(format!("the server says: {}", said.escape_ascii())) }
+}
+
+fn direct(world: &mut World, rest: &str) -> Result<(), String> {
+    let (verb, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+    let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
+    match verb {
+        "peer" => {}
+        "file" => world.put(name, &unescape(text)),
+        "directory" => world.make_directory(rest),
+        "read" => world.rights.write = false,
+        "unreachable" => world.reachable = false,
+        "connect" => return world.connect().then_some(()).ok_or("the server does not listen".to_owned()),
+        "send" => return with_data(world, |data| data.from_client.extend(unescape(rest))),
+        "end" => return with_data(world, |data| data.client_ended = true),
+        "break" => return with_data(world, |data| data.broken = true),
+        "receive" => return receive(world, &unescape(rest)),
+        "wait" => world.wait(Duration::from_secs(rest.parse().map_err(|_| "how many seconds?")?)),
+        "hang" => world.hang_up(),
+        "shut" => world.shut_down(Duration::from_secs(text.parse().map_err(|_| "how many seconds?")?)),
+        "closed" => return world.closed.then_some(()).ok_or("it is still open".to_owned()),
+        "silent" => return expect_silence(world),
+        "has" => {
+            let found = world.content(name).ok_or("no such file")?;
+            let same = found == unescape(text);
+            return same.then_some(()).ok_or_else(|| format!("it holds: {}", found.escape_ascii()));
+        }
+        "lacks" => return world.content(name).map_or(Ok(()), |_| Err("it is there".to_owned())),
+        _ => return Err("no such step".to_owned()),
+    }
+    Ok(())
+}
+
+fn with_data(world: &mut World, change: impl FnOnce(&mut Data)) -> Result<(), String> {
+    world.with_data(change).then_some(()).ok_or("there is no data connection".to_owned())
+}
+
+fn expect_silence(world: &World) -> Result<(), String> {
+    if world.closed {
+        return Err("the control connection is closed".to_owned());
+    }
+    if world.replies.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("the server says: {}", world.replies.escape_ascii()))
+    }
+}
+
+fn receive(world: &mut World, wanted: &[u8]) -> Result<(), String> {
+    let data = world.data.take().ok_or("there is no data connection")?;
+    if data.to_client != wanted {
+        return Err(format!("what came is: {}", data.to_client.escape_ascii()));
+    }
+    if data.server_ended { Ok(()) } else { Err("the data has no end".to_owned()) }
+}
+
+/// Bytes of text with `\r`, `\n`, `\0`, `\\`, `\s` for a space and `\xff` in it. `\*1000A` is a
+/// thousand times `A`.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text.chars();
+    while let Some(letter) = rest.next() {
+        if letter != '\\' {
+            bytes.extend(letter.encode_utf8(&mut [0; 4]).bytes());
+            continue;
+        }
+        match rest.next() {
+            Some('r') => bytes.push(b'\r'),
+            Some('n') => bytes.push(b'\n'),
+            Some('0') => bytes.push(0),
+            Some('s') => bytes.push(b' '),
+            Some('x') => {
+                let digits: String = rest.by_ref().take(2).collect();
+                bytes.push(u8::from_str_radix(&digits, 16).unwrap());
+            }
+            Some('*') => {
+                let digits: String = rest.clone().take_while(char::is_ascii_digit).collect();
+                let letter = rest.by_ref().nth(digits.len()).unwrap();
+                bytes.extend(letter.to_string().repeat(digits.parse().unwrap()).bytes());
+            }
+            Some(other) => bytes.extend(other.encode_utf8(&mut [0; 4]).bytes()),
+            None => bytes.push(b'\\'),
+        }
+    }
+    bytes
+}
