@@ -29,57 +29,124 @@
 use crate::world::{Data, World};
 use portolan_proto::server::Settings;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Runs one transcript.
-///
-/// # Errors
-/// The line that went wrong, and how.
-pub fn run(text: &str) -> Result<(), String> {
-    let steps: Vec<(usize, &str)> = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
-        .map(|(number, line)| (number + 1, line))
-        .collect();
-    let peer = steps.first().and_then(|(_, line)| line.strip_prefix("* peer "));
-    let peer: SocketAddr =
-        peer.unwrap_or("192.0.2.9:4000").trim().parse().map_err(|_| "no address".to_owned())?;
-    let mut world = World::new(Settings { welcome: Vec::new(), limits: Default::default() }, peer);
-    for (number, line) in steps {
-        step(&mut world, line).map_err(|error| format!("line {number}: {line}\n  {error}"))?;
-    }
-    if !world.replies.is_empty() {
-        return Err(format!("left unsaid: {}", world.replies.escape_ascii()));
-    }
-    world.cut();
-    if world.is_clean() { Ok(()) } else { Err("something is left open".to_owned()) }
+/// A conversation.
+pub struct Transcript {
+    /// Where it stands.
+    pub name: String,
+    peer: SocketAddr,
+    /// Number and text of each line that does something.
+    steps: Vec<(usize, String)>,
 }
 
-/// Runs all transcripts of a folder; panics with everything that went wrong.
-pub fn run_all(folder: &Path) {
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "txt"));
-    files.sort();
-    assert!(!files.is_empty(), "no transcripts in {}", folder.display());
-    let mut failures = Vec::new();
-    for file in &files {
-        let text = std::fs::read_to_string(file).unwrap();
-        assert!(text.starts_with("# "), "{} does not say what it holds to", file.display());
-        assert!(text.contains("RFC ") || text.contains("draft-"), "{} names no source", file.display());
-        if let Err(error) = run(&text) {
-            failures.push(format!("{}: {error}", file.display()));
+impl Transcript {
+    /// Reads the text of a transcript.
+    ///
+    /// # Panics
+    /// When it does not say what it holds the server to, and by which text.
+    pub fn parse(name: &str, text: &str) -> Transcript {
+        assert!(text.starts_with("# "), "{name} does not say what it holds to");
+        assert!(text.contains("RFC ") || text.contains("draft-"), "{name} names no source");
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+        let steps: Vec<(usize, String)> = lines.map(|(number, line)| (number + 1, line.to_owned())).collect();
+        let peer = steps.first().and_then(|(_, line)| line.strip_prefix("* peer "));
+        let peer = peer.unwrap_or("192.0.2.9:4000").parse().unwrap();
+        Transcript { name: name.to_owned(), peer, steps }
+    }
+
+    /// All transcripts of a folder.
+    pub fn all(folder: &Path) -> Vec<Transcript> {
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        assert!(!files.is_empty(), "no transcripts in {}", folder.display());
+        let read = |file: &PathBuf| {
+            Transcript::parse(&file.display().to_string(), &std::fs::read_to_string(file).unwrap())
+        };
+        files.iter().map(read).collect()
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// The line that went wrong, and how.
+    pub fn run(&self) -> Result<(), String> {
+        self.run_split(None)
+    }
+
+    /// Runs it with the client's bytes in two pieces, parted at this one of all.
+    ///
+    /// # Errors
+    /// The line that went wrong, and how.
+    pub fn run_split(&self, at: Option<usize>) -> Result<(), String> {
+        let mut world = self.world();
+        let mut sent = 0;
+        for (number, line) in &self.steps {
+            let bytes = control_bytes(line);
+            let split = at.and_then(|at| at.checked_sub(sent)).filter(|split| *split < bytes.len());
+            sent += bytes.len();
+            let done = match split {
+                Some(split) => {
+                    world.send(&bytes[..split]);
+                    world.send(&bytes[split..]);
+                    Ok(())
+                }
+                None => step(&mut world, line),
+            };
+            done.map_err(|error| format!("{}, line {number}: {line}\n  {error}", self.name))?;
+        }
+        if !world.replies.is_empty() {
+            return Err(format!("{}: left unsaid: {}", self.name, world.replies.escape_ascii()));
+        }
+        world.cut();
+        if world.is_clean() { Ok(()) } else { Err(format!("{}: something is left open", self.name)) }
+    }
+
+    /// How many bytes the client sends on the control connection.
+    pub fn bytes(&self) -> usize {
+        self.steps.iter().map(|(_, line)| control_bytes(line).len()).sum()
+    }
+
+    /// How many steps it has.
+    pub fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// True when it has none.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The world before the first step.
+    pub fn world(&self) -> World {
+        World::new(Settings { welcome: Vec::new(), limits: Default::default() }, self.peer)
+    }
+
+    /// Does a step; what should come of it is not looked at.
+    pub fn perform(&self, world: &mut World, number: usize) {
+        let line = &self.steps[number].1;
+        if !line.starts_with('<') && !line.starts_with("* receive") {
+            // A step that the break has made impossible is left out.
+            let _ = step(world, line);
         }
     }
-    assert!(failures.is_empty(), "{} of {} failed:\n{}", failures.len(), files.len(), failures.join("\n"));
+}
+
+/// The bytes that a step sends on the control connection.
+fn control_bytes(line: &str) -> Vec<u8> {
+    match line.split_once(' ') {
+        Some((">", rest)) => [&unescape(rest), &b"\r\n"[..]].concat(),
+        Some((">>", rest)) => unescape(rest),
+        _ => Vec::new(),
+    }
 }
 
 fn step(world: &mut World, line: &str) -> Result<(), String> {
     let (mark, rest) = line.split_once(' ').unwrap_or((line, ""));
     match mark {
-        ">" => world.send(&[&unescape(rest), &b"\r\n"[..]].concat()),
-        ">>" => world.send(&unescape(rest)),
+        ">" | ">>" => world.send(&control_bytes(line)),
         "<" => return expect_line(world, &unescape(rest)),
         "*" => return direct(world, rest),
         _ => return Err("what is this".to_owned()),

@@ -66,6 +66,8 @@ pub struct World {
     pub sendings: Vec<(Vec<u8>, bool)>,
     /// The server has closed the control connection.
     pub closed: bool,
+    /// Lines that the client has sent while the control connection was open.
+    pub commands: usize,
     deadline: Option<Instant>,
     room: usize,
     waiting: Vec<u8>,
@@ -94,6 +96,7 @@ impl World {
             replies: Vec::new(),
             sendings: Vec::new(),
             closed: false,
+            commands: 0,
             deadline: None,
             room: 0,
             waiting: Vec::new(),
@@ -133,6 +136,9 @@ impl World {
 
     /// The client sends bytes on the control connection.
     pub fn send(&mut self, bytes: &[u8]) {
+        if !self.closed {
+            self.commands += bytes.iter().filter(|byte| **byte == b'\n').count();
+        }
         self.waiting.extend_from_slice(bytes);
         self.settle();
     }
@@ -187,6 +193,23 @@ impl World {
     pub fn shut_down(&mut self, grace: Duration) {
         self.input(Input::Shutdown { until: self.now + grace });
         self.settle();
+    }
+
+    /// Codes of the replies that nobody has read, in their order. Refusals of Telnet options, three
+    /// bytes that begin with 255 and one of the last four commands, are left out.
+    pub fn reply_codes(&self) -> Vec<u16> {
+        let mut text = Vec::new();
+        let mut bytes = self.replies.iter();
+        while let Some(byte) = bytes.next() {
+            if *byte == 255 && bytes.clone().next().is_some_and(|next| (251..255).contains(next)) {
+                bytes.nth(1);
+            } else {
+                text.push(*byte);
+            }
+        }
+        let text = String::from_utf8_lossy(&text);
+        let last = |line: &&str| line.as_bytes().get(3) == Some(&b' ') && !line.starts_with(' ');
+        text.lines().filter(last).map(|line| line[..3].parse().unwrap()).collect()
     }
 
     /// True when nothing is left of the session: no place, no data connection, no open file.

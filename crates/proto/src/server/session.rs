@@ -362,9 +362,9 @@ impl Session {
         self.send(&transfer.final_reply(outcome));
         match transfer.cancelled {
             Some(CancelReason::Abort) => self.send(&replies::aborted()),
-            Some(CancelReason::PeerLeft) => self.leave(),
             Some(CancelReason::Shutdown) => self.close(&replies::shutting_down()),
-            Some(CancelReason::NoConnection | CancelReason::Stalled) | None => {}
+            // Commands that wait are answered, should somebody still read it.
+            Some(CancelReason::PeerLeft | CancelReason::NoConnection | CancelReason::Stalled) | None => {}
         }
     }
 

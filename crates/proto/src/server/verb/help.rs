@@ -10,6 +10,7 @@ pub(crate) fn run(_: &mut Session, argument: &[u8]) -> Answer {
     if word.is_empty() {
         return Ok(Step::Reply(replies::help(&[])));
     }
-    let entry = Verb::parse(word).and_then(verbs::find).ok_or_else(replies::not_offered)?;
+    let entry =
+        Verb::parse(word).and_then(verbs::find).ok_or_else(|| replies::bad_argument("HELP [command]"))?;
     Ok(Step::Reply(replies::help_of(entry)))
 }

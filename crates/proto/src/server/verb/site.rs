@@ -15,7 +15,7 @@ pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
         b"SYMLINK" => symlink(session, rest),
         b"UTIME" => utime(session, rest),
         b"" => Err(replies::argument_missing()),
-        _ => Err(replies::not_offered()),
+        _ => Err(replies::parameter_not_offered()),
     }
 }
 
