@@ -23,20 +23,43 @@ pub struct Served {
     log: mpsc::Receiver<String>,
 }
 
-/// A port that nobody uses now, and nobody but this process will get meanwhile.
-pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+/// Gives this test a network of its own, where the system allows it: a loopback interface that no
+/// other test shares, and that forgets closed connections soon. Without the right to make one, tests
+/// share the loopback interface of the machine.
+pub fn isolate() {
+    thread_local! {
+        static ISOLATED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+    if ISOLATED.replace(true) || nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).is_err() {
+        return;
+    }
+    // The second interface is there because clients look for IPv6 addresses only where there is one.
+    for arguments in [
+        "link set lo up",
+        "link add outside type veth peer name inside",
+        "addr add 198.51.100.1/24 dev outside",
+        "addr add 2001:db8::1/64 dev outside nodad",
+        "link set outside up",
+        "link set inside up",
+    ] {
+        must_run(Command::new("ip").args(arguments.split(' ')));
+    }
+    std::fs::write("/proc/sys/net/ipv4/tcp_max_tw_buckets", "64").unwrap();
 }
 
-/// The first of `count` ports in a row that nobody uses now.
+/// The first of `count` ports in a row that nobody uses now. They lie below those that the system
+/// gives to clients.
 pub fn free_ports(count: u16) -> u16 {
-    loop {
-        let first = free_port();
-        let Some(last) = first.checked_add(count) else { continue };
-        if (first..last).all(|port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()) {
+    use std::sync::atomic::{AtomicU16, Ordering};
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let own = u16::try_from(std::process::id() % 200).unwrap() * 100;
+    for _ in 0..1000 {
+        let first = 10_000 + (own + NEXT.fetch_add(count, Ordering::Relaxed)) % 20_000;
+        if (first..first + count).all(|port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()) {
             return first;
         }
     }
+    panic!("no free ports");
 }
 
 impl Served {
@@ -52,7 +75,8 @@ impl Served {
         if !root.exists() {
             std::fs::create_dir(&root).unwrap();
         }
-        let port = free_port();
+        isolate();
+        let port = free_ports(1);
         let mut command = Command::new(program);
         command.arg("serve").arg("--write").arg(&root);
         for address in ["127.0.0.1", "[::1]"] {

@@ -15,11 +15,12 @@ pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     Ok(Step::Reply(replies::host_taken()))
 }
 
-/// A host name, or an address in brackets (RFC 7151 §3.1).
+/// A host name, or an address in brackets (RFC 7151 §3.1), which some clients leave out.
 fn is_host(argument: &[u8]) -> bool {
     let inner = argument.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
-    if let Some(literal) = inner {
-        return std::str::from_utf8(literal).is_ok_and(|text| text.parse::<IpAddr>().is_ok());
+    let literal = std::str::from_utf8(inner.unwrap_or(argument)).unwrap_or_default();
+    if literal.parse::<IpAddr>().is_ok() {
+        return true;
     }
     let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     (1..=255).contains(&argument.len()) && argument.iter().all(letter)
