@@ -63,7 +63,7 @@ fn text_append_rename_delete_and_folders() {
     scene.curl(&["-Q", "-DELE a/d", "-Q", "-RMD a", &root]);
     assert!(!scene.remote("a").exists());
     let head = scene.curl(&["-I", &scene.url("127.0.0.1", "text")]);
-    assert!(String::from_utf8(head).unwrap().contains("Content-Length: 53896"));
+    assert!(String::from_utf8(head).unwrap().contains("Content-Length: 48895"));
 }
 
 #[test]

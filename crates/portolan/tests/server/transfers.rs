@@ -1,0 +1,98 @@
+//! How data travels.
+
+use crate::serve;
+use portolan_testkit::launch::{Served, free_ports, isolate};
+use std::fs;
+use std::io::Read;
+use std::process::Command;
+
+#[test]
+fn a_plain_file_goes_by_sendfile() {
+    isolate();
+    let folder = tempfile::tempdir().unwrap();
+    let (root, trace) = (folder.path().join("root"), folder.path().join("trace"));
+    fs::create_dir(&root).unwrap();
+    fs::write(root.join("small"), vec![1; 4096]).unwrap();
+    fs::write(root.join("large"), vec![1; 32 << 20]).unwrap();
+    let port = free_ports(1);
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-e", "trace=sendfile", "-o"]).arg(&trace);
+    command
+        .arg(env!("CARGO_BIN_EXE_portolan"))
+        .arg("serve")
+        .arg(&root)
+        .args(["--listen", &format!("127.0.0.1:{port}")]);
+    let served = Served::launch(command, folder, port);
+    let mut talk = served.talk_logged_in();
+    talk.ask("TYPE I");
+    for (name, size) in [("small", 4096), ("large", 32 << 20)] {
+        assert_eq!(talk.retrieve(name).len(), size);
+    }
+    talk.ask("TYPE A");
+    assert_eq!(talk.retrieve("small").len(), 4096);
+    talk.ask("QUIT");
+    let trace = fs::read_to_string(trace).unwrap();
+    let sent = |line: &str| line.rsplit_once("= ").and_then(|(_, result)| result.trim().parse::<u64>().ok());
+    let total: u64 = trace.lines().filter_map(sent).sum();
+    assert_eq!(total, 4096 + (32 << 20), "all bytes of both, and none of the text:\n{trace}");
+}
+
+#[test]
+fn the_226_does_not_wait_for_the_client_to_close() {
+    let served = serve(&[]);
+    fs::write(served.root().join("a"), "hello").unwrap();
+    let mut talk = served.talk_logged_in();
+    let mut data = talk.open_data("RETR a");
+    assert!(talk.reply().starts_with("226"));
+    let mut text = String::new();
+    data.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "hello");
+}
+
+#[test]
+fn a_slow_client_does_not_hold_up_others() {
+    let served = serve(&[]);
+    fs::write(served.root().join("large"), vec![1; 64 << 20]).unwrap();
+    fs::write(served.root().join("small"), "x").unwrap();
+    let mut slow = Vec::new();
+    for _ in 0..30 {
+        let mut talk = served.talk_logged_in();
+        talk.ask("TYPE I");
+        let data = talk.open_data("RETR large");
+        slow.push((talk, data));
+    }
+    let mut quick = served.talk_logged_in();
+    for _ in 0..20 {
+        assert_eq!(quick.retrieve("small"), b"x");
+    }
+}
+
+#[test]
+fn a_data_connection_that_the_client_cuts_is_426_and_the_session_lives_on() {
+    let served = serve(&[]);
+    fs::write(served.root().join("large"), vec![1; 64 << 20]).unwrap();
+    let mut talk = served.talk_logged_in();
+    talk.ask("TYPE I");
+    let data = talk.open_data("RETR large");
+    socket2::SockRef::from(&data).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    drop(data);
+    assert!(talk.reply().starts_with("426"));
+    assert_eq!(talk.retrieve("large").len(), 64 << 20);
+}
+
+#[test]
+fn a_folder_of_many_entries_is_listed_whole() {
+    let served = serve(&[]);
+    for number in 0..5_000 {
+        fs::write(served.root().join(format!("file {number}")), "").unwrap();
+    }
+    let mut talk = served.talk_logged_in();
+    for command in ["LIST", "NLST", "MLSD"] {
+        let mut data = talk.open_data(command);
+        let mut text = String::new();
+        data.read_to_string(&mut text).unwrap();
+        assert!(talk.reply().starts_with("226"));
+        assert_eq!(text.matches("\r\n").count(), 5_000, "{command}");
+        assert!(text.contains("file 4999\r\n"));
+    }
+}
