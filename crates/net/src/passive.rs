@@ -52,6 +52,9 @@ impl PassivePool {
             self.shared.grant(&mut state, peer)?;
             turn
         };
+        if turn.is_empty() {
+            tracing::info!(%peer, "a session waits for a passive port that other sessions of its peer hold");
+        }
         loop {
             let change = self.shared.state().next_change(peer);
             let waited = async {
@@ -163,7 +166,8 @@ impl Place {
     }
 
     /// Ends the waiting for a connection and begins anew: at the same port when none has come yet,
-    /// for it could still come; else `None`, and the connection that came is closed.
+    /// for it could still come, and nobody waits for a turn; else `None`, and a connection that came
+    /// is closed.
     pub fn renewed(mut self) -> Option<Place> {
         let untouched = matches!(self.connection.try_recv(), Err(oneshot::error::TryRecvError::Empty));
         if untouched && self.shared.state().renew(self.peer, self.port, self.id, Instant::now()) {

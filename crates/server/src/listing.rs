@@ -53,7 +53,8 @@ impl Lister {
             }
             Ok(_) if matches!(lister.listing, Listing::Facts(_)) => return Err(Error::NotDirectory),
             Ok(entry) => lister.single = Some(entry),
-            Err(Error::NotFound) if pattern::is_pattern(path.name()) => {
+            // A pattern may be longer than a name can be.
+            Err(Error::NotFound | Error::BadName) if pattern::is_pattern(path.name()) => {
                 let directory = path.parent();
                 lister.filter = Some(path.name().to_vec());
                 lister.current = Some((directory.clone(), tree.list(&directory).await?));

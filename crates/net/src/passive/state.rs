@@ -155,8 +155,12 @@ impl State {
         connection
     }
 
-    /// Starts the patience of others anew; false when the place is lost.
+    /// Starts the patience of others anew; false when the place is lost, or when another session
+    /// waits for its turn: who asks again and again would else keep it waiting for ever.
     pub(super) fn renew(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) -> bool {
+        if self.is_awaited(peer) {
+            return false;
+        }
         match self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port)) {
             Some(Slot::Held { id: holder, since, .. }) if *holder == id => {
                 *since = now;

@@ -1,4 +1,5 @@
 use super::*;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
@@ -11,7 +12,10 @@ fn other(number: u8) -> IpAddr {
 
 /// A pool of `count` ports that are free now.
 async fn pool(count: u16) -> PassivePool {
-    for first in (20_000..60_000).step_by(97) {
+    // Each pool looks among ports of its own, below those that the system gives to clients.
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let own = 10_000 + NEXT.fetch_add(1, Ordering::Relaxed) * 1_000;
+    for first in (own..own + 900).step_by(50) {
         let ports = first..=first + count - 1;
         let mut free = Vec::new();
         for port in ports.clone() {

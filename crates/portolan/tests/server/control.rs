@@ -1,6 +1,7 @@
 //! The control connection on the wire.
 
 use crate::serve;
+use portolan_testkit::launch::{PATIENCE, must_run};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::fs;
 use std::io::{Read, Write};
@@ -146,11 +147,16 @@ fn both_connections_are_kept_alive() {
     assert!(talk.ask("STOR up").starts_with("150"));
     while !talk.ask("STAT").contains("bytes so far") {}
     for port in [served.port, port] {
-        let mut ss = Command::new("ss");
-        ss.args(["-tnoH", "state", "established", &format!("sport = :{port}")]);
-        let sockets = ss.output().unwrap().stdout;
-        let sockets = String::from_utf8(sockets).unwrap();
-        assert!(sockets.contains("timer:(keepalive,"), "{port}: {sockets}");
+        let kept_alive = || {
+            let mut ss = Command::new("ss");
+            ss.args(["-tnoH", "state", "established", &format!("sport = :{port}")]);
+            String::from_utf8(must_run(&mut ss)).unwrap().contains("timer:(keepalive,")
+        };
+        // While an answer is on its way, its own timer is shown instead.
+        let begun = std::time::Instant::now();
+        while !kept_alive() {
+            assert!(begun.elapsed() < PATIENCE, "port {port} is not kept alive");
+        }
     }
     drop(data);
 }

@@ -100,7 +100,7 @@ fn t03_a_stranger_gets_nothing_and_disturbs_nobody() {
 
 #[test]
 fn t04_a_loop_of_pasv_starves_nobody() {
-    let (served, _) = serve_one_port(&[]);
+    let (served, port) = serve_one_port(&[]);
     fs::write(served.root().join("a"), "mine").unwrap();
     let mut greedy = talk_from(&served, 2);
     for _ in 0..5_000 {
@@ -109,11 +109,18 @@ fn t04_a_loop_of_pasv_starves_nobody() {
     }
     let mut other = talk_from(&served, 1);
     assert_eq!(other.retrieve("a"), b"mine");
-    // A session of the same peer gets the one port too, when the other does not use it.
+    // A session of the same peer gets its turn too, and the greedy one comes after it.
     let mut sibling = talk_from(&served, 2);
     sibling.send(b"EPSV\r\n");
-    assert!(greedy.ask("PASV").starts_with("227"));
-    assert!(sibling.reply().starts_with("229"));
+    while !served.log().iter().any(|line| line.contains("waits for a passive port")) {
+        greedy.send(b"NOOP\r\n");
+        assert!(greedy.reply().starts_with("200"));
+    }
+    greedy.send(b"PASV\r\n");
+    let reply = sibling.reply();
+    assert!(reply.starts_with("229"), "{reply}");
+    drop(connect(SocketAddr::new(address(1), port), Some(address(2))).unwrap());
+    assert!(greedy.reply().starts_with("227"));
     // Without a login there is nothing to take.
     let mut stranger = served.talk();
     assert!(stranger.ask("PASV").starts_with("530"));

@@ -75,7 +75,7 @@ pub enum Effect {
     /// Who else is logged in under the same name. Outcome: [`Outcome::Lines`].
     Who,
     /// Find a place where the peer can open a data connection, in this session's address family;
-    /// an earlier place is given up first. Outcome: [`Outcome::Listening`].
+    /// an earlier place, and a connection that came there, are given up or used again. Outcome: [`Outcome::Listening`].
     Listen {
         /// True to say the address too, as 227 and 228 need it.
         announce: bool,

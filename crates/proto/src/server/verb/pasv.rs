@@ -17,7 +17,8 @@ pub(crate) fn run(session: &mut Session, _: &[u8]) -> Answer {
 
 /// Listens, and tells the peer where in the words of `reply`. What was set up before is over.
 pub(super) fn listen(session: &mut Session, announce: bool, reply: fn(SocketAddr) -> Reply) -> Step {
-    session.drop_data();
+    // The effect gives up what was there before, and so can keep the place if it is unused.
+    session.data = DataSetup::Default;
     let then = move |session: &mut Session, outcome: Outcome| {
         Step::Reply(match outcome {
             Outcome::Listening(address) => {
