@@ -1,5 +1,6 @@
 //! Every verb in every state of a login, from the table of verbs: what needs a login gets 530
 //! without one, what changes storage gets 550 without the right, what is not offered gets 502.
+#![allow(clippy::unwrap_used)]
 
 use portolan_proto::server::{Right, VERBS, When};
 use portolan_testkit::world::World;

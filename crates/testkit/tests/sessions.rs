@@ -1,5 +1,6 @@
 //! Whole sessions of lines that nobody would think of: nothing panics, every reply is well formed,
 //! every command gets one final reply, and nothing is left behind.
+#![allow(clippy::unwrap_used)]
 
 use portolan_proto::server::{Settings, VERBS};
 use portolan_testkit::world::World;

@@ -1,5 +1,6 @@
 //! The conversations in `transcripts/`, and what becomes of them on a bad network: each is run with
 //! every split of what the client sends, and with every connection dropped at every step.
+#![allow(clippy::unwrap_used)]
 
 use portolan_testkit::transcript::Transcript;
 use portolan_testkit::world::World;

@@ -1,4 +1,5 @@
 //! The real program, driven by hand over real sockets: what no stock client does.
+#![allow(clippy::unwrap_used)]
 
 mod active;
 mod command_line;

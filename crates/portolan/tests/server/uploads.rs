@@ -15,8 +15,10 @@ fn start(served: &Served, line: &str) -> (Talk, TcpStream) {
     (talk, data)
 }
 
+/// Breaks the connection, so that nothing of it looks like an end.
 fn cut(data: TcpStream) {
     socket2::SockRef::from(&data).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(data);
 }
 
 /// Waits until the server has received that much of a running upload.
