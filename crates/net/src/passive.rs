@@ -95,29 +95,31 @@ impl Shared {
         while state.is_awaited(peer) {
             let Some(port) = state.draw(peer) else { return Ok(()) };
             if !state.is_bound(peer, port) {
-                if let Err(error) = self.bind(peer, port) {
-                    tracing::warn!(port, %error, "passive port cannot be used");
-                    if state.set_unusable(peer, port) == 0 {
-                        state.dismiss(peer);
-                        return Err(error);
+                match self.bind(peer, port) {
+                    Ok(listener) => state.set_bound(peer, port, listener),
+                    Err(error) => {
+                        tracing::warn!(port, %error, "passive port cannot be used");
+                        if state.set_unusable(peer, port) == 0 {
+                            state.dismiss(peer);
+                            return Err(error);
+                        }
+                        continue;
                     }
-                    continue;
                 }
-                state.set_bound(peer, port);
             }
             state.give(peer, port, Instant::now());
         }
         Ok(())
     }
 
-    fn bind(self: &Arc<Self>, peer: IpAddr, port: u16) -> io::Result<()> {
+    fn bind(self: &Arc<Self>, peer: IpAddr, port: u16) -> io::Result<Arc<TcpListener>> {
         let address = match peer {
             IpAddr::V4(_) => IpAddr::V4(self.addresses.0),
             IpAddr::V6(_) => IpAddr::V6(self.addresses.1),
         };
-        let listener = socket::listen(SocketAddr::new(address, port))?;
-        tokio::spawn(accept(Arc::downgrade(self), listener, port));
-        Ok(())
+        let listener = Arc::new(socket::listen(SocketAddr::new(address, port))?);
+        tokio::spawn(accept(Arc::downgrade(self), Arc::clone(&listener), port));
+        Ok(listener)
     }
 
     /// Hands a connection to the session that waits for it, or closes it.
@@ -132,10 +134,28 @@ impl Shared {
         // Whoever waits hears of an error when they look for themselves.
         let _ = self.grant(&mut state, peer.ip());
     }
+
+    /// Takes the connections that have come to a port by now, without waiting.
+    fn drain(self: &Arc<Self>, peer: IpAddr, port: u16) {
+        let Some(listener) = self.state().listener(peer, port) else { return };
+        while let Ok((stream, peer)) = socket::accept(&listener) {
+            self.deliver(stream, peer, port);
+        }
+    }
+
+    /// True when the session may go on waiting at its port.
+    fn renew(self: &Arc<Self>, peer: IpAddr, port: u16, id: u64) -> bool {
+        self.drain(peer, port);
+        let mut state = self.state();
+        state.expire(peer, Instant::now());
+        // Who asks again and again must not keep others waiting for ever; and where there is another
+        // port, a connection that is still on its way cannot be taken for the next one.
+        !state.is_awaited(peer) && state.draw(peer).is_none() && state.renew(peer, port, id, Instant::now())
+    }
 }
 
 /// Takes the connections to one port for as long as the pool is there.
-async fn accept(shared: std::sync::Weak<Shared>, listener: TcpListener, port: u16) {
+async fn accept(shared: std::sync::Weak<Shared>, listener: Arc<TcpListener>, port: u16) {
     loop {
         let accepted = listener.accept().await;
         let Some(shared) = shared.upgrade() else { return };
@@ -165,15 +185,12 @@ impl Place {
         self.port
     }
 
-    /// Ends the waiting for a connection and begins anew: at the same port when none has come yet,
-    /// for it could still come, and nobody waits for a turn; else `None`, and a connection that came
-    /// is closed.
+    /// Ends the waiting for a connection and begins anew. `None` when that takes another place: since a
+    /// connection came, which is closed; since another port is free; or since another session waits.
     pub fn renewed(mut self) -> Option<Place> {
+        let renewed = self.shared.renew(self.peer, self.port, self.id);
         let untouched = matches!(self.connection.try_recv(), Err(oneshot::error::TryRecvError::Empty));
-        if untouched && self.shared.state().renew(self.peer, self.port, self.id, Instant::now()) {
-            return Some(self);
-        }
-        None
+        (renewed && untouched).then_some(self)
     }
 
     /// Waits for the connection.

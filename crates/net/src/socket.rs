@@ -29,6 +29,14 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<tokio::net::TcpListener>
     tokio::net::TcpListener::from_std(socket.into())
 }
 
+/// Takes a connection that is there already; an error when there is none.
+pub(crate) fn accept(listener: &tokio::net::TcpListener) -> io::Result<(tokio::net::TcpStream, SocketAddr)> {
+    let (socket, peer) = socket2::SockRef::from(listener).accept()?;
+    socket.set_nonblocking(true)?;
+    let peer = peer.as_socket().ok_or(io::ErrorKind::InvalidData)?;
+    Ok((tokio::net::TcpStream::from_std(socket.into())?, peer))
+}
+
 /// Keeps routers on the way from forgetting a connection that is silent, and finds out when the
 /// peer is gone.
 pub(crate) fn keep_alive(socket: &socket2::SockRef<'_>) -> io::Result<()> {

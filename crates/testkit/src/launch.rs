@@ -292,5 +292,5 @@ pub fn must_run(command: &mut Command) -> Vec<u8> {
 
 /// Compares two trees by what is in them; they must be the same.
 pub fn must_be_same_tree(left: &Path, right: &Path) {
-    must_run(Command::new("diff").args(["-r", "--no-dereference"]).arg(left).arg(right));
+    must_run(Command::new("diff").args(["-rq", "--no-dereference"]).arg(left).arg(right));
 }

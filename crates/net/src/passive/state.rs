@@ -4,8 +4,9 @@ use rand::seq::IteratorRandom;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -40,7 +41,7 @@ struct Peer {
 #[derive(Debug)]
 pub(super) struct State {
     ports: RangeInclusive<u16>,
-    bound: HashSet<(bool, u16)>,
+    bound: HashMap<(bool, u16), Arc<TcpListener>>,
     unusable: HashSet<(bool, u16)>,
     peers: HashMap<IpAddr, Peer>,
     /// With so many peers known, those that are at rest only are looked for and forgotten.
@@ -55,7 +56,7 @@ impl State {
     pub(super) fn new(ports: RangeInclusive<u16>) -> State {
         State {
             ports,
-            bound: HashSet::new(),
+            bound: HashMap::new(),
             unusable: HashSet::new(),
             peers: HashMap::new(),
             sweep_at: SWEEP_MIN,
@@ -116,11 +117,15 @@ impl State {
     }
 
     pub(super) fn is_bound(&self, peer: IpAddr, port: u16) -> bool {
-        self.bound.contains(&(peer.is_ipv6(), port))
+        self.bound.contains_key(&(peer.is_ipv6(), port))
     }
 
-    pub(super) fn set_bound(&mut self, peer: IpAddr, port: u16) {
-        self.bound.insert((peer.is_ipv6(), port));
+    pub(super) fn set_bound(&mut self, peer: IpAddr, port: u16, listener: Arc<TcpListener>) {
+        self.bound.insert((peer.is_ipv6(), port), listener);
+    }
+
+    pub(super) fn listener(&self, peer: IpAddr, port: u16) -> Option<Arc<TcpListener>> {
+        self.bound.get(&(peer.is_ipv6(), port)).cloned()
     }
 
     /// Notes that a port cannot be bound; gives how many are left for this family.
@@ -155,12 +160,8 @@ impl State {
         connection
     }
 
-    /// Starts the patience of others anew; false when the place is lost, or when another session
-    /// waits for its turn: who asks again and again would else keep it waiting for ever.
+    /// Starts the patience of others anew; false when the place is lost.
     pub(super) fn renew(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) -> bool {
-        if self.is_awaited(peer) {
-            return false;
-        }
         match self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port)) {
             Some(Slot::Held { id: holder, since, .. }) if *holder == id => {
                 *since = now;

@@ -113,15 +113,32 @@ async fn futures_ready<T>(future: &mut std::pin::Pin<Box<impl Future<Output = T>
 }
 
 #[tokio::test]
-async fn a_place_is_renewed_at_the_same_port_until_it_is_used() {
-    let pool = pool(50).await;
+async fn who_asks_again_waits_at_another_port_if_there_is_one() {
+    let pool = pool(2).await;
     let place = pool.listen(HOME).await.unwrap();
     let port = place.port();
+    assert!(place.renewed().is_none());
+    let place = pool.listen(HOME).await.unwrap();
+    assert_ne!(place.port(), port, "the first one rests");
     let mut place = place.renewed().unwrap();
-    assert_eq!(place.port(), port);
     talk(&mut place, HOME, b"used").await;
     assert!(place.renewed().is_none());
     assert_eq!(pool.places(), 0);
+}
+
+#[tokio::test]
+async fn a_connection_for_a_place_that_is_renewed_is_not_taken_for_the_next() {
+    let pool = pool(1).await;
+    for _ in 0..100 {
+        let place = pool.listen(HOME).await.unwrap();
+        // It is in the queue of the system when the place is renewed: this thread has not given the
+        // task that takes it a chance.
+        let stale = std::net::TcpStream::connect((HOME, place.port())).unwrap();
+        assert!(place.renewed().is_none());
+        drop(stale);
+        let mut next = pool.listen(HOME).await.unwrap();
+        talk(&mut next, HOME, b"next").await;
+    }
 }
 
 #[tokio::test]

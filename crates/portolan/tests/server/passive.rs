@@ -173,3 +173,22 @@ fn ports_are_not_to_be_guessed() {
     }
     assert!(ports.len() > 5, "{ports:?}");
 }
+
+#[test]
+fn a_connection_whose_transfer_was_refused_is_not_taken_for_the_next() {
+    let (one_port, _) = serve_one_port(&[]);
+    let many_ports = serve(&[]);
+    for served in [one_port, many_ports] {
+        fs::create_dir(served.root().join("d")).unwrap();
+        fs::write(served.root().join("a"), "mine").unwrap();
+        let mut talk = talk_from(&served, 1);
+        for _ in 0..500 {
+            let port = talk.epsv();
+            // As clients do that connect before they hear that there is nothing to fetch.
+            let unused = connect(SocketAddr::new(address(1), port), None).unwrap();
+            assert!(talk.ask("RETR d").starts_with("550"));
+            drop(unused);
+            assert_eq!(talk.retrieve("a"), b"mine");
+        }
+    }
+}
