@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use portolan_net::dtp::Progress;
 use portolan_net::{Control, Place};
-use portolan_proto::server::{Effect, Failure, Outcome, Rights, Target};
+use portolan_proto::server::{Effect, Failure, Outcome, Rights, Storage, Target};
 use portolan_vfs::Vfs;
 use portolan_vfs_local::Local;
 use std::net::{IpAddr, SocketAddr};
@@ -110,6 +110,14 @@ pub(crate) fn start(
             connect(async move { shared.active.connect(local, target).await }, progress).boxed()
         }
         Effect::Storage(request) => match holdings.tree.clone() {
+            // Reading may take hours and can be cut off; what changes something is done to its end.
+            Some(tree) if matches!(request, Storage::Digest { .. } | Storage::Usage(_)) => async move {
+                tokio::select! {
+                    outcome = storage::run(&*tree, request) => outcome.into(),
+                    () = progress.stopped() => Outcome::Cancelled.into(),
+                }
+            }
+            .boxed(),
             Some(tree) => async move { storage::run(&*tree, request).await.into() }.boxed(),
             None => failed(Failure::Local),
         },

@@ -1,6 +1,7 @@
 //! Listings, made as they are sent: memory does not grow with the directory.
 
-use portolan_proto::server::Listing;
+use crate::storage::failure;
+use portolan_proto::server::{Failure, Listing};
 use portolan_vfs::{Entries, Error, Result, Vfs};
 use portolan_wire::facts::write_facts;
 use portolan_wire::list::{Options, write_long, write_name};
@@ -35,7 +36,7 @@ impl Lister {
         path: &VirtualPath,
         listing: Listing,
         may_write: bool,
-    ) -> Result<Lister> {
+    ) -> std::result::Result<Lister, Failure> {
         let mut lister = Lister {
             may_write,
             now: now(),
@@ -49,19 +50,19 @@ impl Lister {
         };
         match tree.describe(path, true).await {
             Ok(entry) if entry.is_directory() && !lister.options().directory => {
-                lister.current = Some((path.clone(), tree.list(path).await?));
+                lister.current = Some((path.clone(), tree.list(path).await.map_err(failure)?));
             }
-            Ok(_) if matches!(lister.listing, Listing::Facts(_)) => return Err(Error::NotDirectory),
+            Ok(_) if matches!(lister.listing, Listing::Facts(_)) => return Err(Failure::NotListable),
             Ok(entry) => lister.single = Some(entry),
             // A pattern may be longer than a name can be.
             Err(Error::NotFound | Error::BadName) if pattern::is_pattern(path.name()) => {
                 let directory = path.parent();
                 lister.filter = Some(path.name().to_vec());
-                lister.current = Some((directory.clone(), tree.list(&directory).await?));
+                lister.current = Some((directory.clone(), tree.list(&directory).await.map_err(failure)?));
                 lister.top = directory;
             }
             // A link that leads nowhere is listed as what it is.
-            Err(error) => lister.single = Some(tree.describe(path, false).await.map_err(|_| error)?),
+            Err(error) => lister.single = Some(tree.describe(path, false).await.map_err(|_| failure(error))?),
         }
         Ok(lister)
     }
@@ -134,7 +135,12 @@ impl Lister {
     fn write_single(&self, entry: &Entry, text: &mut Vec<u8>) {
         match &self.listing {
             Listing::Names { prefix, options } if !options.long => {
-                write_name(prefix.strip_suffix(b"/").unwrap_or(prefix), text);
+                let given: &[u8] = match prefix.strip_suffix(b"/") {
+                    None => b".",
+                    Some(b"") => b"/",
+                    Some(name) => name,
+                };
+                write_name(given, text);
                 text.extend_from_slice(b"\r\n");
             }
             Listing::Long(_) | Listing::Names { .. } | Listing::Facts(_) => {

@@ -45,7 +45,9 @@ async fn try_run(tree: &dyn Vfs, request: Storage) -> Result<Outcome> {
         Storage::DescribeLink(path) => return Ok(Outcome::Described(tree.describe(&path, false).await?)),
         Storage::Space(path) => return Ok(Outcome::Number(tree.space(&path).await?)),
         Storage::Usage(path) => return usage(tree, path).await,
-        Storage::Lines { path, options } => return lines(tree, &path, Listing::Long(options)).await,
+        Storage::Lines { path, options } => {
+            return Ok(lines(tree, &path, Listing::Long(options)).await.unwrap_or_else(Outcome::Failed));
+        }
         Storage::Digest { path, algorithm, range } => {
             let mut file = tree.read(&path).await?;
             let range = range.start.min(file.size())..range.end.min(file.size());
@@ -161,12 +163,16 @@ async fn combine(tree: &dyn Vfs, target: &VirtualPath, sources: &[VirtualPath]) 
     Ok(())
 }
 
-async fn lines(tree: &dyn Vfs, path: &VirtualPath, listing: Listing) -> Result<Outcome> {
+async fn lines(
+    tree: &dyn Vfs,
+    path: &VirtualPath,
+    listing: Listing,
+) -> std::result::Result<Outcome, Failure> {
     let mut lister = Lister::open(tree, path, listing, false).await?;
     let directory = lister.is_directory();
     let (mut lines, mut more) = (Vec::new(), false);
     loop {
-        let text = lister.next_text(tree).await?;
+        let text = lister.next_text(tree).await.map_err(failure)?;
         if text.is_empty() {
             break;
         }

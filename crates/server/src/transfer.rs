@@ -62,7 +62,7 @@ pub async fn open(tree: Arc<dyn Vfs>, open: Open) -> Result<(Opened, Outcome), F
         Open::Resume { path, offset, .. } => upload(&*tree, path, Write::At(offset), parameters).await?,
         Open::Append { path, .. } => upload(&*tree, path, Write::End, parameters).await?,
         Open::List { path, listing, may_write, .. } => {
-            let lister = Lister::open(&*tree, &path, listing, may_write).await.map_err(failure)?;
+            let lister = Lister::open(&*tree, &path, listing, may_write).await?;
             // A listing has lines, not records.
             let parameters = Parameters { structure: Structure::File, ..parameters };
             let encoder = Some(Encoder::new(parameters, 0));
@@ -227,10 +227,11 @@ impl Upload {
 
 #[async_trait]
 impl Sink<Failure> for Upload {
-    async fn take(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    async fn take(&mut self, bytes: &[u8]) -> Result<bool, Failure> {
         let decoded = self.decoder.decode(bytes, &mut self.buffer);
         self.write().await.map_err(failure)?;
-        decoded.map_err(|_| Failure::BadData)
+        decoded.map_err(|_| Failure::BadData)?;
+        Ok(self.decoder.is_ended())
     }
 }
 

@@ -398,14 +398,14 @@ impl World {
         let data = self.data.as_mut()?;
         let bytes = std::mem::take(&mut data.from_client);
         self.moved += bytes.len() as u64;
-        let taken = if bytes.is_empty() { Ok(()) } else { self.runtime.block_on(upload.take(&bytes)) };
+        let taken = if bytes.is_empty() { Ok(false) } else { self.runtime.block_on(upload.take(&bytes)) };
         let ended = data.client_ended;
         for marker in markers.take() {
             self.input(Input::Marker(marker));
         }
         match taken {
-            Ok(()) if ended => Some(Ok(())),
-            Ok(()) => None,
+            Ok(whole) if whole || ended => Some(Ok(())),
+            Ok(_) => None,
             Err(failure) => Some(Err(failure)),
         }
     }

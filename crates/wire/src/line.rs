@@ -97,10 +97,9 @@ impl LineBuffer {
 
     /// The next line, if a whole one is there.
     pub fn next_frame(&mut self) -> Option<Frame> {
-        if self.skipped > SKIPPED_MAX {
-            return Some(Frame::Endless);
-        }
-        let (length, health) = self.heads.pop_front()?;
+        let Some((length, health)) = self.heads.pop_front() else {
+            return (self.skipped > SKIPPED_MAX).then_some(Frame::Endless);
+        };
         let line: Vec<u8> = self.text.drain(..usize::from(length)).collect();
         if self.text.is_empty() && self.heads.is_empty() {
             (self.text, self.heads) = Default::default();

@@ -77,7 +77,8 @@ codes! {
     551 PageTypeUnknown "Page type unknown",
     552 QuotaExceeded "Storage allocation exceeded",
     553 NameNotAllowed "File name not allowed",
-    555 TypeMismatch "Requested type does not fit the file",
+    554 BadRestartPoint "The file cannot be restarted there",
+    555 TypeMismatch "Type or structure does not fit the restart",
 }
 
 impl ReplyCode {
@@ -130,7 +131,7 @@ impl Reply {
 
     /// The bytes to send, with CRLF (RFC 959 §4.2).
     ///
-    /// Nothing in the text can end the line or begin a reply: control bytes become `?`, each line
+    /// Nothing in the text can end the line or begin a reply: CR, LF and NUL become `?`, each line
     /// between the first and the last begins with a space, and a byte 255 is doubled for Telnet.
     pub fn encode(&self) -> Vec<u8> {
         let number = self.code.number();
@@ -144,7 +145,7 @@ impl Reply {
             }
             for byte in line {
                 match byte {
-                    0..0x20 | 0x7f => bytes.push(b'?'),
+                    0 | b'\r' | b'\n' => bytes.push(b'?'),
                     0xff => bytes.extend_from_slice(&[0xff, 0xff]),
                     _ => bytes.push(*byte),
                 }

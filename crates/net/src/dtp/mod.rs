@@ -78,8 +78,8 @@ pub trait Source<E>: Send {
 /// Where bytes go.
 #[async_trait]
 pub trait Sink<E>: Send {
-    /// Takes bytes as they came.
-    async fn take(&mut self, bytes: &[u8]) -> Result<(), E>;
+    /// Takes bytes as they came; true when they say themselves that they are all.
+    async fn take(&mut self, bytes: &[u8]) -> Result<bool, E>;
 }
 
 /// Ends the sending side of a connection whose data is whole. The end travels with the last bytes;

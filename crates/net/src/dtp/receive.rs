@@ -56,7 +56,7 @@ fn burst(
     Ok(false)
 }
 
-/// Receives into a sink until the peer ends.
+/// Receives into a sink until the peer ends, or until the sink has all.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -72,7 +72,9 @@ pub async fn receive<E>(
             Ok(0) => return Ok(()),
             Ok(read) => {
                 progress.add(read);
-                sink.take(&buffer[..read]).await.map_err(Failure::Storage)?;
+                if sink.take(&buffer[..read]).await.map_err(Failure::Storage)? {
+                    return Ok(());
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(Failure::Connection(error)),

@@ -54,8 +54,7 @@ impl Session {
     }
 
     /// Begins a listing.
-    pub(super) fn list(&mut self, path: VirtualPath, listing: Listing) -> Answer {
-        self.restart = 0;
+    pub(super) fn list(&self, path: VirtualPath, listing: Listing) -> Answer {
         let may_write = self.login.logged_in()?.rights.write;
         self.transfer_of(Open::List { path, listing, may_write, parameters: self.parameters })
     }
@@ -63,7 +62,7 @@ impl Session {
     /// Begins a transfer over the data connection that is set up.
     pub(super) fn transfer_of(&self, open: Open) -> Answer {
         if self.data == DataSetup::Default && self.peer.port() < LOWEST_PORT {
-            return Err(replies::low_port());
+            return Err(replies::low_default_port());
         }
         Ok(Step::Transfer(open))
     }

@@ -312,6 +312,8 @@ pub enum Failure {
     Exists,
     /// A directory was needed.
     NotDirectory,
+    /// `MLSD` was asked of what is no directory (RFC 3659 §7.2.1).
+    NotListable,
     /// A plain file was needed.
     NotFile,
     /// The directory is not empty.
@@ -338,8 +340,6 @@ pub enum Failure {
     NoConnection,
     /// No passive port is free for this peer.
     NoPort,
-    /// `PASV` cannot carry an IPv6 address, and no IPv4 address is announced.
-    NoAddress,
     /// The data connection broke.
     Broken,
     /// The data did not have the form that `MODE` and `STRU` ask for.

@@ -9,8 +9,8 @@ use portolan_wire::{Reply, VirtualPath};
 /// there: nothing that runs before the login can name a file.
 #[derive(Debug)]
 pub(super) enum Login {
-    Nobody { attempts: u32 },
-    Named { user: Vec<u8>, attempts: u32 },
+    Nobody,
+    Named { user: Vec<u8> },
     Somebody(LoggedIn),
 }
 
@@ -29,20 +29,12 @@ impl Login {
     pub(super) fn logged_in(&self) -> Result<&LoggedIn, Reply> {
         match self {
             Login::Somebody(somebody) => Ok(somebody),
-            Login::Nobody { .. } | Login::Named { .. } => Err(replies::not_logged_in()),
+            Login::Nobody | Login::Named { .. } => Err(replies::not_logged_in()),
         }
     }
 
     pub(super) fn user(&self) -> Option<&[u8]> {
         self.logged_in().ok().map(|somebody| &somebody.user[..])
-    }
-
-    /// Wrong passwords so far.
-    pub(super) fn attempts(&self) -> u32 {
-        match self {
-            Login::Nobody { attempts } | Login::Named { attempts, .. } => *attempts,
-            Login::Somebody(_) => 0,
-        }
     }
 
     /// The path that an argument means.

@@ -204,6 +204,11 @@ pub(super) fn low_port() -> Reply {
     Reply::new(ReplyCode::ParameterNotImplemented, "Data connections go to ports from 1024 on only")
 }
 
+/// 425, since the transfer commands know no 504 (RFC 959 §5.4).
+pub(super) fn low_default_port() -> Reply {
+    Reply::new(ReplyCode::NoDataConnection, "Your default data port lies below 1024; send EPSV, PASV or PORT")
+}
+
 pub(super) fn only_epsv() -> Reply {
     Reply::new(ReplyCode::BadSequence, "After EPSV ALL only EPSV is taken")
 }
@@ -286,7 +291,7 @@ pub(super) fn restart_point(offset: u64) -> Reply {
 }
 
 pub(super) fn restart_needs_image() -> Reply {
-    Reply::new(ReplyCode::ParameterNotImplemented, "Restarting works with TYPE I and STRU F only")
+    Reply::new(ReplyCode::TypeMismatch, "Restarting works with TYPE I and STRU F only")
 }
 
 pub(super) fn no_storage_needed() -> Reply {
@@ -301,6 +306,7 @@ pub fn failure(failure: Failure) -> Reply {
         Failure::NotFound => (ReplyCode::FileUnavailable, "No such file or directory"),
         Failure::Exists => (ReplyCode::FileUnavailable, "The name is taken"),
         Failure::NotDirectory => (ReplyCode::FileUnavailable, "Not a directory"),
+        Failure::NotListable => (ReplyCode::BadParameter, "MLSD lists directories; MLST describes a file"),
         Failure::NotFile => (ReplyCode::FileUnavailable, "Not a plain file"),
         Failure::NotEmpty => (ReplyCode::FileUnavailable, "The directory is not empty"),
         Failure::Denied => (ReplyCode::FileUnavailable, "Permission denied"),
@@ -309,14 +315,13 @@ pub fn failure(failure: Failure) -> Reply {
         Failure::NoSpace => (ReplyCode::NoSpace, "No space left"),
         Failure::Busy => (ReplyCode::FileBusy, "Another session is writing that file, try again later"),
         Failure::BadOffset => {
-            (ReplyCode::FileUnavailable, "The restart point lies behind the end of the file")
+            (ReplyCode::BadRestartPoint, "The restart point lies behind the end of the file")
         }
         Failure::NotOffered => (ReplyCode::ParameterNotImplemented, "The storage here cannot do that"),
         Failure::TooMuch => (ReplyCode::LocalError, "Too many files for one command"),
         Failure::Local => (ReplyCode::LocalError, "Local error, see the log of the server"),
         Failure::NoConnection => return no_data_connection(Target::Passive),
         Failure::NoPort => return no_passive_port(),
-        Failure::NoAddress => return passive_is_ipv4(),
         Failure::Broken => (ReplyCode::TransferAborted, "The data connection broke, transfer aborted"),
         Failure::BadData => {
             (ReplyCode::TransferAborted, "The data does not have the form that MODE and STRU ask for")
@@ -329,7 +334,7 @@ pub fn failure(failure: Failure) -> Reply {
 pub(super) fn other(outcome: &super::Outcome) -> Reply {
     match outcome {
         super::Outcome::Failed(reason) => failure(*reason),
-        super::Outcome::Cancelled => no_passive_port(),
+        super::Outcome::Cancelled => Reply::new(ReplyCode::LocalError, "The command was cut off"),
         _ => failure(Failure::Local),
     }
 }

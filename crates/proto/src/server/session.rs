@@ -40,7 +40,7 @@ pub(super) type Answer = Result<Step, Reply>;
 
 enum Work {
     Idle,
-    Waiting { then: Then, deadline: Option<Instant> },
+    Waiting { then: Then, deadline: Option<Instant>, cancelled: bool },
     Pausing { until: Instant, reply: Reply },
     Transfer(Transfer),
     Over,
@@ -52,6 +52,8 @@ pub struct Session {
     pub(super) now: Instant,
     pub(super) peer: SocketAddr,
     pub(super) login: Login,
+    /// Wrong passwords on this connection, whoever logged in in between.
+    pub(super) denied: u32,
     pub(super) parameters: Parameters,
     pub(super) facts: FactSet,
     pub(super) hash: Algorithm,
@@ -63,7 +65,8 @@ pub struct Session {
     lines: LineBuffer,
     work: Work,
     outputs: VecDeque<Output>,
-    opened_at: Instant,
+    /// When the connection began, or the last login ended.
+    logged_out_at: Instant,
     active_at: Instant,
     commands: u64,
     unknown_commands: u32,
@@ -79,7 +82,8 @@ impl Session {
             settings,
             now,
             peer,
-            login: Login::Nobody { attempts: 0 },
+            login: Login::Nobody,
+            denied: 0,
             parameters: Parameters::default(),
             facts: FactSet::default(),
             hash: Algorithm::Sha256,
@@ -90,7 +94,7 @@ impl Session {
             lines: LineBuffer::default(),
             work: Work::Idle,
             outputs: VecDeque::new(),
-            opened_at: now,
+            logged_out_at: now,
             active_at: now,
             commands: 0,
             unknown_commands: 0,
@@ -180,14 +184,15 @@ impl Session {
         self.epsv_all = false;
         self.restart = 0;
         self.rename_from = None;
-        self.opened_at = self.now;
     }
 
     pub(super) fn log_out(&mut self) {
         if self.login.logged_in().is_ok() {
             self.outputs.push_back(Output::LogOut);
+            // The limit for a login begins anew with the end of one, and with nothing else.
+            self.logged_out_at = self.now;
         }
-        self.login = Login::Nobody { attempts: self.login.attempts() };
+        self.login = Login::Nobody;
     }
 
     fn close(&mut self, reply: &Reply) {
@@ -215,10 +220,13 @@ impl Session {
                 },
                 Work::Transfer(transfer) if transfer.takes_commands() => {
                     let Some((entry, argument)) = self.immediate_command() else {
-                        return self.notice_end();
+                        return self.look_ahead();
                     };
                     self.lines.next_frame();
                     self.take_command(entry, &argument);
+                }
+                Work::Waiting { .. } if self.ended && !self.awaits(Verb::Quit) => {
+                    return self.cancel_waiting();
                 }
                 Work::Waiting { .. } | Work::Pausing { .. } | Work::Transfer(_) | Work::Over => return,
             }
@@ -233,12 +241,20 @@ impl Session {
         (entry.during_transfer && bare).then(|| (entry, command.argument().to_vec()))
     }
 
-    /// A peer that hangs up ends its transfer (RFC 959 §3.2), unless it has said `QUIT` before.
-    fn notice_end(&mut self) {
-        let quits = |line: &[u8]| Command::parse(line).is_ok_and(|command| command.verb() == Verb::Quit);
-        if self.ended && !self.lines.any_line(quits) {
+    /// What waits can concern the running transfer too. `ABOR` ends it from behind other commands, and
+    /// has its own reply when its turn comes. A peer that hangs up ends it (RFC 959 §3.2), unless it has
+    /// said `QUIT` before.
+    fn look_ahead(&mut self) {
+        if self.awaits(Verb::Abor) {
+            self.cancel_transfer(CancelReason::AbortAhead);
+        } else if self.ended && !self.awaits(Verb::Quit) {
             self.cancel_transfer(CancelReason::PeerLeft);
         }
+    }
+
+    /// True when a command with this verb waits.
+    fn awaits(&self, verb: Verb) -> bool {
+        self.lines.any_line(|line| Command::parse(line).is_ok_and(|command| command.verb() == verb))
     }
 
     fn take_frame(&mut self, frame: Frame) {
@@ -246,8 +262,10 @@ impl Session {
         self.commands += 1;
         match frame {
             Frame::Line(line) => self.take_line(&line),
-            Frame::TooLong => self.send(&replies::line_too_long()),
-            Frame::Malformed => self.send(&replies::malformed_line()),
+            // A first line with a NUL in it is the beginning of TLS rather than a command.
+            Frame::Malformed if self.commands == 1 => self.close(&replies::other_protocol()),
+            Frame::TooLong => self.take_nonsense(&replies::line_too_long()),
+            Frame::Malformed => self.take_nonsense(&replies::malformed_line()),
             Frame::Endless => {
                 self.send(&replies::line_too_long());
                 self.close(&replies::endless_line());
@@ -265,14 +283,19 @@ impl Session {
                 Some(entry) => self.take_command(entry, command.argument()),
                 None => self.send(&replies::not_offered()),
             },
-            Err(CommandError::ForbiddenByte) => self.send(&replies::malformed_line()),
+            Err(CommandError::ForbiddenByte) => self.take_nonsense(&replies::malformed_line()),
             Err(CommandError::Empty | CommandError::Unknown) => {
-                self.send(&replies::unknown_command());
-                self.unknown_commands += u32::from(!logged_in);
-                if self.unknown_commands >= self.settings.limits.unknown_commands {
-                    self.close(&replies::too_many_unknown_commands());
-                }
+                self.take_nonsense(&replies::unknown_command());
             }
+        }
+    }
+
+    /// Replies to what is no command. Before a login there is an end to it.
+    fn take_nonsense(&mut self, reply: &Reply) {
+        self.send(reply);
+        self.unknown_commands += u32::from(self.login.logged_in().is_err());
+        if self.unknown_commands >= self.settings.limits.unknown_commands {
+            self.close(&replies::too_many_unknown_commands());
         }
     }
 
@@ -284,6 +307,10 @@ impl Session {
             if !entry.during_transfer {
                 self.rename_from = None;
             }
+        }
+        if entry.transfers {
+            // RFC 959 §4.1.3: REST is for the transfer that follows, even if that is refused.
+            self.restart = 0;
         }
         self.take_step(step.unwrap_or_else(Step::Reply));
     }
@@ -312,12 +339,11 @@ impl Session {
             Step::Start(effect, then) => {
                 let listening = matches!(effect, Effect::Listen { .. });
                 let deadline = listening.then(|| self.now + self.settings.limits.passive_turn);
-                self.work = Work::Waiting { then, deadline };
+                self.work = Work::Waiting { then, deadline, cancelled: false };
                 self.outputs.push_back(Output::Start(effect));
             }
             Step::Transfer(open) => {
                 self.work = Work::Transfer(Transfer::new(self.data.target(self.peer)));
-                self.restart = 0;
                 self.outputs.push_back(Output::Start(Effect::Open(open)));
             }
         }
@@ -339,14 +365,14 @@ impl Session {
         let limits = &self.settings.limits;
         match (transfer.stage, outcome) {
             (Stage::Opening, Outcome::Opened { size, name }) if transfer.cancelled.is_none() => {
-                transfer.begin(Stage::Connecting, self.now + limits.data_connection);
+                transfer.begin_connecting(self.now + limits.data_connection);
                 self.send(&replies::opening_data_connection(size, name.as_deref()));
                 let target = transfer.target;
                 self.outputs.push_back(Output::Start(Effect::Connect(target)));
                 self.work = Work::Transfer(transfer);
             }
             (Stage::Connecting, Outcome::Connected) if transfer.cancelled.is_none() => {
-                transfer.begin(Stage::Moving, self.now + limits.stall);
+                transfer.begin_moving(self.now, limits.stall);
                 self.outputs.push_back(Output::Start(Effect::Move));
                 self.work = Work::Transfer(transfer);
             }
@@ -364,7 +390,13 @@ impl Session {
             Some(CancelReason::Abort) => self.send(&replies::aborted()),
             Some(CancelReason::Shutdown) => self.close(&replies::shutting_down()),
             // Commands that wait are answered, should somebody still read it.
-            Some(CancelReason::PeerLeft | CancelReason::NoConnection | CancelReason::Stalled) | None => {}
+            Some(
+                CancelReason::AbortAhead
+                | CancelReason::PeerLeft
+                | CancelReason::NoConnection
+                | CancelReason::Stalled,
+            )
+            | None => {}
         }
     }
 
@@ -378,6 +410,15 @@ impl Session {
         }
     }
 
+    /// Ends an effect that nobody waits for any more, if it is one that takes long.
+    fn cancel_waiting(&mut self) {
+        if let Work::Waiting { cancelled, .. } = &mut self.work
+            && !std::mem::replace(cancelled, true)
+        {
+            self.outputs.push_back(Output::Cancel);
+        }
+    }
+
     fn tick(&mut self) {
         let Some(deadline) = self.deadline() else { return };
         if self.now < deadline {
@@ -386,10 +427,7 @@ impl Session {
         match &mut self.work {
             Work::Idle if self.login.logged_in().is_ok() => self.close(&replies::idle_too_long()),
             Work::Idle => self.close(&replies::login_too_long()),
-            Work::Waiting { deadline, .. } => {
-                *deadline = None;
-                self.outputs.push_back(Output::Cancel);
-            }
+            Work::Waiting { .. } => self.cancel_waiting(),
             Work::Pausing { .. } => {
                 if let Work::Pausing { reply, .. } = std::mem::replace(&mut self.work, Work::Idle) {
                     self.send(&reply);
@@ -410,8 +448,9 @@ impl Session {
         let limits = &self.settings.limits;
         match &self.work {
             Work::Idle if self.login.logged_in().is_ok() => Some(self.active_at + limits.idle),
-            Work::Idle => Some(self.opened_at + limits.login),
-            Work::Waiting { deadline, .. } => *deadline,
+            Work::Idle => Some(self.logged_out_at + limits.login),
+            Work::Waiting { cancelled: true, .. } => None,
+            Work::Waiting { deadline, .. } => [*deadline, self.shutdown].into_iter().flatten().min(),
             Work::Pausing { until, .. } => Some(*until),
             Work::Transfer(transfer) if transfer.cancelled.is_some() => None,
             Work::Transfer(transfer) => [transfer.deadline, self.shutdown].into_iter().flatten().min(),

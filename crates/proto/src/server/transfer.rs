@@ -5,6 +5,9 @@ use super::replies;
 use portolan_wire::Reply;
 use std::time::{Duration, Instant};
 
+/// How often within the stall limit a transfer is looked at: the limit is kept to within a fifth.
+const LOOKS: u32 = 5;
+
 /// How far a transfer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -19,8 +22,10 @@ pub(super) enum Stage {
 /// Why a transfer was ended before its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CancelReason {
-    /// The client said `ABOR`.
+    /// The client said `ABOR`, and it is that command's turn.
     Abort,
+    /// The client said `ABOR` behind other commands, which are answered before it.
+    AbortAhead,
     /// No data connection came within the limit.
     NoConnection,
     /// No byte was moved within the limit.
@@ -37,24 +42,24 @@ pub(super) struct Transfer {
     pub(super) deadline: Option<Instant>,
     pub(super) cancelled: Option<CancelReason>,
     pub(super) moved: u64,
-    moved_at_check: u64,
+    /// What had moved at the last look, and when that was more than before.
+    seen: (u64, Option<Instant>),
 }
 
 impl Transfer {
     pub(super) fn new(target: Target) -> Transfer {
-        Transfer {
-            stage: Stage::Opening,
-            target,
-            deadline: None,
-            cancelled: None,
-            moved: 0,
-            moved_at_check: 0,
-        }
+        Transfer { stage: Stage::Opening, target, deadline: None, cancelled: None, moved: 0, seen: (0, None) }
     }
 
-    pub(super) fn begin(&mut self, stage: Stage, deadline: Instant) {
-        self.stage = stage;
+    pub(super) fn begin_connecting(&mut self, deadline: Instant) {
+        self.stage = Stage::Connecting;
         self.deadline = Some(deadline);
+    }
+
+    pub(super) fn begin_moving(&mut self, now: Instant, stall: Duration) {
+        self.stage = Stage::Moving;
+        self.seen = (0, Some(now));
+        self.deadline = Some(now + stall / LOOKS);
     }
 
     pub(super) fn set_moved(&mut self, bytes: u64) {
@@ -73,12 +78,14 @@ impl Transfer {
         match self.stage {
             Stage::Opening => None,
             Stage::Connecting => Some(CancelReason::NoConnection),
-            Stage::Moving if self.moved > self.moved_at_check => {
-                self.moved_at_check = self.moved;
-                self.deadline = Some(now + stall);
-                None
+            Stage::Moving => {
+                if self.moved > self.seen.0 {
+                    self.seen = (self.moved, Some(now));
+                }
+                self.deadline = Some(now + stall / LOOKS);
+                let still = self.seen.1.is_some_and(|at| now >= at + stall);
+                still.then_some(CancelReason::Stalled)
             }
-            Stage::Moving => Some(CancelReason::Stalled),
         }
     }
 
@@ -90,9 +97,15 @@ impl Transfer {
                 replies::no_data_connection(self.target)
             }
             (_, Some(CancelReason::Stalled)) => replies::stalled(),
-            (_, Some(CancelReason::Abort | CancelReason::PeerLeft | CancelReason::Shutdown)) => {
-                replies::transfer_aborted()
-            }
+            (
+                _,
+                Some(
+                    CancelReason::Abort
+                    | CancelReason::AbortAhead
+                    | CancelReason::PeerLeft
+                    | CancelReason::Shutdown,
+                ),
+            ) => replies::transfer_aborted(),
             (Outcome::Failed(failure), None) => replies::failure(*failure),
             (_, None) => replies::failure(Failure::Local),
         }

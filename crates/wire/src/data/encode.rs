@@ -42,6 +42,7 @@ impl Encoder {
         }
         if self.parameters.mode == Mode::Block
             && self.parameters.representation == Representation::Image
+            && self.parameters.structure == Structure::File
             && self.position >= self.next_marker
         {
             block::write_marker(self.position, wire);

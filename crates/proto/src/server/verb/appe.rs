@@ -5,6 +5,5 @@ use crate::server::session::{Answer, Session};
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     let path = session.login.path(argument)?;
-    session.restart = 0;
     session.transfer_of(Open::Append { path, parameters: session.parameters })
 }

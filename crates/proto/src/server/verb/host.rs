@@ -6,7 +6,7 @@ use crate::server::session::{Answer, Session, Step};
 use std::net::IpAddr;
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
-    if !matches!(session.login, Login::Nobody { .. }) {
+    if !matches!(session.login, Login::Nobody) {
         return Err(replies::after_login());
     }
     if !is_host(argument) {

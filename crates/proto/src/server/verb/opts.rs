@@ -10,8 +10,13 @@ pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     match verb.to_ascii_uppercase().as_slice() {
         b"UTF8" | b"UTF-8" => utf8(options),
         b"MLST" => {
+            // RFC 3659 §7.9: a list with spaces in it is no list, and changes nothing.
+            if options.contains(&b' ') {
+                return Err(replies::bad_argument("OPTS MLST fact;fact;"));
+            }
             session.facts = FactSet::parse(options);
-            Ok(Step::Reply(replies::okay(&format!("MLST OPTS {}", session.facts.chosen()))))
+            let text = format!("MLST OPTS {}", session.facts.chosen());
+            Ok(Step::Reply(replies::okay(text.trim_end())))
         }
         b"HASH" => {
             if !options.is_empty() {

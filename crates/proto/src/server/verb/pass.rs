@@ -8,34 +8,31 @@ use crate::server::session::{Answer, Session, Step};
 use portolan_wire::VirtualPath;
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
-    let Login::Named { user, attempts } = &session.login else {
-        return Err(if session.login.user().is_some() {
-            replies::after_login()
-        } else {
-            replies::user_first()
-        });
+    let user = match &session.login {
+        Login::Named { user } => user.clone(),
+        Login::Nobody => return Err(replies::user_first()),
+        Login::Somebody(_) => return Err(replies::after_login()),
     };
-    let (user, attempts) = (user.clone(), *attempts);
     let effect = Effect::Authenticate { user: user.clone(), password: argument.to_vec() };
-    Ok(Step::Start(effect, Box::new(move |session, outcome| finish(session, user, attempts, &outcome))))
+    Ok(Step::Start(effect, Box::new(move |session, outcome| finish(session, user, &outcome))))
 }
 
-fn finish(session: &mut Session, user: Vec<u8>, attempts: u32, outcome: &Outcome) -> Step {
-    let limits = &session.settings.limits;
+fn finish(session: &mut Session, user: Vec<u8>, outcome: &Outcome) -> Step {
+    session.login = Login::Nobody;
     match outcome {
         Outcome::LoggedIn(rights) => {
             session.login =
                 Login::Somebody(LoggedIn { user, rights: *rights, directory: VirtualPath::root() });
             Step::Reply(replies::logged_in())
         }
-        Outcome::Denied if attempts + 1 >= limits.login_attempts => Step::Close(replies::denied_too_often()),
         Outcome::Denied => {
-            session.login = Login::Nobody { attempts: attempts + 1 };
+            session.denied += 1;
+            let limits = &session.settings.limits;
+            if session.denied >= limits.login_attempts {
+                return Step::Close(replies::denied_too_often());
+            }
             Step::ReplyAfter(limits.failed_login_pause, replies::denied())
         }
-        other => {
-            session.login = Login::Nobody { attempts };
-            Step::Reply(replies::other(other))
-        }
+        other => Step::Reply(replies::other(other)),
     }
 }

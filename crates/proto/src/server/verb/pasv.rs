@@ -25,6 +25,7 @@ pub(super) fn listen(session: &mut Session, announce: bool, reply: fn(SocketAddr
                 session.data = DataSetup::Passive;
                 reply(address)
             }
+            Outcome::Cancelled => replies::no_passive_port(),
             outcome => replies::other(&outcome),
         })
     };

@@ -4,7 +4,7 @@
 use crate::server::replies;
 use crate::server::session::{Answer, Session, Step};
 use portolan_wire::Reply;
-use portolan_wire::parameters::{Parameters, Representation, Structure};
+use portolan_wire::parameters::{Mode, Parameters, Representation, Structure};
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     let digits = !argument.is_empty() && argument.iter().all(u8::is_ascii_digit);
@@ -16,16 +16,16 @@ pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
 }
 
 impl Session {
-    /// The restart point for the transfer that begins now. Offsets count bytes of the file, which
-    /// means something to the peer only where those are the bytes that travel.
-    pub(super) fn take_restart(&mut self) -> Result<u64, Reply> {
-        let Parameters { representation, structure, .. } = self.parameters;
+    /// The restart point for the transfer that begins now. Offsets count bytes of the file, which means
+    /// something to the peer where those are the bytes that travel; and in block mode for an upload,
+    /// where this server has told them itself.
+    pub(super) fn take_restart(&mut self, upload: bool) -> Result<u64, Reply> {
+        let Parameters { representation, structure, mode } = self.parameters;
+        let bytes = representation == Representation::Image && structure == Structure::File;
         match std::mem::take(&mut self.restart) {
             0 => Ok(0),
-            _ if representation != Representation::Image || structure != Structure::File => {
-                Err(replies::restart_needs_image())
-            }
-            offset => Ok(offset),
+            offset if bytes || (upload && mode == Mode::Block) => Ok(offset),
+            _ => Err(replies::restart_needs_image()),
         }
     }
 }

@@ -5,6 +5,6 @@ use crate::server::session::{Answer, Session};
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     let path = session.login.path(argument)?;
-    let offset = session.take_restart()?;
+    let offset = session.take_restart(false)?;
     session.transfer_of(Open::Retrieve { path, offset, parameters: session.parameters })
 }

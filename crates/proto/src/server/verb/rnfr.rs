@@ -5,11 +5,11 @@ use crate::server::replies;
 use crate::server::session::{Answer, Session, Step};
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
+    session.rename_from = None;
     let path = session.login.path(argument)?;
     if path.is_root() {
         return Err(replies::not_the_root());
     }
-    session.rename_from = None;
     let effect = Effect::Storage(Storage::DescribeLink(path.clone()));
     let then = move |session: &mut Session, outcome| {
         Step::Reply(match outcome {

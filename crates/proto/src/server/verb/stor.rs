@@ -6,7 +6,7 @@ use crate::server::session::{Answer, Session};
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     let path = session.login.path(argument)?;
     let parameters = session.parameters;
-    let open = match session.take_restart()? {
+    let open = match session.take_restart(true)? {
         0 => Open::Store { path, parameters },
         offset => Open::Resume { path, offset, parameters },
     };

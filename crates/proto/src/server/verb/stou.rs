@@ -5,6 +5,5 @@ use crate::server::session::{Answer, Session};
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     let path = session.login.path(if argument.is_empty() { b"file" } else { argument })?;
-    session.restart = 0;
     session.transfer_of(Open::StoreUnique { path, parameters: session.parameters })
 }

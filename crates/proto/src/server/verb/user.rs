@@ -9,6 +9,6 @@ pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
         return Err(replies::argument_missing());
     }
     session.log_out();
-    session.login = Login::Named { user: argument.to_vec(), attempts: session.login.attempts() };
+    session.login = Login::Named { user: argument.to_vec() };
     Ok(Step::Reply(replies::need_password()))
 }
