@@ -59,7 +59,8 @@ impl PassivePool {
             let change = self.shared.state().next_change(peer);
             let waited = async {
                 match change {
-                    Some(at) => tokio::time::sleep_until(at).await,
+                    // Things may change sooner than they looked to.
+                    Some(at) => tokio::time::sleep_until(at.min(Instant::now() + state::REST)).await,
                     None => std::future::pending().await,
                 }
             };
@@ -91,23 +92,31 @@ impl Shared {
 
     /// Gives free ports to those of `peer` who wait, in their order.
     fn grant(self: &Arc<Self>, state: &mut State, peer: IpAddr) -> io::Result<()> {
-        state.expire(peer, Instant::now());
+        let now = Instant::now();
+        state.expire(peer, now);
         while state.is_awaited(peer) {
-            let Some(port) = state.draw(peer) else { return Ok(()) };
+            let Some(port) = state.draw(peer) else {
+                if state.has_ports(peer) {
+                    return Ok(());
+                }
+                state.dismiss(peer);
+                return Err(io::ErrorKind::AddrInUse.into());
+            };
             if !state.is_bound(peer, port) {
                 match self.bind(peer, port) {
                     Ok(listener) => state.set_bound(peer, port, listener),
-                    Err(error) => {
-                        tracing::warn!(port, %error, "passive port cannot be used");
-                        if state.set_unusable(peer, port) == 0 {
-                            state.dismiss(peer);
-                            return Err(error);
-                        }
+                    Err(error) if is_about_the_port(&error) => {
+                        tracing::warn!(port, %error, "passive port cannot be used now");
+                        state.set_unusable(peer, port, now);
                         continue;
+                    }
+                    Err(error) => {
+                        state.dismiss(peer);
+                        return Err(error);
                     }
                 }
             }
-            state.give(peer, port, Instant::now());
+            state.give(peer, port, now);
         }
         Ok(())
     }
@@ -154,7 +163,13 @@ impl Shared {
     }
 }
 
-/// Takes the connections to one port for as long as the pool is there.
+/// True when another port may do better.
+fn is_about_the_port(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
+    matches!(error.kind(), AddrInUse | AddrNotAvailable | PermissionDenied)
+}
+
+/// Takes the connections to one port, until one comes when the pool is gone.
 async fn accept(shared: std::sync::Weak<Shared>, listener: Arc<TcpListener>, port: u16) {
     loop {
         let accepted = listener.accept().await;
@@ -198,6 +213,7 @@ impl Place {
     /// # Errors
     /// When the place was lost to a session that waited while nothing came here for long.
     pub async fn connection(&mut self) -> io::Result<TcpStream> {
+        self.shared.state().engage(self.peer, self.port, self.id);
         let lost = || io::Error::new(io::ErrorKind::TimedOut, "the passive port went to another session");
         let stream = (&mut self.connection).await.map_err(|_| lost())?;
         socket::keep_alive(&(&stream).into())?;

@@ -19,9 +19,14 @@ const UNREAD: Duration = Duration::from_secs(60);
 /// How long an effect has to end when its session is over.
 const LAST_EFFECT: Duration = Duration::from_secs(10);
 
-/// Bytes that are sent to the peer, and whether they must have a segment of their own.
+/// With so many bytes of replies unread, nothing more is done that could lead to another.
+const UNREAD_MAX: usize = 64 << 10;
+
+/// Bytes that are sent to the peer, how many of them are sent, and whether they must have a segment
+/// of their own.
 struct Outgoing {
     bytes: Vec<u8>,
+    sent: usize,
     alone: bool,
 }
 
@@ -144,7 +149,10 @@ impl Driver {
                 }
                 Output::Cancel => self.holdings.progress.stop(),
                 Output::DropData => self.holdings.drop_data(),
-                Output::LogOut => self.holdings.log_out(),
+                Output::LogOut => {
+                    self.holdings.log_out();
+                    self.entry.set_user(None);
+                }
                 Output::Close => self.closing = true,
                 Output::Wait { deadline, read } => {
                     self.deadline = deadline.map(Instant::from_std);
@@ -164,16 +172,18 @@ impl Driver {
             self.unread_since = Instant::now();
         }
         match self.outgoing.back_mut() {
-            Some(last) if !alone && !last.alone => last.bytes.extend_from_slice(&bytes),
-            _ => self.outgoing.push_back(Outgoing { bytes, alone }),
+            Some(last) if !alone && !last.alone && last.bytes.len() < UNREAD_MAX => {
+                last.bytes.extend_from_slice(&bytes);
+            }
+            _ => self.outgoing.push_back(Outgoing { bytes, sent: 0, alone }),
         }
     }
 
     fn note_sent(&mut self, count: usize) {
         self.unread_since = Instant::now();
         if let Some(first) = self.outgoing.front_mut() {
-            first.bytes.drain(..count);
-            if first.bytes.is_empty() {
+            first.sent += count;
+            if first.sent == first.bytes.len() {
                 self.outgoing.pop_front();
             }
         }
@@ -195,18 +205,19 @@ impl Driver {
         shutdown: &mut tokio::sync::watch::Receiver<Option<Instant>>,
         told: bool,
     ) -> io::Result<Event> {
+        let left: usize = self.outgoing.iter().map(|outgoing| outgoing.bytes.len() - outgoing.sent).sum();
         let unread = self.outgoing.front().map(|first| (first, self.unread_since + UNREAD));
         let deadline = [self.deadline, unread.map(|(_, until)| until)].into_iter().flatten().min();
         tokio::select! {
             biased;
             sent = async { match unread {
-                Some((first, _)) => self.control.write(&first.bytes).await,
+                Some((first, _)) => self.control.write(&first.bytes[first.sent..]).await,
                 None => std::future::pending().await,
             } } => Ok(Event::Sent(sent?)),
             done = async { match &mut self.effect {
                 Some(effect) => effect.await,
                 None => std::future::pending().await,
-            } } => Ok(Event::Done(Box::new(done))),
+            } }, if left < UNREAD_MAX => Ok(Event::Done(Box::new(done))),
             () = self.holdings.markers.came(), if self.effect.is_some() => Ok(Event::Markers),
             // A peer that does not read its replies is not listened to.
             ready = self.control.readable(), if self.read > 0 && unread.is_none() => ready.map(|()| Event::Readable),

@@ -185,6 +185,7 @@ async fn listen(
     let place = match old.and_then(Place::renewed) {
         Some(place) => Ok(place),
         None => tokio::select! {
+            biased;
             place = shared.passive.listen(peer) => place,
             () = progress.stopped() => return Outcome::Cancelled.into(),
         },

@@ -57,7 +57,15 @@ async fn receive(
     markers: Arc<Markers>,
 ) -> Moved {
     upload.set_markers(markers);
-    match receive_into(&mut upload, data, progress).await {
+    let received = receive_into(&mut upload, data, progress).await;
+    // A client that is killed ends both connections at once. The driver gets the chance to see it
+    // before part of a file takes the place of the whole one.
+    tokio::task::yield_now().await;
+    match received {
+        Ok(()) if progress.is_stopped() => {
+            upload.keep().await;
+            Err(dtp::Failure::Stopped)
+        }
         Ok(()) => upload.commit().await.map_err(dtp::Failure::Storage),
         Err(reason) => {
             upload.keep().await;

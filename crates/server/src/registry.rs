@@ -2,7 +2,7 @@
 
 use crate::options::SessionLimits;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -25,6 +25,7 @@ struct Known {
 #[derive(Debug, Default)]
 struct Sessions {
     known: HashMap<u64, Known>,
+    /// By [`household`].
     of_address: HashMap<IpAddr, usize>,
     next_id: u64,
 }
@@ -34,6 +35,14 @@ struct Sessions {
 pub(crate) struct Registry {
     limits: SessionLimits,
     sessions: Arc<Mutex<Sessions>>,
+}
+
+/// What counts as one address: of IPv6 the first half, since everybody has all of the second.
+fn household(peer: SocketAddr) -> IpAddr {
+    match peer.ip() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+        ip @ IpAddr::V4(_) => ip,
+    }
 }
 
 fn lock(sessions: &Mutex<Sessions>) -> MutexGuard<'_, Sessions> {
@@ -51,10 +60,10 @@ impl Registry {
         if sessions.known.len() >= self.limits.total {
             return Err(Refusal::Server);
         }
-        if sessions.of_address.get(&peer.ip()).is_some_and(|count| *count >= self.limits.per_address) {
+        if sessions.of_address.get(&household(peer)).is_some_and(|count| *count >= self.limits.per_address) {
             return Err(Refusal::Address);
         }
-        *sessions.of_address.entry(peer.ip()).or_default() += 1;
+        *sessions.of_address.entry(household(peer)).or_default() += 1;
         sessions.next_id += 1;
         let id = sessions.next_id;
         sessions.known.insert(id, Known { peer, user: None, since: Instant::now() });
@@ -103,10 +112,10 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let mut sessions = lock(&self.sessions);
         sessions.known.remove(&self.id);
-        if let Some(count) = sessions.of_address.get_mut(&self.peer.ip()) {
+        if let Some(count) = sessions.of_address.get_mut(&household(self.peer)) {
             *count -= 1;
             if *count == 0 {
-                sessions.of_address.remove(&self.peer.ip());
+                sessions.of_address.remove(&household(self.peer));
             }
         }
     }
@@ -125,6 +134,10 @@ mod tests {
         assert_eq!(registry.enter(peer(1)).unwrap_err(), Refusal::Address);
         let _third = registry.enter(peer(2)).unwrap();
         assert_eq!(registry.enter(peer(3)).unwrap_err(), Refusal::Server);
+        let other = Registry::new(SessionLimits { total: 3, per_address: 1 });
+        let _one = other.enter("[2001:db8::1]:1".parse().unwrap()).unwrap();
+        assert_eq!(other.enter("[2001:db8::2]:1".parse().unwrap()).unwrap_err(), Refusal::Address);
+        other.enter("[2001:db8:0:1::1]:1".parse().unwrap()).unwrap();
         drop(first);
         registry.enter(peer(1)).unwrap();
     }

@@ -3,7 +3,7 @@
 use crate::digest;
 use crate::listing::Lister;
 use portolan_proto::server::{Failure, Listing, Outcome, Storage};
-use portolan_vfs::{Error, Result, Vfs, Write};
+use portolan_vfs::{Error, ReadFile, Result, Vfs, Write, WriteFile};
 use portolan_wire::{Kind, VirtualPath};
 
 /// Objects that one request walks over at the most.
@@ -138,27 +138,43 @@ async fn usage(tree: &dyn Vfs, path: VirtualPath) -> Result<Outcome> {
 }
 
 async fn combine(tree: &dyn Vfs, target: &VirtualPath, sources: &[VirtualPath]) -> Result<()> {
-    // All of them are opened before anything changes.
+    let own = tree.describe(target, true).await.ok();
+    // All of them are opened before anything changes; none may be the target under another name.
     let mut files = Vec::new();
     for source in sources {
+        let entry = tree.describe(source, true).await?;
+        if own.as_ref().is_some_and(|own| own.identity == entry.identity) {
+            return Err(Error::Exists);
+        }
         files.push(tree.read(source).await?);
     }
     let mut whole = tree.write(target, Write::End).await?;
     whole.begin().await?;
-    for mut file in files {
-        let mut offset = 0;
-        loop {
-            let bytes = file.read_at(offset, BUFFER).await?;
-            if bytes.is_empty() {
-                break;
-            }
-            offset += bytes.len() as u64;
-            whole.write(bytes).await?;
-        }
+    let before = whole.position();
+    if let Err(error) = append(&mut *whole, files).await {
+        whole.keep().await?;
+        // The sources are still there, so that what was appended would be there twice.
+        tree.write(target, Write::At(before)).await?.begin().await?;
+        return Err(error);
     }
     whole.commit().await?;
     for source in sources {
         tree.delete(source).await?;
+    }
+    Ok(())
+}
+
+async fn append(whole: &mut dyn WriteFile, files: Vec<Box<dyn ReadFile>>) -> Result<()> {
+    for mut file in files {
+        let mut offset = 0;
+        while offset < file.size() {
+            let bytes = file.read_at(offset, BUFFER).await?;
+            if bytes.is_empty() {
+                return Err(Error::Local);
+            }
+            offset += bytes.len() as u64;
+            whole.write(bytes).await?;
+        }
     }
     Ok(())
 }

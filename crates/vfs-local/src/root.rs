@@ -1,7 +1,7 @@
 //! The root directory, and every system call that names a path beneath it.
 
 use crate::errors::{from_errno, from_io};
-use crate::write::is_temporary;
+use crate::write::{is_temporary, remove_abandoned};
 use portolan_vfs::{Error, Result};
 use portolan_wire::{Entry, Kind, Timestamp, VirtualPath};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags, Timespec, Timestamps};
@@ -40,12 +40,22 @@ impl Root {
         flags: OFlags,
         speed: Speed,
     ) -> Result<Option<OwnedFd>> {
+        self.resolve(path, flags, ResolveFlags::empty(), speed)
+    }
+
+    fn resolve(
+        &self,
+        path: &VirtualPath,
+        flags: OFlags,
+        more: ResolveFlags,
+        speed: Speed,
+    ) -> Result<Option<OwnedFd>> {
         if path.components().any(is_temporary) {
             return Err(Error::NotFound);
         }
         let name = relative(path);
         let mode = if flags.contains(OFlags::CREATE) { Mode::from_raw_mode(0o666) } else { Mode::empty() };
-        let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | more;
         if speed == Speed::AtOnce {
             resolve |= ResolveFlags::CACHED;
         }
@@ -95,7 +105,16 @@ impl Root {
     }
 
     pub(crate) fn remove_directory(&self, path: &VirtualPath) -> Result<()> {
-        rustix::fs::unlinkat(self.parent(path)?, path.name(), AtFlags::REMOVEDIR).map_err(from_errno)
+        let parent = self.parent(path)?;
+        let remove = || rustix::fs::unlinkat(&parent, path.name(), AtFlags::REMOVEDIR);
+        match remove() {
+            // What a server that crashed has left there is in no listing, so nobody else can remove it.
+            Err(Errno::NOTEMPTY) => {
+                remove_abandoned(&self.directory(path)?);
+                remove().map_err(from_errno)
+            }
+            done => done.map_err(from_errno),
+        }
     }
 
     pub(crate) fn delete(&self, path: &VirtualPath) -> Result<()> {
@@ -136,9 +155,15 @@ impl Root {
     }
 
     /// A link whose text leads from its own directory to the target, so that it means the same
-    /// seen from outside the root.
+    /// seen from outside the root. On the way to it there may be no link, since it would then lie
+    /// somewhere else than its path says, and lead somewhere else.
     pub(crate) fn link(&self, target: &VirtualPath, path: &VirtualPath) -> Result<()> {
-        let parent = self.parent(path)?;
+        if path.is_root() || is_temporary(path.name()) {
+            return Err(Error::BadName);
+        }
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        let parent = self.resolve(&path.parent(), flags, ResolveFlags::NO_SYMLINKS, Speed::Waiting)?;
+        let parent = parent.ok_or(Error::Local)?;
         let depth = path.parent().components().count();
         let text = [&b"../".repeat(depth)[..], relative(target)].concat();
         rustix::fs::symlinkat(text, parent, path.name()).map_err(from_errno)

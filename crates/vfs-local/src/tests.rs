@@ -155,3 +155,50 @@ async fn large_directories_come_in_batches() {
     assert!(batches > 1);
     assert_eq!(all.len(), 3000);
 }
+
+#[tokio::test]
+async fn an_upload_that_brings_nothing_leaves_nothing() {
+    let (directory, local) = tree();
+    for how in [Write::New, Write::End, Write::Unique] {
+        let mut file = local.write(&path("new"), how).await.unwrap();
+        file.begin().await.unwrap();
+        file.keep().await.unwrap();
+        assert_eq!(fs::read_dir(directory.path().join("root")).unwrap().count(), 0, "{how:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_other_programs_append_meanwhile_stays() {
+    let (directory, local) = tree();
+    let log = directory.path().join("root/log");
+    fs::write(&log, "one ").unwrap();
+    let mut file = local.write(&path("log"), Write::End).await.unwrap();
+    fs::write(&log, "one two ").unwrap();
+    file.begin().await.unwrap();
+    file.write(b"three".to_vec()).await.unwrap();
+    file.commit().await.unwrap();
+    assert_eq!(fs::read_to_string(&log).unwrap(), "one two three");
+}
+
+#[tokio::test]
+async fn what_a_crash_has_left_does_not_keep_its_directory() {
+    let (directory, local) = tree();
+    let folder = directory.path().join("root/d");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join(".portolan-upload-0123456789abcdef"), "half").unwrap();
+    let running = local.write(&path("d/new"), Write::New).await.unwrap();
+    assert_eq!(local.remove_directory(&path("d")).await, Err(Error::NotEmpty));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "the upload that runs is still there");
+    running.keep().await.unwrap();
+    fs::write(folder.join(".portolan-upload-0123456789abcdef"), "half").unwrap();
+    local.remove_directory(&path("d")).await.unwrap();
+    assert!(!folder.exists());
+}
+
+#[tokio::test]
+async fn t12_no_link_is_made_through_a_link() {
+    let (directory, local) = tree();
+    fs::create_dir_all(directory.path().join("root/a/b/c")).unwrap();
+    local.link(&path("/"), &path("a/b/c/up")).await.unwrap();
+    assert_eq!(local.link(&path("etc/passwd"), &path("a/b/c/up/evil")).await, Err(Error::Outside));
+}

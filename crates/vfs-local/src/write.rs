@@ -6,10 +6,11 @@ use crate::{Uploads, blocking};
 use async_trait::async_trait;
 use portolan_vfs::{Error, Result, Write, WriteFile};
 use portolan_wire::{Kind, VirtualPath};
-use rustix::fs::{Access, AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::fs::{Access, AtFlags, FlockOperation, Mode, OFlags, RawDir, RenameFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write as _};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
@@ -25,8 +26,9 @@ pub(crate) fn is_temporary(name: &[u8]) -> bool {
 
 /// Where the bytes go until the upload is whole.
 enum Place {
-    /// Into the file itself, which is locked.
-    InPlace,
+    /// Into the file itself, which is locked. `appends`: at its end, wherever that is by then.
+    /// `made`: the directory in which it was made for this.
+    InPlace { appends: bool, made: Option<OwnedFd> },
     /// Into a file beside it. `replaces`: the permission bits of the file that is there.
     Beside { directory: OwnedFd, temporary: Vec<u8>, replaces: Option<u32> },
 }
@@ -43,30 +45,36 @@ impl Writer {
     pub(crate) fn open(root: &Root, path: &VirtualPath, how: Write, uploads: Uploads) -> Result<Writer> {
         match how {
             Write::New if uploads == Uploads::Atomic => Writer::beside(root, path),
-            Write::New => Writer::in_place(root, path, OFlags::CREATE, |_| Ok(0)),
-            Write::End => Writer::in_place(root, path, OFlags::CREATE, Ok),
-            Write::At(offset) => Writer::in_place(root, path, OFlags::empty(), |size| {
-                if offset <= size { Ok(offset) } else { Err(Error::BadOffset) }
-            }),
+            Write::New | Write::End | Write::At(_) => Writer::in_place(root, path, how),
             Write::Unique => Writer::unique(root, path),
         }
     }
 
-    fn in_place(
-        root: &Root,
-        path: &VirtualPath,
-        create: OFlags,
-        start: impl Fn(u64) -> Result<u64>,
-    ) -> Result<Writer> {
+    fn in_place(root: &Root, path: &VirtualPath, how: Write) -> Result<Writer> {
         if path.is_root() {
             return Err(Error::NotFile);
         }
-        let file = root.open_to_write(path, create)?;
+        let (file, made) = match root.open_to_write(path, OFlags::empty()) {
+            Err(Error::NotFound) if matches!(how, Write::New | Write::End) => {
+                (root.open_to_write(path, OFlags::CREATE)?, root.parent(path).ok())
+            }
+            Ok(_) if how == Write::Unique => return Err(Error::Exists),
+            Err(Error::NotFound) if how == Write::Unique => {
+                (root.open_to_write(path, OFlags::CREATE | OFlags::EXCL)?, root.parent(path).ok())
+            }
+            opened => (opened?, None),
+        };
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(from_errno)?;
         let size = file.metadata().map_err(|error| from_io(&error))?.len();
-        let start = start(size)?;
+        let start = match how {
+            Write::New | Write::Unique => 0,
+            Write::End => size,
+            Write::At(offset) if offset <= size => offset,
+            Write::At(_) => return Err(Error::BadOffset),
+        };
         let name = path.name().to_vec();
-        Ok(Writer { file: Arc::new(file), name, start, position: start, place: Some(Place::InPlace) })
+        let place = Some(Place::InPlace { appends: how == Write::End, made });
+        Ok(Writer { file: Arc::new(file), name, start, position: start, place })
     }
 
     fn unique(root: &Root, path: &VirtualPath) -> Result<Writer> {
@@ -76,8 +84,8 @@ impl Writer {
                 _ => [path.name(), format!(".{number}").as_bytes()].concat(),
             };
             let path = path.parent().child(&name).ok_or(Error::BadName)?;
-            match Writer::in_place(root, &path, OFlags::CREATE | OFlags::EXCL, |_| Ok(0)) {
-                Err(Error::Exists) => {}
+            match Writer::in_place(root, &path, Write::Unique) {
+                Err(Error::Exists | Error::NotFile | Error::Busy) => {}
                 done => return done,
             }
         }
@@ -89,7 +97,7 @@ impl Writer {
         let replaces = match entry(directory.as_fd(), path.name(), path.name()) {
             Ok(old) => match old.kind {
                 // What the link leads to is written, not the link replaced.
-                Kind::Symlink => return Writer::in_place(root, path, OFlags::CREATE, |_| Ok(0)),
+                Kind::Symlink => return Writer::in_place(root, path, Write::New),
                 Kind::Directory | Kind::Other => return Err(Error::NotFile),
                 Kind::File => {
                     may_replace(root, path, directory.as_fd())?;
@@ -106,10 +114,12 @@ impl Writer {
             Ok(file) => file,
             // The file may be written, its directory not: there is no other way then.
             Err(Errno::ACCESS | Errno::PERM) if replaces.is_some() => {
-                return Writer::in_place(root, path, OFlags::empty(), |_| Ok(0));
+                return Writer::in_place(root, path, Write::New);
             }
             Err(errno) => return Err(from_errno(errno)),
         };
+        // The lock tells that somebody is still at it.
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(from_errno)?;
         let place = Place::Beside { directory, temporary, replaces };
         Ok(Writer {
             file: Arc::new(file.into()),
@@ -120,27 +130,59 @@ impl Writer {
         })
     }
 
-    /// Puts the upload where it belongs, or as much of it as does no harm.
     fn settle(&mut self, whole: bool) -> Result<()> {
-        let Some(Place::Beside { directory, temporary, replaces }) = self.place.take() else {
-            return Ok(());
-        };
-        let (from, to) = (&temporary[..], &self.name[..]);
-        let put = if whole {
-            if let Some(mode) = replaces {
-                // The file keeps the permissions it had; where they cannot be set, the new ones do.
-                let _ = rustix::fs::fchmod(&*self.file, Mode::from_raw_mode(mode & 0o777));
+        self.place.take().map_or(Ok(()), |place| settle(&self.file, &self.name, place, whole))
+    }
+}
+
+/// Puts an upload where it belongs, or as much of it as does no harm.
+fn settle(file: &File, name: &[u8], place: Place, whole: bool) -> Result<()> {
+    let empty = || file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+    match place {
+        Place::InPlace { made, .. } => {
+            if let Some(directory) = made.filter(|_| !whole && empty()) {
+                // It was made for nothing; if it stays, it does no harm.
+                let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
             }
-            rustix::fs::renameat(&directory, from, &directory, to)
-        } else if replaces.is_none() && self.file.metadata().is_ok_and(|metadata| metadata.len() > 0) {
-            rustix::fs::renameat_with(&directory, from, &directory, to, RenameFlags::NOREPLACE)
-        } else {
-            Err(Errno::CANCELED)
-        };
-        if put.is_err() {
-            let _ = rustix::fs::unlinkat(&directory, from, AtFlags::empty());
+            Ok(())
         }
-        if whole { put.map_err(from_errno) } else { Ok(()) }
+        Place::Beside { directory, temporary, replaces } => {
+            let from = &temporary[..];
+            let put = if whole {
+                if let Some(mode) = replaces {
+                    // The file keeps the permissions it had; where they cannot be set, the new ones do.
+                    let _ = rustix::fs::fchmod(file, Mode::from_raw_mode(mode & 0o777));
+                }
+                rustix::fs::renameat(&directory, from, &directory, name)
+            } else if replaces.is_none() && !empty() {
+                rustix::fs::renameat_with(&directory, from, &directory, name, RenameFlags::NOREPLACE)
+            } else {
+                Err(Errno::CANCELED)
+            };
+            if put.is_err() {
+                // What cannot be removed now goes with its directory.
+                let _ = rustix::fs::unlinkat(&directory, from, AtFlags::empty());
+            }
+            if whole { put.map_err(from_errno) } else { Ok(()) }
+        }
+    }
+}
+
+/// Removes files from a directory that were not whole when a server ended: those that nobody locks.
+pub(crate) fn remove_abandoned(directory: &OwnedFd) {
+    let mut buffer = vec![MaybeUninit::uninit(); 32 * 1024];
+    let mut names = RawDir::new(directory, &mut buffer);
+    while let Some(Ok(item)) = names.next() {
+        if !is_temporary(item.file_name().to_bytes()) {
+            continue;
+        }
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(directory, item.file_name(), flags, Mode::empty());
+        let locked = file.and_then(|file| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive));
+        if locked.is_ok() {
+            // What cannot be removed keeps its directory, whose removal then fails with the reason.
+            let _ = rustix::fs::unlinkat(directory, item.file_name(), AtFlags::empty());
+        }
     }
 }
 
@@ -154,8 +196,17 @@ fn may_replace(root: &Root, path: &VirtualPath, directory: std::os::fd::Borrowed
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // Only on the way out of a session that was torn down: it waits for the disk at most once.
-        let _ = self.settle(false);
+        let Some(place) = self.place.take() else { return };
+        // On the way out of a session that was torn down, where nothing may wait for the disk.
+        let (file, name) = (Arc::clone(&self.file), std::mem::take(&mut self.name));
+        let settle = move || settle(&file, &name, place, false);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(settle)),
+            // Nobody is left to be told.
+            Err(_) => {
+                let _ = settle();
+            }
+        }
     }
 }
 
@@ -170,15 +221,18 @@ impl WriteFile for Writer {
     }
 
     async fn begin(&mut self) -> Result<()> {
+        let Some(Place::InPlace { appends, .. }) = self.place else { return Ok(()) };
         let (file, start) = (Arc::clone(&self.file), self.start);
-        let io = move || {
+        let ready = move || {
+            if appends {
+                // Programs that know nothing of our lock may have appended since.
+                return (&*file).seek(SeekFrom::End(0));
+            }
             file.set_len(start)?;
-            (&*file).seek(SeekFrom::Start(start)).map(|_| ())
+            (&*file).seek(SeekFrom::Start(start))
         };
-        match &self.place {
-            Some(Place::InPlace) => blocking(move || io().map_err(|error| from_io(&error))).await,
-            Some(Place::Beside { .. }) | None => Ok(()),
-        }
+        self.position = blocking(move || ready().map_err(|error| from_io(&error))).await?;
+        Ok(())
     }
 
     fn descriptor(&self) -> Option<Arc<File>> {

@@ -89,9 +89,17 @@ fn describe(path: &VirtualPath, node: &Node) -> Entry {
         links: 1,
         owner: 0,
         group: 0,
-        identity: (0, path.as_bytes().len() as u64),
+        identity: (0, identity(path)),
         target: None,
     }
+}
+
+/// A number that tells paths apart.
+fn identity(path: &VirtualPath) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[async_trait]

@@ -63,7 +63,8 @@ impl Progress {
         self.moved.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    fn is_stopped(&self) -> bool {
+    /// True when the transfer is to end.
+    pub fn is_stopped(&self) -> bool {
         self.stop.is_cancelled()
     }
 }

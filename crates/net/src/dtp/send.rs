@@ -120,6 +120,8 @@ pub async fn send<E>(
             finish(stream);
             return Ok(());
         }
+        // Neither a cached file nor a fast peer makes us wait: others on this thread get their turn here.
+        tokio::task::yield_now().await;
         let mut rest = &bytes[..];
         while !rest.is_empty() {
             match stream.try_write(rest) {

@@ -1,7 +1,7 @@
 //! Who holds which place, and who waits for one. No I/O here: time is an argument.
 
 use rand::seq::IteratorRandom;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -11,8 +11,11 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// How long a place is left alone after it was given up: a connection that was meant for it arrives
-/// within that time, or never.
-const REST: Duration = Duration::from_secs(2);
+/// within that time, though its first packet be lost and sent again twice.
+pub(super) const REST: Duration = Duration::from_secs(4);
+
+/// How long a port is left alone that another program has.
+const UNUSABLE: Duration = Duration::from_secs(60);
 
 /// How long a session may hold a place without a connection while another waits for it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,8 +30,15 @@ pub(super) struct Grant {
 
 #[derive(Debug)]
 enum Slot {
-    Held { id: u64, since: Instant, connection: oneshot::Sender<TcpStream> },
-    Resting { until: Instant },
+    /// `since` is `None` once the session has said its transfer command: it has its own limit then.
+    Held {
+        id: u64,
+        since: Option<Instant>,
+        connection: oneshot::Sender<TcpStream>,
+    },
+    Resting {
+        until: Instant,
+    },
 }
 
 /// What is known of one peer; forgotten as soon as it is empty.
@@ -42,7 +52,7 @@ struct Peer {
 pub(super) struct State {
     ports: RangeInclusive<u16>,
     bound: HashMap<(bool, u16), Arc<TcpListener>>,
-    unusable: HashSet<(bool, u16)>,
+    unusable: HashMap<(bool, u16), Instant>,
     peers: HashMap<IpAddr, Peer>,
     /// With so many peers known, those that are at rest only are looked for and forgotten.
     sweep_at: usize,
@@ -57,7 +67,7 @@ impl State {
         State {
             ports,
             bound: HashMap::new(),
-            unusable: HashSet::new(),
+            unusable: HashMap::new(),
             peers: HashMap::new(),
             sweep_at: SWEEP_MIN,
             next_id: 0,
@@ -109,10 +119,8 @@ impl State {
     /// A port at random that no session of this peer holds.
     pub(super) fn draw(&self, peer: IpAddr) -> Option<u16> {
         let taken = self.peers.get(&peer).map(|of_peer| &of_peer.slots);
-        let free = |port: &u16| {
-            !taken.is_some_and(|slots| slots.contains_key(port))
-                && !self.unusable.contains(&(peer.is_ipv6(), *port))
-        };
+        let free =
+            |port: &u16| !taken.is_some_and(|slots| slots.contains_key(port)) && self.is_usable(peer, *port);
         self.ports.clone().filter(free).choose(&mut rand::rng())
     }
 
@@ -128,10 +136,18 @@ impl State {
         self.bound.get(&(peer.is_ipv6(), port)).cloned()
     }
 
-    /// Notes that a port cannot be bound; gives how many are left for this family.
-    pub(super) fn set_unusable(&mut self, peer: IpAddr, port: u16) -> usize {
-        self.unusable.insert((peer.is_ipv6(), port));
-        self.ports.clone().filter(|port| !self.unusable.contains(&(peer.is_ipv6(), *port))).count()
+    /// Notes that another program has the port.
+    pub(super) fn set_unusable(&mut self, peer: IpAddr, port: u16, now: Instant) {
+        self.unusable.insert((peer.is_ipv6(), port), now + UNUSABLE);
+    }
+
+    /// True when there is a port of this family that no other program has.
+    pub(super) fn has_ports(&self, peer: IpAddr) -> bool {
+        self.ports.clone().any(|port| self.is_usable(peer, port))
+    }
+
+    fn is_usable(&self, peer: IpAddr, port: u16) -> bool {
+        !self.unusable.contains_key(&(peer.is_ipv6(), port))
     }
 
     /// Gives the port to the first who waits.
@@ -142,7 +158,7 @@ impl State {
         let Some(turn) = of_peer.waiting.pop_front() else { return };
         let (sender, connection) = oneshot::channel();
         if turn.send(Grant { port, id, connection }).is_ok() {
-            of_peer.slots.insert(port, Slot::Held { id, since: now, connection: sender });
+            of_peer.slots.insert(port, Slot::Held { id, since: Some(now), connection: sender });
         }
     }
 
@@ -164,7 +180,7 @@ impl State {
     pub(super) fn renew(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) -> bool {
         match self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port)) {
             Some(Slot::Held { id: holder, since, .. }) if *holder == id => {
-                *since = now;
+                *since = Some(now);
                 true
             }
             _ => false,
@@ -181,29 +197,50 @@ impl State {
         }
     }
 
-    /// Frees what has rested long enough, and what others have waited for long enough.
+    /// The session has said its transfer command: the place is its own until it gives it up.
+    pub(super) fn engage(&mut self, peer: IpAddr, port: u16, id: u64) {
+        if let Some(of_peer) = self.peers.get_mut(&peer)
+            && let Some(Slot::Held { id: holder, since, .. }) = of_peer.slots.get_mut(&port)
+            && *holder == id
+        {
+            *since = None;
+        }
+    }
+
+    /// Frees what has rested long enough; takes away what others have waited for long enough.
     pub(super) fn expire(&mut self, peer: IpAddr, now: Instant) {
+        self.unusable.retain(|_, until| now < *until);
         let Some(of_peer) = self.peers.get_mut(&peer) else { return };
         let awaited = !of_peer.waiting.is_empty();
         of_peer.slots.retain(|_, slot| match slot {
-            Slot::Held { since, .. } => !awaited || now < *since + PATIENCE,
+            Slot::Held { connection, .. } => !connection.is_closed(),
             Slot::Resting { until } => now < *until,
         });
+        for slot in of_peer.slots.values_mut().filter(|_| awaited) {
+            if let Slot::Held { since: Some(since), .. } = slot
+                && now >= *since + PATIENCE
+            {
+                *slot = Slot::Resting { until: now + REST };
+            }
+        }
         self.forget(peer);
     }
 
-    /// When [`expire`](Self::expire) will next free something of this peer.
+    /// When [`expire`](Self::expire) will next change something for this peer, as things stand.
     pub(super) fn next_change(&self, peer: IpAddr) -> Option<Instant> {
-        let changes = self.peers.get(&peer)?.slots.values().map(|slot| match slot {
-            Slot::Held { since, .. } => *since + PATIENCE,
-            Slot::Resting { until } => *until,
+        let changes = self.peers.get(&peer)?.slots.values().filter_map(|slot| match slot {
+            Slot::Held { since, .. } => since.map(|since| since + PATIENCE),
+            Slot::Resting { until } => Some(*until),
         });
         changes.min()
     }
 
     fn sweep(&mut self, now: Instant) {
         for of_peer in self.peers.values_mut() {
-            of_peer.slots.retain(|_, slot| !matches!(slot, Slot::Resting { until } if *until <= now));
+            of_peer.slots.retain(|_, slot| match slot {
+                Slot::Held { connection, .. } => !connection.is_closed(),
+                Slot::Resting { until } => now < *until,
+            });
         }
         self.peers.retain(|_, of_peer| !of_peer.slots.is_empty() || !of_peer.waiting.is_empty());
         self.sweep_at = (2 * self.peers.len()).max(SWEEP_MIN);

@@ -140,3 +140,30 @@ fn an_overwritten_file_keeps_its_permissions() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "new");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
 }
+
+#[test]
+fn a_client_that_is_killed_does_not_replace_a_whole_file_by_a_part() {
+    let served = serve(&[]);
+    let path = served.root().join("a");
+    for _ in 0..50 {
+        fs::write(&path, "old content").unwrap();
+        let (mut talk, mut data) = start(&served, "STOR a");
+        data.write_all(b"new").unwrap();
+        wait_for(&mut talk, 3);
+        // The system closes what a killed program had open, in the order it was opened.
+        talk.stream().shutdown(std::net::Shutdown::Write).unwrap();
+        drop(data);
+        assert!(talk.reply().starts_with("426"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old content");
+    }
+}
+
+#[test]
+fn a_file_cannot_be_combined_with_itself() {
+    let served = serve(&[]);
+    fs::write(served.root().join("a"), "text").unwrap();
+    std::os::unix::fs::symlink("a", served.root().join("link")).unwrap();
+    let mut talk = served.talk_logged_in();
+    assert!(talk.ask("COMB a link").starts_with("550"));
+    assert_eq!(fs::read_to_string(served.root().join("a")).unwrap(), "text");
+}
