@@ -69,7 +69,7 @@ pub(super) fn too_many_unknown_commands() -> Reply {
 
 /// True for lines that come from a browser or a mail program rather than from an FTP client: what
 /// somebody may have tricked them into sending here (CVE-2021-3618, the ALPACA attack).
-pub(super) fn is_other_protocol(line: &[u8], first: bool) -> bool {
+pub(super) fn is_other_protocol(line: &[u8]) -> bool {
     const WORDS: &[&str] = &[
         "GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PATCH", "PRI", "EHLO",
         "HELO", "STARTTLS", "APOP",
@@ -77,7 +77,12 @@ pub(super) fn is_other_protocol(line: &[u8], first: bool) -> bool {
     let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
     let header = word.len() > 1 && word.ends_with(b":");
     let request = WORDS.iter().any(|known| known.as_bytes() == word);
-    request || header || (first && word.first().is_some_and(|byte| *byte < b' '))
+    request || header
+}
+
+/// True for the first bytes of a protocol that is not made of text, TLS for instance.
+pub(super) fn begins_other_protocol(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|byte| *byte < b' ' && !matches!(byte, b'\r' | b'\n'))
 }
 
 pub(super) fn goodbye() -> Reply {

@@ -68,7 +68,8 @@ pub struct Session {
     /// When the connection began, or the last login ended.
     logged_out_at: Instant,
     active_at: Instant,
-    commands: u64,
+    /// True once the peer has sent something.
+    heard: bool,
     unknown_commands: u32,
     ended: bool,
     shutdown: Option<Instant>,
@@ -96,7 +97,7 @@ impl Session {
             outputs: VecDeque::new(),
             logged_out_at: now,
             active_at: now,
-            commands: 0,
+            heard: false,
             unknown_commands: 0,
             ended: false,
             shutdown: None,
@@ -113,6 +114,9 @@ impl Session {
         }
         match input {
             Input::Received(bytes) => {
+                if !std::mem::replace(&mut self.heard, true) && replies::begins_other_protocol(bytes) {
+                    return self.close(&replies::other_protocol());
+                }
                 self.lines.push(bytes);
                 let bytes = self.lines.take_answers();
                 if !bytes.is_empty() {
@@ -259,11 +263,8 @@ impl Session {
 
     fn take_frame(&mut self, frame: Frame) {
         self.active_at = self.now;
-        self.commands += 1;
         match frame {
             Frame::Line(line) => self.take_line(&line),
-            // A first line with a NUL in it is the beginning of TLS rather than a command.
-            Frame::Malformed if self.commands == 1 => self.close(&replies::other_protocol()),
             Frame::TooLong => self.take_nonsense(&replies::line_too_long()),
             Frame::Malformed => self.take_nonsense(&replies::malformed_line()),
             Frame::Endless => {
@@ -275,7 +276,7 @@ impl Session {
 
     fn take_line(&mut self, line: &[u8]) {
         let logged_in = self.login.logged_in().is_ok();
-        if !logged_in && replies::is_other_protocol(line, self.commands == 1) {
+        if !logged_in && replies::is_other_protocol(line) {
             return self.close(&replies::other_protocol());
         }
         match Command::parse(line) {
