@@ -19,6 +19,8 @@ pub struct Account {
     pub root: PathBuf,
     /// True when they may change files and directories.
     pub write: bool,
+    /// True when they may have data connections with other addresses than their own (FXP).
+    pub fxp: bool,
 }
 
 /// Somebody who logs in with a password.
@@ -67,7 +69,7 @@ mod tests {
     use super::*;
 
     fn account(write: bool) -> Account {
-        Account { root: "/".into(), write }
+        Account { root: "/".into(), write, fxp: false }
     }
 
     #[tokio::test]

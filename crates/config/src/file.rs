@@ -71,6 +71,8 @@ struct UserTable {
     root: Spanned<PathBuf>,
     #[serde(default)]
     write: bool,
+    #[serde(default)]
+    fxp: bool,
 }
 
 /// Collects problems while a file is checked.
@@ -116,7 +118,7 @@ impl Check<'_> {
         if !directory.is_dir() {
             self.wrong(root, format!("{} is no directory; make it, or write another", directory.display()));
         }
-        Account { root: directory, write }
+        Account { root: directory, write, fxp: false }
     }
 }
 
@@ -199,7 +201,7 @@ fn users(tables: Vec<UserTable>, check: &mut Check<'_>) -> Vec<User> {
         if users.iter().any(|user| user.name == *name) {
             check.wrong(&table.name, format!("there is a user `{name}` already; choose another name"));
         }
-        let account = check.account(&table.root, table.write);
+        let account = Account { fxp: table.fxp, ..check.account(&table.root, table.write) };
         let hash = check.value(&table.password, |text| {
             PasswordHash::parse(text)
                 .map_err(|error| format!("{error}; `portolan user hash` makes one of a password"))

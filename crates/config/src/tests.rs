@@ -40,6 +40,7 @@ fn everything_can_be_set() {
         password = "{hash}"
         root = "."
         write = true
+        fxp = true
         "#
     );
     let config = Config::parse(&text, Path::new("/tmp/portolan.toml")).unwrap();
@@ -47,6 +48,7 @@ fn everything_can_be_set() {
     assert_eq!(config.welcome, ["Hello", "there"]);
     assert_eq!((config.limits.idle, config.limits.login_attempts), (Duration::from_secs(600), 3));
     assert_eq!(config.users[0].account.root, Path::new("/tmp/."));
+    assert!(config.users[0].account.fxp);
     assert!(config.users[0].account.write && !config.anonymous.unwrap().write);
 }
 

@@ -40,7 +40,8 @@ impl PassivePool {
         PassivePool { shared: Arc::new(shared) }
     }
 
-    /// A place for the next connection from `peer`, at a port drawn at random. Where sessions of this
+    /// A place for the next connection from `peer`, at a port drawn at random. The unspecified address
+    /// stands for any of its family. Where sessions of this
     /// peer hold all ports, it waits until one is free; dropping the future gives up the turn.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ fn configuration(args: ServeArgs) -> Result<Config, Exit> {
         if !root.is_dir() {
             return Err(Exit::wrong(format!("cannot serve {}: it is no folder", dir.display())));
         }
-        let account = Account { root, write: args.write };
+        let account = Account { root, write: args.write, fxp: false };
         config.anonymous = (args.user.is_none() || args.anonymous).then(|| account.clone());
         if let Some(name) = args.user {
             let password = password::read(args.password_file.as_deref(), &format!("Password of {name}: "))?;

@@ -9,7 +9,7 @@ use portolan_net::{Control, Place};
 use portolan_proto::server::{Effect, Failure, Outcome, Rights, Storage, Target};
 use portolan_vfs::Vfs;
 use portolan_vfs_local::Local;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpStream;
 
@@ -87,11 +87,16 @@ pub(crate) fn start(
             let lines = entry.companions();
             std::future::ready(Outcome::Lines { lines, more: false, directory: false }.into()).boxed()
         }
-        Effect::Listen { announce } => {
+        Effect::Listen { announce, anyone } => {
             holdings.data = None;
             let address = shared.options.announce.map(IpAddr::V4).filter(|_| announce && local.is_ipv4());
             let address = address.unwrap_or(local.ip());
-            listen(shared, holdings.place.take(), peer.ip(), address, progress).boxed()
+            let from = match peer.ip() {
+                IpAddr::V4(_) if anyone => Ipv4Addr::UNSPECIFIED.into(),
+                IpAddr::V6(_) if anyone => Ipv6Addr::UNSPECIFIED.into(),
+                own => own,
+            };
+            listen(shared, holdings.place.take(), from, address, progress).boxed()
         }
         Effect::Connect(Target::Passive) => {
             let place = holdings.place.take();
@@ -164,7 +169,7 @@ async fn authenticate(
     match opened {
         Ok(Ok(tree)) => {
             tracing::info!(session, %peer, user = name, "logged in");
-            let outcome = Outcome::LoggedIn(Rights { write: account.write });
+            let outcome = Outcome::LoggedIn(Rights { write: account.write, fxp: account.fxp });
             Done { tree: Some(Arc::new(tree)), ..Done::from(outcome) }
         }
         Ok(Err(error)) => {

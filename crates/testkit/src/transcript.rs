@@ -20,6 +20,7 @@
 //! * lacks b.txt             no such file is there
 //! * directory d             a directory is there before
 //! * read only               who logs in may only read
+//! * servers                 who logs in may transfer between servers
 //! * unreachable             active data connections are refused
 //! * peer [::1]:4000         where the client is: only as the first line
 //! ```
@@ -169,6 +170,7 @@ fn direct(world: &mut World, rest: &str) -> Result<(), String> {
         "file" => world.put(name, &unescape(text)),
         "directory" => world.make_directory(rest),
         "read" => world.rights.write = false,
+        "servers" => world.rights.fxp = true,
         "unreachable" => world.reachable = false,
         "connect" => return world.connect().then_some(()).ok_or("the server does not listen".to_owned()),
         "send" => return with_data(world, |data| data.from_client.extend(unescape(rest))),

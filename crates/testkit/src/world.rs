@@ -83,7 +83,7 @@ impl World {
             session: Session::new(Arc::new(settings), now, peer),
             now,
             tree: Memory::new(),
-            rights: Rights { write: true },
+            rights: Rights { write: true, fxp: false },
             logged_in: false,
             listening: false,
             reachable: true,

@@ -2,7 +2,7 @@
 
 use rand::seq::IteratorRandom;
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -162,8 +162,17 @@ impl State {
         }
     }
 
-    /// A connection came: takes the place of whom it belongs to.
+    /// A connection came: takes the place of whom it belongs to. The unspecified address holds the
+    /// places for connections from anywhere; they come after those for the very address.
     pub(super) fn take(&mut self, peer: IpAddr, port: u16) -> Option<oneshot::Sender<TcpStream>> {
+        let anyone = match peer {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        self.take_of(peer, port).or_else(|| self.take_of(anyone, port))
+    }
+
+    fn take_of(&mut self, peer: IpAddr, port: u16) -> Option<oneshot::Sender<TcpStream>> {
         let slots = &mut self.peers.get_mut(&peer)?.slots;
         let connection = match slots.remove(&port)? {
             Slot::Held { connection, .. } => Some(connection),

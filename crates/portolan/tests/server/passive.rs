@@ -192,3 +192,53 @@ fn a_connection_whose_transfer_was_refused_is_not_taken_for_the_next() {
         }
     }
 }
+
+#[test]
+fn two_servers_transfer_between_each_other_where_the_account_may() {
+    isolate();
+    // A second address stands for the other server.
+    let hash = std::process::Command::new(env!("CARGO_BIN_EXE_portolan"))
+        .args(["user", "hash", "--password-file", "/dev/stdin"])
+        .stdin(fs::File::open("/proc/version").unwrap())
+        .output()
+        .unwrap();
+    let hash = String::from_utf8(hash.stdout).unwrap();
+    let password = fs::read_to_string("/proc/version").unwrap();
+    let start = |address: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("root")).unwrap();
+        let port = free_ports(1);
+        let text = format!(
+            "listen = [\"{address}:{port}\"]\n[anonymous]\nroot = \"root\"\nwrite = true\n[[user]]\nname = \"anna\"\n\
+             password = \"{}\"\nroot = \"root\"\nwrite = true\nfxp = true\n",
+            hash.trim()
+        );
+        fs::write(folder.path().join("portolan.toml"), text).unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_portolan"));
+        command.args(["serve", "-c"]).arg(folder.path().join("portolan.toml"));
+        let served = Served::launch(command, folder, port);
+        let talk = Talk::to(format!("{address}:{port}").parse().unwrap(), None);
+        (served, talk)
+    };
+    let (from, mut source) = start("127.0.0.1");
+    let (to, mut target) = start("198.51.100.1");
+    fs::write(from.root().join("a"), "over").unwrap();
+    for talk in [&mut source, &mut target] {
+        talk.log_in();
+    }
+    // Without the right, neither side takes part.
+    assert!(source.ask("PORT 198,51,100,1,100,0").starts_with("504"));
+    for talk in [&mut source, &mut target] {
+        assert!(talk.ask("USER anna").starts_with("331"));
+        assert!(talk.ask(&format!("PASS {}", password.lines().next().unwrap())).starts_with("230"));
+        assert!(talk.ask("TYPE I").starts_with("200"));
+    }
+    let reply = target.ask("PASV");
+    let address = reply.split(['(', ')']).nth(1).unwrap();
+    assert!(address.starts_with("198,51,100,1,"), "{reply}");
+    assert!(source.ask(&format!("PORT {address}")).starts_with("200"));
+    assert!(target.ask("STOR b").starts_with("150"));
+    assert!(source.ask("RETR a").starts_with("150"));
+    assert!(source.reply().starts_with("226") && target.reply().starts_with("226"));
+    assert_eq!(fs::read_to_string(to.root().join("b")).unwrap(), "over");
+}

@@ -32,9 +32,13 @@ impl DataSetup {
 }
 
 impl Session {
-    /// Takes the address of `PORT` and its kin, if it is the peer's own (RFC 2577 §3, §4).
+    /// Takes the address of `PORT` and its kin, if it is the peer's own (RFC 2577 §3, §4), or any of the
+    /// same family where the account may transfer between servers.
     pub(super) fn set_active(&mut self, address: IpAddr, port: u16) -> Reply {
-        if address != self.peer.ip() {
+        let own = address == self.peer.ip();
+        let fxp = self.login.logged_in().is_ok_and(|somebody| somebody.rights.fxp);
+        let allowed = own || (fxp && address.is_ipv4() == self.peer.is_ipv4());
+        if !allowed {
             return replies::foreign_address();
         }
         if port < LOWEST_PORT {
@@ -42,7 +46,7 @@ impl Session {
         }
         self.drop_data();
         // The peer's address with its scope, which the command cannot carry.
-        let mut target = self.peer;
+        let mut target = if own { self.peer } else { SocketAddr::new(address, port) };
         target.set_port(port);
         self.data = DataSetup::Active(target);
         replies::port_taken()

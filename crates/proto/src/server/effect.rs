@@ -79,6 +79,8 @@ pub enum Effect {
     Listen {
         /// True to say the address too, as 227 and 228 need it.
         announce: bool,
+        /// True to take a connection from any address, not just from the peer's.
+        anyone: bool,
     },
     /// Open what a transfer reads or writes, and keep it. Outcome: [`Outcome::Opened`].
     Open(Open),
@@ -351,4 +353,7 @@ pub enum Failure {
 pub struct Rights {
     /// Change files and directories, not just read them.
     pub write: bool,
+    /// Have data connections with other addresses than the client's own: transfers between two
+    /// servers (FXP).
+    pub fxp: bool,
 }

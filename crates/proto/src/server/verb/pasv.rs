@@ -29,5 +29,6 @@ pub(super) fn listen(session: &mut Session, announce: bool, reply: fn(SocketAddr
             outcome => replies::other(&outcome),
         })
     };
-    Step::Start(Effect::Listen { announce }, Box::new(then))
+    let anyone = session.login.logged_in().is_ok_and(|somebody| somebody.rights.fxp);
+    Step::Start(Effect::Listen { announce, anyone }, Box::new(then))
 }
