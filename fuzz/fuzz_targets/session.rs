@@ -7,7 +7,7 @@ use portolan_testkit::world::World;
 use std::time::Duration;
 
 fuzz_target!(|acts: Vec<(u8, Vec<u8>)>| {
-    let settings = Settings { welcome: Vec::new(), limits: Default::default() };
+    let settings = Settings::default();
     let mut world = World::new(settings, "192.0.2.9:4000".parse().unwrap());
     world.put("a", b"some text\n");
     world.send(b"USER anna\r\nPASS right\r\n");

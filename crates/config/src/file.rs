@@ -6,6 +6,7 @@ use crate::values::{parse_active_port, parse_ports};
 use portolan_accounts::{Account, PasswordHash, User};
 use portolan_proto::server::Limits;
 use portolan_server::SessionLimits;
+use portolan_vfs::charset;
 use portolan_vfs_local::Uploads;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ struct File {
     announce: Option<Spanned<String>>,
     active_port: Option<Spanned<TextOrPort>>,
     uploads: Option<UploadsWord>,
+    charset: Option<Spanned<String>>,
     welcome: Option<String>,
     grace: Option<u64>,
     #[serde(default)]
@@ -162,6 +164,14 @@ fn convert(file: File, check: &mut Check<'_>) -> Config {
         None | Some(UploadsWord::Atomic) => Uploads::Atomic,
         Some(UploadsWord::Direct) => Uploads::Direct,
     };
+    if let Some(label) = file.charset {
+        let charset = |label: &str| {
+            charset::find(label)
+                .ok_or_else(|| format!("`{label}` is no charset for names; write it like windows-1251"))
+        };
+        // UTF-8 is what names are anyway.
+        config.charset = check.value(&label, charset).filter(|charset| *charset != encoding_rs::UTF_8);
+    }
     config.welcome = file.welcome.unwrap_or_default().lines().map(str::to_owned).collect();
     config.grace = file.grace.map_or(config.grace, Duration::from_secs);
     (config.sessions, config.limits) = limits(file.limits, check);

@@ -7,6 +7,7 @@ mod file;
 mod problem;
 mod values;
 
+use encoding_rs::Encoding;
 use portolan_accounts::{Account, Accounts, User};
 use portolan_net::ActivePort;
 use portolan_proto::server::{Limits, Settings};
@@ -40,6 +41,8 @@ pub struct Config {
     pub active_port: ActivePort,
     /// What an upload writes to.
     pub uploads: Uploads,
+    /// The charset of names on the wire, when it is not UTF-8.
+    pub charset: Option<&'static Encoding>,
     /// Lines of the greeting.
     pub welcome: Vec<String>,
     /// What running transfers get when the server stops.
@@ -65,6 +68,7 @@ impl Default for Config {
             announce: None,
             active_port: ActivePort::Auto,
             uploads: Uploads::Atomic,
+            charset: None,
             welcome: Vec::new(),
             grace: Duration::from_secs(30),
             sessions: SessionLimits::default(),
@@ -95,13 +99,14 @@ impl Config {
 
     /// The options of the server.
     pub fn into_options(self) -> Options {
-        let settings = Settings { welcome: self.welcome, limits: self.limits };
+        let settings = Settings { welcome: self.welcome, utf8: self.charset.is_none(), limits: self.limits };
         Options {
             listen: self.listen,
             passive_ports: self.passive_ports,
             announce: self.announce,
             active_port: self.active_port,
             uploads: self.uploads,
+            charset: self.charset,
             sessions: self.sessions,
             settings: Arc::new(settings),
             accounts: Accounts::new(self.users, self.anonymous),

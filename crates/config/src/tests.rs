@@ -23,6 +23,7 @@ fn everything_can_be_set() {
         announce = "203.0.113.7"
         active-port = 20
         uploads = "direct"
+        charset = "windows-1251"
         welcome = "Hello\nthere"
         grace = 5
         [limits]
@@ -45,6 +46,7 @@ fn everything_can_be_set() {
     );
     let config = Config::parse(&text, Path::new("/tmp/portolan.toml")).unwrap();
     assert_eq!(config.active_port, ActivePort::Fixed(20));
+    assert_eq!(config.charset.unwrap().name(), "windows-1251");
     assert_eq!(config.welcome, ["Hello", "there"]);
     assert_eq!((config.limits.idle, config.limits.login_attempts), (Duration::from_secs(600), 3));
     assert_eq!(config.users[0].account.root, Path::new("/tmp/."));
@@ -87,6 +89,7 @@ fn words_that_do_not_exist_are_told_with_those_that_do() {
             .contains(":1:11: unknown variant `quick`, expected `atomic` or `direct`")
     );
     assert!(problems("active-port = \"soon\"")[0].contains("write auto, any, or a number"));
+    assert!(problems("charset = \"utf-16\"")[0].contains("is no charset for names"));
     assert!(problems("listen = [")[0].starts_with("/tmp/portolan.toml:1:"));
 }
 

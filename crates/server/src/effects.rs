@@ -8,6 +8,7 @@ use portolan_net::dtp::Progress;
 use portolan_net::{Control, Place};
 use portolan_proto::server::{Effect, Failure, Outcome, Rights, Storage, Target};
 use portolan_vfs::Vfs;
+use portolan_vfs::charset::Charset;
 use portolan_vfs_local::Local;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -170,7 +171,11 @@ async fn authenticate(
         Ok(Ok(tree)) => {
             tracing::info!(session, %peer, user = name, "logged in");
             let outcome = Outcome::LoggedIn(Rights { write: account.write, fxp: account.fxp });
-            Done { tree: Some(Arc::new(tree)), ..Done::from(outcome) }
+            let tree: Arc<dyn Vfs> = match shared.options.charset {
+                Some(encoding) => Arc::new(Charset::new(tree, encoding)),
+                None => Arc::new(tree),
+            };
+            Done { tree: Some(tree), ..Done::from(outcome) }
         }
         Ok(Err(error)) => {
             tracing::error!(root = %account.root.display(), %error, user = name, "the user's directory cannot be opened");

@@ -1,5 +1,6 @@
 //! What a server is made of.
 
+use encoding_rs::Encoding;
 use portolan_accounts::Accounts;
 use portolan_net::ActivePort;
 use portolan_proto::server::Settings;
@@ -21,6 +22,8 @@ pub struct Options {
     pub active_port: ActivePort,
     /// What an upload writes to.
     pub uploads: Uploads,
+    /// The charset of names on the wire, when it is not that of the storage.
+    pub charset: Option<&'static Encoding>,
     /// How many sessions there may be.
     pub sessions: SessionLimits,
     /// Settings of the protocol.

@@ -122,7 +122,7 @@ impl Transcript {
 
     /// The world before the first step.
     pub fn world(&self) -> World {
-        World::new(Settings { welcome: Vec::new(), limits: Default::default() }, self.peer)
+        World::new(Settings::default(), self.peer)
     }
 
     /// Does a step; what should come of it is not looked at.

@@ -17,10 +17,7 @@ const LOGGED_OUT: &[(&str, &[&str])] = &[
 ];
 
 fn world() -> World {
-    World::new(
-        portolan_proto::server::Settings { welcome: Vec::new(), limits: Default::default() },
-        "192.0.2.9:4000".parse().unwrap(),
-    )
+    World::new(portolan_proto::server::Settings::default(), "192.0.2.9:4000".parse().unwrap())
 }
 
 /// The code of the first reply to a line.

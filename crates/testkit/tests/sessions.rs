@@ -56,7 +56,7 @@ proptest! {
 
     #[test]
     fn sessions_hold_whatever_the_client_does(acts in prop::collection::vec(act(), 0..40)) {
-        let settings = Settings { welcome: vec!["Welcome".to_owned()], limits: Default::default() };
+        let settings = Settings { welcome: vec!["Welcome".to_owned()], ..Settings::default() };
         let mut world = World::new(settings, "192.0.2.9:4000".parse().unwrap());
         world.put("a", b"some text\n");
         world.send(b"USER anna\r\nPASS right\r\n");

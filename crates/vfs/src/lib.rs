@@ -5,6 +5,7 @@
 //! the values that name and describe files.
 
 pub mod battery;
+pub mod charset;
 pub mod memory;
 
 use async_trait::async_trait;

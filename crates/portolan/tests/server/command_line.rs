@@ -135,3 +135,30 @@ fn what_is_wrong_is_said_with_what_to_do() {
         assert!(said.contains(text) && ended == code, "{arguments:?}: {ended}: {said}");
     }
 }
+
+#[test]
+fn names_can_have_another_charset_on_the_wire() {
+    isolate();
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    fs::create_dir(&root).unwrap();
+    fs::write(root.join("мир"), "text").unwrap();
+    let port = free_ports(1);
+    let config = folder.path().join("portolan.toml");
+    let text = format!(
+        "listen = [\"127.0.0.1:{port}\"]\ncharset = \"koi8-r\"\n[anonymous]\nroot = \"root\"\nwrite = true\n"
+    );
+    fs::write(&config, text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portolan"));
+    command.args(["serve", "-c"]).arg(&config);
+    let served = Served::launch(command, folder, port);
+    let mut talk = served.talk_logged_in();
+    assert!(!talk.ask("FEAT").contains("UTF8"));
+    assert!(talk.ask("OPTS UTF8 ON").starts_with("504"));
+    talk.ask("TYPE I");
+    talk.send(b"SIZE \xcd\xc9\xd2\r\n");
+    assert!(talk.reply().starts_with("213 4"));
+    talk.send(b"MKD \xc4\xcf\xcd\r\n");
+    assert!(talk.reply().starts_with("257"));
+    assert!(served.root().join("дом").is_dir());
+}

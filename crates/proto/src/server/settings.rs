@@ -7,8 +7,16 @@ use std::time::Duration;
 pub struct Settings {
     /// Lines of the greeting, after which the server says that it is ready. May be empty.
     pub welcome: Vec<String>,
+    /// True when names are UTF-8 on the wire, which `FEAT` tells and `OPTS UTF8` asks for.
+    pub utf8: bool,
     /// Limits of a session.
     pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { welcome: Vec::new(), utf8: true, limits: Limits::default() }
+    }
 }
 
 /// Limits of a session. None of the times counts while what it waits for is under way.

@@ -8,7 +8,8 @@ use crate::server::session::{Answer, Session, Step};
 pub(crate) fn run(session: &mut Session, _: &[u8]) -> Answer {
     let mut features: Vec<String> =
         VERBS.iter().filter_map(|entry| entry.feature.map(|feature| feature(session))).collect();
-    features.extend(["TVFS".to_owned(), "UTF8".to_owned()]);
+    features.push("TVFS".to_owned());
+    features.extend(session.settings.utf8.then(|| "UTF8".to_owned()));
     features.sort();
     Ok(Step::Reply(replies::features(features)))
 }

@@ -8,7 +8,8 @@ use portolan_wire::hash::Algorithm;
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     let (verb, options) = super::split_word(argument);
     match verb.to_ascii_uppercase().as_slice() {
-        b"UTF8" | b"UTF-8" => utf8(options),
+        b"UTF8" | b"UTF-8" if session.settings.utf8 => utf8(options),
+        b"UTF8" | b"UTF-8" => Err(replies::parameter_not_offered()),
         b"MLST" => {
             // RFC 3659 §7.9: a list with spaces in it is no list, and changes nothing.
             if options.contains(&b' ') {
