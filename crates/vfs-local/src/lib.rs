@@ -121,7 +121,7 @@ impl Vfs for Local {
     }
 
     async fn read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>> {
-        let file = match self.root.open_to_read(path, Speed::AtOnce)? {
+        let (file, size) = match self.root.open_to_read(path, Speed::AtOnce)? {
             Some(file) => file,
             None => {
                 let path = path.clone();
@@ -129,7 +129,7 @@ impl Vfs for Local {
                     .await?
             }
         };
-        Ok(Box::new(read::Reader::new(file)?))
+        Ok(Box::new(read::Reader::new(file, size)))
     }
 
     async fn write(&self, path: &VirtualPath, how: Write) -> Result<Box<dyn WriteFile>> {

@@ -16,9 +16,8 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(file: File) -> Result<Reader> {
-        let size = file.metadata().map_err(|error| from_io(&error))?.len();
-        Ok(Reader { file: Arc::new(file), size })
+    pub(crate) fn new(file: File, size: u64) -> Reader {
+        Reader { file: Arc::new(file), size }
     }
 }
 

@@ -25,12 +25,22 @@ pub(crate) enum Speed {
 #[derive(Debug)]
 pub(crate) struct Root {
     directory: OwnedFd,
+    /// True for disks of this machine: what is cached of them is there at once. Of a network's, even
+    /// that may have to be asked for.
+    near: bool,
 }
+
+/// Kinds of disks of this machine, by the number that `statfs` gives: ext4, XFS, Btrfs, tmpfs,
+/// overlayfs, F2FS, ZFS.
+const NEAR: &[u64] = &[0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630, 0xf2f5_2010, 0x2fc1_2fc1];
 
 impl Root {
     pub(crate) fn open(directory: &Path) -> std::io::Result<Root> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Root { directory: rustix::fs::open(directory, flags, Mode::empty())? })
+        let directory = rustix::fs::open(directory, flags, Mode::empty())?;
+        let kind = rustix::fs::fstatfs(&directory)?.f_type;
+        let near = u64::try_from(kind).is_ok_and(|kind| NEAR.contains(&kind));
+        Ok(Root { directory, near })
     }
 
     /// Opens what `path` means beneath the root; `None` when that would have to wait.
@@ -57,6 +67,9 @@ impl Root {
         let mode = if flags.contains(OFlags::CREATE) { Mode::from_raw_mode(0o666) } else { Mode::empty() };
         let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | more;
         if speed == Speed::AtOnce {
+            if !self.near {
+                return Ok(None);
+            }
             resolve |= ResolveFlags::CACHED;
         }
         for _ in 0..TRIES {
@@ -175,7 +188,8 @@ impl Root {
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
-    pub(crate) fn open_to_read(&self, path: &VirtualPath, speed: Speed) -> Result<Option<File>> {
+    /// The file and its length.
+    pub(crate) fn open_to_read(&self, path: &VirtualPath, speed: Speed) -> Result<Option<(File, u64)>> {
         // A pipe or a device must not be waited for: it is found out to be one right after.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
         let Some(file) = self.open_beneath(path, flags, speed)? else { return Ok(None) };
@@ -184,14 +198,14 @@ impl Root {
 
     pub(crate) fn open_to_write(&self, path: &VirtualPath, create: OFlags) -> Result<File> {
         let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | create;
-        plain(self.open_waiting(path, flags)?.into())
+        plain(self.open_waiting(path, flags)?.into()).map(|(file, _)| file)
     }
 }
 
-/// Refuses everything that is no plain file.
-fn plain(file: File) -> Result<File> {
+/// A plain file and its length; everything else is refused.
+fn plain(file: File) -> Result<(File, u64)> {
     let metadata = file.metadata().map_err(|error| from_io(&error))?;
-    if metadata.is_file() { Ok(file) } else { Err(Error::NotFile) }
+    if metadata.is_file() { Ok((file, metadata.len())) } else { Err(Error::NotFile) }
 }
 
 /// The path as the kernel wants it, relative to the root.

@@ -36,6 +36,8 @@ facts! {
     Create "create" false,
     /// What this user may do with it.
     Perm "perm" true,
+    /// What a file holds, by the ending of its name.
+    MediaType "media-type" false,
     /// The same for two names of one object.
     Unique "unique" true,
     /// Permission bits in octal.
@@ -108,6 +110,7 @@ fn value(entry: &Entry, fact: Fact, may_write: bool) -> Option<String> {
         Fact::Modify => Some(entry.modified.to_fact()),
         Fact::Create => entry.created.map(Timestamp::to_fact),
         Fact::Perm => Some(permissions(entry, may_write).to_owned()),
+        Fact::MediaType => media_type(entry),
         Fact::Unique => Some(format!("{:x}g{:x}", entry.identity.0, entry.identity.1)),
         Fact::UnixMode => Some(format!("{:04o}", entry.mode)),
         Fact::UnixOwner => Some(entry.owner.to_string()),
@@ -131,6 +134,12 @@ fn link_type(target: &[u8]) -> String {
         Ok(text) if target.iter().all(writable) && !text.is_empty() => format!("OS.unix=slink:{text}"),
         _ => "OS.unix=symlink".to_owned(),
     }
+}
+
+/// Of names whose ending says nothing there is none.
+fn media_type(entry: &Entry) -> Option<String> {
+    let name = std::str::from_utf8(&entry.name).ok().filter(|_| entry.kind == Kind::File)?;
+    mime_guess::from_path(name).first_raw().map(str::to_owned)
 }
 
 /// RFC 3659 §7.5.5.
@@ -168,6 +177,10 @@ mod tests {
         let mut line = Vec::new();
         write_facts(&entry, FactSet::parse(b"Size;TYPE;nothing;create;UNIX.mode;unique"), false, &mut line);
         assert_eq!(line, b"type=file;size=5;unique=1fgab;UNIX.mode=0644; ");
+        let text = Entry { name: b"a.txt".to_vec(), ..entry };
+        line.clear();
+        write_facts(&text, FactSet::parse(b"media-type"), false, &mut line);
+        assert_eq!(line, b"media-type=text/plain; ");
         assert_eq!(FactSet::parse(b"").chosen(), "");
         assert!(FactSet::default().feature().starts_with("type*;size*;modify*;create;"));
     }
