@@ -39,12 +39,18 @@ fn download_upload_append_and_list_in_both_modes() {
 }
 
 #[test]
-fn resume_past_4_gib_down() {
+fn resume_past_4_gib_down_and_less_up() {
     let scene = Scene::new();
     make_large(&scene.remote("large"));
     make_large_part(&scene.local("large"));
     scene.ncftp("ncftpget", &["-V", "-z", "127.0.0.1", ".", "/large"]);
     must_be_large(&scene.local("large"));
+    // Behind 4 GiB it sends the file from its beginning, whatever it has agreed on.
+    fs::create_dir(scene.remote("up")).unwrap();
+    fs::write(scene.local("text"), text()).unwrap();
+    fs::write(scene.remote("up/text"), &text()[..20_000]).unwrap();
+    scene.ncftp("ncftpput", &["-V", "-z", "127.0.0.1", "/up", "text"]);
+    scene.must_be_same("up/text", "text");
 }
 
 #[test]
