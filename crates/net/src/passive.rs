@@ -41,11 +41,11 @@ impl PassivePool {
     }
 
     /// A place for the next connection from `peer`, at a port drawn at random. The unspecified address
-    /// stands for any of its family. Where sessions of this
-    /// peer hold all ports, it waits until one is free; dropping the future gives up the turn.
+    /// stands for any of its family. Where sessions of this peer hold all ports, it waits until one is
+    /// free; dropping the future gives up the turn.
     ///
     /// # Errors
-    /// When no port of the range can be bound.
+    /// When other programs have all ports of the range, or the system has no more descriptors.
     pub async fn listen(&self, peer: IpAddr) -> io::Result<Place> {
         let mut turn = {
             let mut state = self.shared.state();
@@ -57,14 +57,9 @@ impl PassivePool {
             tracing::info!(%peer, "a session waits for a passive port that other sessions of its peer hold");
         }
         loop {
-            let change = self.shared.state().next_change(peer);
-            let waited = async {
-                match change {
-                    // Things may change sooner than they looked to.
-                    Some(at) => tokio::time::sleep_until(at.min(Instant::now() + state::REST)).await,
-                    None => std::future::pending().await,
-                }
-            };
+            // Things may change sooner than they look to.
+            let soon = Instant::now() + state::REST;
+            let change = self.shared.state().next_change(peer).map_or(soon, |at| at.min(soon));
             tokio::select! {
                 biased;
                 granted = &mut turn => {
@@ -72,7 +67,7 @@ impl PassivePool {
                         granted.map_err(|_| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
                     return Ok(Place { shared: Arc::clone(&self.shared), peer, port, id, connection });
                 }
-                () = waited => {
+                () = tokio::time::sleep_until(change) => {
                     let mut state = self.shared.state();
                     self.shared.grant(&mut state, peer)?;
                 }

@@ -401,7 +401,7 @@ impl Session {
         }
     }
 
-    /// `ABOR`: true when there was a transfer to end; the replies follow its outcome.
+    /// Ends the running transfer soon, if there is one; the replies follow its outcome.
     pub(super) fn cancel_transfer(&mut self, reason: CancelReason) {
         if let Work::Transfer(transfer) = &mut self.work
             && transfer.cancelled.is_none()
