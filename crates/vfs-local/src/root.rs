@@ -38,6 +38,8 @@ impl Root {
     pub(crate) fn open(directory: &Path) -> std::io::Result<Root> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(directory, flags, Mode::empty())?;
+        // A kernel or a container that cannot confine paths is found out here, not at each request.
+        rustix::fs::openat2(&directory, c".", flags, Mode::empty(), ResolveFlags::BENEATH)?;
         let kind = rustix::fs::fstatfs(&directory)?.f_type;
         let near = u64::try_from(kind).is_ok_and(|kind| NEAR.contains(&kind));
         Ok(Root { directory, near })
