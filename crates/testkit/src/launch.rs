@@ -127,6 +127,13 @@ impl Served {
         self.child.id()
     }
 
+    /// The memory that its process holds, in KiB.
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
     /// Lines of the log since the last call.
     pub fn log(&self) -> Vec<String> {
         self.log.try_iter().collect()

@@ -2,7 +2,7 @@
 //! Those that need no socket are tested beside the code, in the transcripts, and in the matrix of verbs.
 
 use crate::serve;
-use portolan_testkit::launch::{Served, Talk, connect, isolate};
+use portolan_testkit::launch::{Talk, connect, isolate};
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -17,13 +17,6 @@ fn list(talk: &mut Talk, command: &str) -> String {
     let reply = talk.reply();
     assert!(reply.starts_with("226"), "{command}: {reply}");
     String::from_utf8_lossy(&text).into_owned()
-}
-
-/// Memory of the server in KiB.
-fn memory(served: &Served) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", served.pid())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 #[test]
@@ -80,14 +73,14 @@ fn t06_names_on_the_disk_cannot_make_a_reply() {
 fn t07_t08_endless_lines_take_no_memory() {
     let served = serve(&[]);
     let mut talk = served.talk_logged_in();
-    let before = memory(&served);
+    let before = served.memory();
     let mut sender = talk.stream().try_clone().unwrap();
     // The server hangs up on the way, so the rest does not go through.
     let writing = std::thread::spawn(move || (0..1600).try_for_each(|_| sender.write_all(&[b'A'; 65536])));
     assert!(talk.reply().starts_with("500"));
     assert!(talk.reply().starts_with("421"));
     let _ = writing.join().unwrap();
-    assert!(memory(&served) < before + 20_000);
+    assert!(served.memory() < before + 20_000);
     let mut patient = served.talk_logged_in();
     for byte in b"PW" {
         patient.send(&[*byte]);

@@ -303,11 +303,9 @@ impl Session {
     fn take_command(&mut self, entry: &'static Entry, argument: &[u8]) {
         self.active_at = self.now;
         let step = self.allow(entry).and_then(|()| (entry.run)(self, argument));
-        if !matches!(entry.verb, Verb::Rnfr | Verb::Rnto) {
+        if !entry.during_transfer && !matches!(entry.verb, Verb::Rnfr | Verb::Rnto) {
             // RFC 959 §4.1.3: RNTO follows RNFR at once, or not at all. Questions do no harm.
-            if !entry.during_transfer {
-                self.rename_from = None;
-            }
+            self.rename_from = None;
         }
         if entry.transfers {
             // RFC 959 §4.1.3: REST is for the transfer that follows, even if that is refused.
@@ -344,7 +342,7 @@ impl Session {
                 self.outputs.push_back(Output::Start(effect));
             }
             Step::Transfer(open) => {
-                self.work = Work::Transfer(Transfer::new(self.data.target(self.peer)));
+                self.work = Work::Transfer(Transfer::new(self.data.target(self.peer), self.now));
                 self.outputs.push_back(Output::Start(Effect::Open(open)));
             }
         }

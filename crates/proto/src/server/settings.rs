@@ -36,7 +36,7 @@ pub struct Limits {
     pub login_attempts: u32,
     /// Pause before a wrong password is answered. Default 1 s.
     pub failed_login_pause: Duration,
-    /// Unknown commands before the login before the session ends. Default 10.
+    /// Lines that are no known command, before the login, before the session ends. Default 10.
     pub unknown_commands: u32,
 }
 

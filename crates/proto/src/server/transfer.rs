@@ -43,12 +43,12 @@ pub(super) struct Transfer {
     pub(super) cancelled: Option<CancelReason>,
     pub(super) moved: u64,
     /// What had moved at the last look, and when that was more than before.
-    seen: (u64, Option<Instant>),
+    seen: (u64, Instant),
 }
 
 impl Transfer {
-    pub(super) fn new(target: Target) -> Transfer {
-        Transfer { stage: Stage::Opening, target, deadline: None, cancelled: None, moved: 0, seen: (0, None) }
+    pub(super) fn new(target: Target, now: Instant) -> Transfer {
+        Transfer { stage: Stage::Opening, target, deadline: None, cancelled: None, moved: 0, seen: (0, now) }
     }
 
     pub(super) fn begin_connecting(&mut self, deadline: Instant) {
@@ -58,7 +58,7 @@ impl Transfer {
 
     pub(super) fn begin_moving(&mut self, now: Instant, stall: Duration) {
         self.stage = Stage::Moving;
-        self.seen = (0, Some(now));
+        self.seen = (0, now);
         self.deadline = Some(now + stall / LOOKS);
     }
 
@@ -80,11 +80,10 @@ impl Transfer {
             Stage::Connecting => Some(CancelReason::NoConnection),
             Stage::Moving => {
                 if self.moved > self.seen.0 {
-                    self.seen = (self.moved, Some(now));
+                    self.seen = (self.moved, now);
                 }
                 self.deadline = Some(now + stall / LOOKS);
-                let still = self.seen.1.is_some_and(|at| now >= at + stall);
-                still.then_some(CancelReason::Stalled)
+                (now >= self.seen.1 + stall).then_some(CancelReason::Stalled)
             }
         }
     }

@@ -1,16 +1,8 @@
 //! `DSIZ`: bytes of all files in a directory (draft-peterson-streamlined-ftp-command-extensions).
 
-use crate::server::effect::{Effect, Outcome, Storage};
-use crate::server::replies;
-use crate::server::session::{Answer, Session, Step};
+use crate::server::effect::Storage;
+use crate::server::session::{Answer, Session};
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
-    let path = session.login.path_or_here(argument)?;
-    let then = |_: &mut Session, outcome| {
-        Step::Reply(match outcome {
-            Outcome::Number(number) => replies::number(number),
-            outcome => replies::other(&outcome),
-        })
-    };
-    Ok(Step::Start(Effect::Storage(Storage::Usage(path)), Box::new(then)))
+    Ok(super::number_of(Storage::Usage(session.login.path_or_here(argument)?)))
 }

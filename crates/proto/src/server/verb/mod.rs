@@ -82,6 +82,17 @@ fn done_with(change: Storage, reply: Reply) -> Step {
     Step::Start(Effect::Storage(change), Box::new(then))
 }
 
+/// A question to storage that is answered with a number.
+fn number_of(question: Storage) -> Step {
+    let then = |_: &mut super::Session, outcome| {
+        Step::Reply(match outcome {
+            Outcome::Number(number) => replies::number(number),
+            outcome => replies::other(&outcome),
+        })
+    };
+    Step::Start(Effect::Storage(question), Box::new(then))
+}
+
 /// The first word, and what follows the space behind it.
 fn split_word(argument: &[u8]) -> (&[u8], &[u8]) {
     match argument.iter().position(|byte| *byte == b' ') {
