@@ -21,6 +21,20 @@ pub struct Account {
     pub write: bool,
     /// True when they may have data connections with other addresses than their own (FXP).
     pub fxp: bool,
+    /// What they need TLS for.
+    pub tls: TlsNeed,
+}
+
+/// What somebody needs TLS for, though others may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum TlsNeed {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Logging in.
+    Login,
+    /// Logging in, and data connections.
+    Data,
 }
 
 /// Somebody who logs in with a password.
@@ -62,6 +76,13 @@ impl Accounts {
         let right = self.checker.check(password, known.map(|(hash, _)| hash)).await;
         known.filter(|_| right).map(|(_, account)| Arc::clone(account))
     }
+
+    /// The account of a user whom a good certificate names, so that no password is needed. `names` are
+    /// those in the certificate.
+    pub fn vouched(&self, name: &[u8], names: &[String]) -> Option<Arc<Account>> {
+        let named = names.iter().any(|vouched| vouched.as_bytes() == name);
+        self.users.get(name).filter(|_| named).map(|(_, account)| Arc::clone(account))
+    }
 }
 
 #[cfg(test)]
@@ -69,7 +90,7 @@ mod tests {
     use super::*;
 
     fn account(write: bool) -> Account {
-        Account { root: "/".into(), write, fxp: false }
+        Account { root: "/".into(), write, fxp: false, tls: TlsNeed::Nothing }
     }
 
     #[tokio::test]

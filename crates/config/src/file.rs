@@ -1,8 +1,8 @@
 //! The file as it is written.
 
-use crate::Config;
 use crate::problem::Problem;
-use crate::values::{parse_active_port, parse_ports};
+use crate::values::{parse_active_port, parse_ports, parse_tls_need};
+use crate::{Config, host, listen, tls};
 use portolan_accounts::{Account, PasswordHash, User};
 use portolan_proto::server::Limits;
 use portolan_server::SessionLimits;
@@ -16,7 +16,14 @@ use toml::Spanned;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
-    listen: Option<Vec<Spanned<String>>>,
+    listen: Option<Vec<Spanned<listen::Entry>>>,
+    #[serde(default)]
+    listen_implicit: Vec<Spanned<listen::Entry>>,
+    state: Option<Spanned<PathBuf>>,
+    #[serde(default)]
+    tls: tls::Table,
+    #[serde(default)]
+    host: Vec<host::Table>,
     passive_ports: Option<Spanned<String>>,
     announce: Option<Spanned<String>>,
     active_port: Option<Spanned<TextOrPort>>,
@@ -59,15 +66,16 @@ struct LimitsTable {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct AnonymousTable {
+pub(crate) struct AnonymousTable {
     root: Spanned<PathBuf>,
     #[serde(default)]
     write: bool,
+    tls: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct UserTable {
+pub(crate) struct UserTable {
     name: Spanned<String>,
     password: Spanned<String>,
     root: Spanned<PathBuf>,
@@ -75,22 +83,27 @@ struct UserTable {
     write: bool,
     #[serde(default)]
     fxp: bool,
+    tls: Option<Spanned<String>>,
 }
 
 /// Collects problems while a file is checked.
-struct Check<'a> {
+pub(crate) struct Check<'a> {
     path: &'a Path,
     text: &'a str,
     problems: Vec<Problem>,
 }
 
 impl Check<'_> {
-    fn wrong<T>(&mut self, value: &Spanned<T>, message: String) {
+    pub(crate) fn wrong<T>(&mut self, value: &Spanned<T>, message: String) {
         self.problems.push(Problem::at(self.path, self.text, Some(value.span()), message));
     }
 
     /// The value that a text means; what is wrong is noted.
-    fn value<T>(&mut self, text: &Spanned<String>, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    pub(crate) fn value<T>(
+        &mut self,
+        text: &Spanned<String>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
         match parse(text.get_ref()) {
             Ok(value) => Some(value),
             Err(message) => {
@@ -115,12 +128,18 @@ impl Check<'_> {
         }
     }
 
-    fn account(&mut self, root: &Spanned<PathBuf>, write: bool) -> Account {
-        let directory = self.path.parent().unwrap_or(Path::new("")).join(root.get_ref());
+    /// A path of the file, seen from the folder that the file lies in.
+    pub(crate) fn path(&self, path: &Spanned<PathBuf>) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(path.get_ref())
+    }
+
+    fn account(&mut self, root: &Spanned<PathBuf>, write: bool, tls: Option<Spanned<String>>) -> Account {
+        let tls = tls.and_then(|text| self.value(&text, parse_tls_need)).unwrap_or_default();
+        let directory = self.path(root);
         if !directory.is_dir() {
             self.wrong(root, format!("{} is no directory; make it, or write another", directory.display()));
         }
-        Account { root: directory, write, fxp: false }
+        Account { root: directory, write, fxp: false, tls }
     }
 }
 
@@ -134,14 +153,13 @@ pub(crate) fn parse(text: &str, path: &Path) -> Result<Config, Vec<Problem>> {
 
 fn convert(file: File, check: &mut Check<'_>) -> Config {
     let mut config = Config::default();
-    if let Some(listen) = file.listen {
-        let address = |text: &str| {
-            text.parse().map_err(|_| {
-                format!("`{text}` is no address with a port; write it like 0.0.0.0:2121 or [::]:2121")
-            })
-        };
-        config.listen = listen.iter().filter_map(|text| check.value(text, address)).collect();
+    if let Some(entries) = file.listen {
+        config.listen = listen::listeners(entries, false, check);
     }
+    config.listen.extend(listen::listeners(file.listen_implicit, true, check));
+    config.state = file.state.map(|path| check.path(&path));
+    config.tls = file.tls.convert(check);
+    config.hosts = host::hosts(file.host, check);
     if let Some(ports) = file.passive_ports.and_then(|text| check.value(&text, parse_ports)) {
         config.passive_ports = ports;
     }
@@ -175,7 +193,7 @@ fn convert(file: File, check: &mut Check<'_>) -> Config {
     config.welcome = file.welcome.unwrap_or_default().lines().map(str::to_owned).collect();
     config.grace = file.grace.map_or(config.grace, Duration::from_secs);
     (config.sessions, config.limits) = limits(file.limits, check);
-    config.anonymous = file.anonymous.map(|table| check.account(&table.root, table.write));
+    config.anonymous = anonymous(file.anonymous, check);
     config.users = users(file.user, check);
     config
 }
@@ -198,7 +216,11 @@ fn limits(table: LimitsTable, check: &mut Check<'_>) -> (SessionLimits, Limits) 
     (sessions, limits)
 }
 
-fn users(tables: Vec<UserTable>, check: &mut Check<'_>) -> Vec<User> {
+pub(crate) fn anonymous(table: Option<AnonymousTable>, check: &mut Check<'_>) -> Option<Account> {
+    table.map(|table| check.account(&table.root, table.write, table.tls))
+}
+
+pub(crate) fn users(tables: Vec<UserTable>, check: &mut Check<'_>) -> Vec<User> {
     let mut users: Vec<User> = Vec::new();
     for table in tables {
         let name = table.name.get_ref();
@@ -211,7 +233,7 @@ fn users(tables: Vec<UserTable>, check: &mut Check<'_>) -> Vec<User> {
         if users.iter().any(|user| user.name == *name) {
             check.wrong(&table.name, format!("there is a user `{name}` already; choose another name"));
         }
-        let account = Account { fxp: table.fxp, ..check.account(&table.root, table.write) };
+        let account = Account { fxp: table.fxp, ..check.account(&table.root, table.write, table.tls) };
         let hash = check.value(&table.password, |text| {
             PasswordHash::parse(text)
                 .map_err(|error| format!("{error}; `portolan user hash` makes one of a password"))

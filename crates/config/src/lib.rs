@@ -4,23 +4,30 @@
 //! What this crate is not: it starts nothing.
 
 mod file;
+mod host;
+mod listen;
 mod problem;
+mod tls;
 mod values;
 
 use encoding_rs::Encoding;
 use portolan_accounts::{Account, Accounts, User};
+use portolan_certs::{CertError, Certificates, Source};
 use portolan_net::ActivePort;
-use portolan_proto::server::{Limits, Settings};
-use portolan_server::{Options, SessionLimits};
+use portolan_proto::server::{Limits, Settings, TlsPolicy};
+use portolan_server::{Listen, Options, SessionLimits};
 use portolan_vfs_local::Uploads;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use host::Host;
+pub use listen::Listener;
 pub use problem::Problem;
-pub use values::{parse_active_port, parse_ports};
+pub use tls::Tls;
+pub use values::{parse_active_port, parse_ports, parse_resume, parse_tls};
 
 /// The control port when none is set.
 pub const DEFAULT_PORT: u16 = 2121;
@@ -32,7 +39,13 @@ pub const DEFAULT_PASSIVE_PORTS: RangeInclusive<u16> = 50_000..=50_099;
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where control connections are taken.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Listener>,
+    /// Where what the server makes for itself is kept.
+    pub state: Option<PathBuf>,
+    /// TLS.
+    pub tls: Tls,
+    /// Hosts beside the default one.
+    pub hosts: Vec<Host>,
     /// Where passive data connections are taken.
     pub passive_ports: RangeInclusive<u16>,
     /// The address that 227 says.
@@ -61,9 +74,12 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             listen: vec![
-                SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT)),
-                SocketAddr::from((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT)),
+                Listener::explicit(SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT))),
+                Listener::explicit(SocketAddr::from((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT))),
             ],
+            state: None,
+            tls: Tls::default(),
+            hosts: Vec::new(),
             passive_ports: DEFAULT_PASSIVE_PORTS,
             announce: None,
             active_port: ActivePort::Auto,
@@ -97,11 +113,30 @@ impl Config {
         file::parse(text, path)
     }
 
-    /// The options of the server.
-    pub fn into_options(self) -> Options {
-        let settings = Settings { welcome: self.welcome, utf8: self.charset.is_none(), limits: self.limits };
-        Options {
-            listen: self.listen,
+    /// The options of the server, and its certificates where TLS is on.
+    ///
+    /// # Errors
+    /// When a certificate or the ticket key cannot be used.
+    pub fn into_options(self) -> Result<(Options, Option<Arc<Certificates>>), CertError> {
+        let listen = self.listeners();
+        let secured = listen.iter().any(|listener| listener.tls != TlsPolicy::Off);
+        let certificates = secured.then(|| self.certificates()).transpose()?.map(Arc::new);
+        let tls = match &certificates {
+            Some(certificates) => Some(Arc::new(self.tls.start(Arc::clone(certificates))?)),
+            None => None,
+        };
+        let settings = Settings {
+            welcome: self.welcome,
+            utf8: self.charset.is_none(),
+            tls: self.tls.policy,
+            clear_control: self.tls.clear_control,
+            hosts: self.hosts.iter().map(Host::settings).collect(),
+            limits: self.limits,
+        };
+        let options = Options {
+            listen,
+            tls,
+            certificate_login: self.tls.certificate_login,
             passive_ports: self.passive_ports,
             announce: self.announce,
             active_port: self.active_port,
@@ -110,7 +145,40 @@ impl Config {
             sessions: self.sessions,
             settings: Arc::new(settings),
             accounts: Accounts::new(self.users, self.anonymous),
-        }
+            host_accounts: self.hosts.into_iter().map(Host::into_accounts).collect(),
+        };
+        Ok((options, certificates))
+    }
+
+    /// Where control connections are taken, with what TLS is needed for there.
+    pub fn listeners(&self) -> Vec<Listen> {
+        let place = |listener: &Listener| Listen {
+            address: listener.address,
+            implicit_tls: listener.implicit_tls,
+            tls: listener.tls.unwrap_or(self.tls.policy),
+        };
+        self.listen.iter().map(place).collect()
+    }
+
+    /// True when somebody could log in.
+    pub fn has_users(&self) -> bool {
+        let of_host = |host: &Host| host.anonymous.is_some() || !host.users.is_empty();
+        self.anonymous.is_some() || !self.users.is_empty() || self.hosts.iter().any(of_host)
+    }
+
+    fn certificates(&self) -> Result<Certificates, CertError> {
+        let names: Vec<String> = self.hosts.iter().flat_map(|host| host.names.clone()).collect();
+        let own = || Source::Own { folder: self.state.clone().unwrap_or_default(), names: names.clone() };
+        let default = portolan_certs::Host {
+            names: Vec::new(),
+            source: Some(self.tls.certificate.clone().unwrap_or_else(own)),
+        };
+        let host = |host: &Host| portolan_certs::Host {
+            names: host.names.clone(),
+            source: host.certificate.clone(),
+        };
+        let hosts = self.hosts.iter().map(host).collect();
+        Certificates::load(default, hosts, self.tls.clients.clone(), self.tls.strict_names)
     }
 }
 

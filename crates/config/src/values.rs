@@ -1,6 +1,10 @@
 //! Values that are written as text, in the file and on the command line alike.
 
+use portolan_accounts::TlsNeed;
+use portolan_certs::ClientCertificates;
 use portolan_net::ActivePort;
+use portolan_net::tls::Resume;
+use portolan_proto::server::TlsPolicy;
 use std::ops::RangeInclusive;
 
 /// Reads `50000-50099`, or one port.
@@ -27,5 +31,52 @@ pub fn parse_active_port(text: &str) -> Result<ActivePort, String> {
             Ok(port) if port > 0 => Ok(ActivePort::Fixed(port)),
             _ => Err(format!("`{text}` is no port; write auto, any, or a number from 1 to 65535")),
         },
+    }
+}
+
+/// Reads what TLS is needed for.
+///
+/// # Errors
+/// What is wrong and what to write.
+pub fn parse_tls(text: &str) -> Result<TlsPolicy, String> {
+    match text {
+        "off" => Ok(TlsPolicy::Off),
+        "offer" => Ok(TlsPolicy::Offer),
+        "require-login" => Ok(TlsPolicy::RequireLogin),
+        "require" => Ok(TlsPolicy::RequireData),
+        _ => Err(format!("`{text}` is not known here; write off, offer, require-login, or require")),
+    }
+}
+
+/// Reads whether data connections resume TLS sessions.
+///
+/// # Errors
+/// What is wrong and what to write.
+pub fn parse_resume(text: &str) -> Result<Resume, String> {
+    match text {
+        "require" => Ok(Resume::Require),
+        "prefer" => Ok(Resume::Prefer),
+        "off" => Ok(Resume::Off),
+        _ => Err(format!("`{text}` is not known here; write require, prefer, or off")),
+    }
+}
+
+/// Reads whether clients are asked for certificates.
+pub(crate) fn parse_client_certificates(text: &str) -> Result<ClientCertificates, String> {
+    match text {
+        "off" => Ok(ClientCertificates::Off),
+        "ask" => Ok(ClientCertificates::Ask),
+        "require" => Ok(ClientCertificates::Require),
+        _ => Err(format!("`{text}` is not known here; write off, ask, or require")),
+    }
+}
+
+/// Reads what a user needs TLS for.
+pub(crate) fn parse_tls_need(text: &str) -> Result<TlsNeed, String> {
+    match text {
+        "offer" => Ok(TlsNeed::Nothing),
+        "require-login" => Ok(TlsNeed::Login),
+        "require" => Ok(TlsNeed::Data),
+        _ => Err(format!("`{text}` is not known here; write offer, require-login, or require")),
     }
 }

@@ -1,10 +1,11 @@
 //! Data connections that this side opens.
 
 use crate::socket;
+use crate::stream::Stream;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Once;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
 
 /// Which port active data connections come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,7 +37,7 @@ impl Active {
     ///
     /// # Errors
     /// When the target cannot be reached.
-    pub async fn connect(&self, local: SocketAddr, target: SocketAddr) -> io::Result<TcpStream> {
+    pub async fn connect(&self, local: SocketAddr, target: SocketAddr) -> io::Result<Stream> {
         let port = match self.port {
             ActivePort::Auto => local.port().saturating_sub(1),
             ActivePort::Fixed(port) => port,
@@ -58,7 +59,7 @@ fn is_about_the_port(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable)
 }
 
-async fn connect_from(mut source: SocketAddr, target: SocketAddr) -> io::Result<TcpStream> {
+async fn connect_from(mut source: SocketAddr, target: SocketAddr) -> io::Result<Stream> {
     if let (SocketAddr::V6(source), SocketAddr::V6(target)) = (&mut source, target) {
         source.set_scope_id(target.scope_id());
     }
@@ -68,5 +69,5 @@ async fn connect_from(mut source: SocketAddr, target: SocketAddr) -> io::Result<
     socket.bind(&source.into())?;
     let stream = TcpSocket::from_std_stream(socket.into()).connect(target).await?;
     socket::keep_alive(&(&stream).into())?;
-    Ok(stream)
+    Ok(Stream::plain(stream))
 }

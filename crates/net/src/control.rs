@@ -1,7 +1,8 @@
 //! A control connection.
 
 use crate::socket;
-use rustix::net::SendFlags;
+use crate::tls::{Handshake, Identity, Purpose, Read, Session, Tls};
+use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
 use std::io;
 use std::net::SocketAddr;
@@ -14,7 +15,15 @@ pub struct Control {
     stream: TcpStream,
     peer: SocketAddr,
     local: SocketAddr,
+    tls: Option<Box<Session>>,
+    /// What was read and not taken yet.
+    left: Vec<u8>,
+    /// True once this side has said that it ends TLS: what it sends is clear.
+    ended_tls: bool,
 }
+
+/// Bytes of records that are read at once.
+const RECORDS: usize = 4 << 10;
 
 impl Control {
     pub(crate) fn new(stream: TcpStream, peer: SocketAddr) -> io::Result<Control> {
@@ -25,7 +34,8 @@ impl Control {
         options.set_out_of_band_inline(true)?;
         socket::keep_alive(&options)?;
         let local = socket::canonical(stream.local_addr()?);
-        Ok(Control { stream, peer: socket::canonical(peer), local })
+        let peer = socket::canonical(peer);
+        Ok(Control { stream, peer, local, tls: None, left: Vec::new(), ended_tls: false })
     }
 
     /// Where the peer connects from.
@@ -38,11 +48,78 @@ impl Control {
         self.local
     }
 
+    /// Does a TLS handshake, as its server, after which everything is protected. `host` is the virtual
+    /// host that was chosen before.
+    ///
+    /// # Errors
+    /// When the connection broke, or what came is no acceptable handshake.
+    pub async fn protect(
+        &mut self,
+        tls: &Tls,
+        identity: Identity,
+        host: Option<usize>,
+    ) -> io::Result<Handshake> {
+        // A byte out of band belongs to no record; in its place it would spoil one.
+        SockRef::from(&self.stream).set_out_of_band_inline(false)?;
+        let (session, handshake) = tls.accept(&self.stream, Purpose::Control(identity), host).await?;
+        self.tls = Some(Box::new(session));
+        self.ended_tls = false;
+        Ok(handshake)
+    }
+
+    /// Throws away what has come in the clear and was not read; true when there was something.
+    pub fn forget_injected(&mut self) -> bool {
+        let mut buffer = [0; 4096];
+        let mut some = false;
+        while matches!(self.stream.try_read(&mut buffer), Ok(1..)) {
+            some = true;
+        }
+        some
+    }
+
+    /// Bytes as they have to be sent: encrypted, if the connection is protected. What was sealed must be
+    /// sent in this order.
+    ///
+    /// # Errors
+    /// When TLS can send nothing more.
+    pub fn seal(&mut self, bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+        match &mut self.tls {
+            Some(session) if !self.ended_tls => {
+                session.seal(&bytes)?;
+                let sealed = session.take_outgoing();
+                session.release();
+                Ok(sealed)
+            }
+            _ => Ok(bytes),
+        }
+    }
+
+    /// What has to be sent to end TLS on this side. What the peer sends is clear too once it has done the
+    /// same.
+    pub fn end_tls(&mut self) -> Vec<u8> {
+        match &mut self.tls {
+            // An error means that it is over already.
+            Some(session) if !std::mem::replace(&mut self.ended_tls, true) => {
+                let _ = session.seal_end();
+                session.take_outgoing()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What TLS itself has to send, in answer to what was read.
+    pub fn take_answers(&mut self) -> Vec<u8> {
+        self.tls.as_mut().map_or_else(Vec::new, |session| session.take_outgoing())
+    }
+
     /// Waits for bytes or the end.
     ///
     /// # Errors
     /// When the connection broke.
     pub async fn readable(&self) -> io::Result<()> {
+        if !self.left.is_empty() || self.tls.as_ref().is_some_and(|session| session.has_early()) {
+            return Ok(());
+        }
         self.stream.readable().await
     }
 
@@ -51,10 +128,60 @@ impl Control {
     ///
     /// # Errors
     /// When the connection broke.
-    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    pub fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        if self.ended_tls && self.tls.is_some() && self.left.is_empty() && self.is_clear()? {
+            self.tls = None;
+        }
+        if self.left.is_empty()
+            && let Some(session) = &mut self.tls
+        {
+            let left = &mut self.left;
+            let read = session.read(&self.stream, RECORDS, |bytes| {
+                left.extend_from_slice(bytes);
+                Ok(())
+            });
+            session.release();
+            match read {
+                Ok(Read::Nothing) => return Ok(None),
+                Ok(Read::Some) => {}
+                // The peer has ended TLS: the connection, or just its protection if that was agreed.
+                Ok(Read::Ended) if self.ended_tls => {
+                    self.left = session.take_clear();
+                    self.tls = None;
+                    if self.left.is_empty() {
+                        return Ok(None);
+                    }
+                }
+                Ok(Read::Ended) => return Ok(Some(0)),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Some(0)),
+                Err(error) => return Err(error),
+            }
+        }
+        if !self.left.is_empty() {
+            let count = self.left.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&self.left[..count]);
+            self.left.drain(..count);
+            return Ok(Some(count));
+        }
         match self.stream.try_read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             done => done.map(Some),
+        }
+    }
+
+    /// True when what comes next is no record: some clients end TLS without a word.
+    fn is_clear(&self) -> io::Result<bool> {
+        let mut first = [0];
+        let peek = || {
+            let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+            rustix::net::recv(&self.stream, &mut first, flags).map_err(io::Error::from)
+        };
+        match self.stream.try_io(Interest::READABLE, peek) {
+            // The types of records (RFC 8446 §5.1).
+            Ok((1, _)) => Ok(!(20..=23).contains(&first[0])),
+            Ok(_) => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

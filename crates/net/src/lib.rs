@@ -8,8 +8,11 @@ pub mod dtp;
 pub mod listen;
 pub mod passive;
 mod socket;
+mod stream;
+pub mod tls;
 
 pub use active::{Active, ActivePort};
 pub use control::Control;
 pub use listen::Listener;
 pub use passive::{PassivePool, Place};
+pub use stream::{ConnectError, Guard, Stream};

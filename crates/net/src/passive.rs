@@ -5,20 +5,29 @@
 //! that address and port say whose a connection is; sessions of different peers share a port freely.
 //! Where all ports are taken by sessions of one peer, the next waits its turn.
 //!
+//! Where the connection has to be protected, its TLS handshake begins as soon as it comes: some clients
+//! wait for that before they say what they want to transfer. A handshake that resumes the TLS session of
+//! a control connection says whose the connection is better than any address: it is handed to that
+//! session wherever it comes from. Only one that says nothing is judged by its address.
+//!
 //! A place that is given up before its connection came rests for a moment, since that connection
 //! may still be on its way and belongs to nobody else.
 
 mod state;
 
 use crate::socket;
-use state::{Grant, State};
+use crate::stream::{ConnectError, Guard, Stream};
+use crate::tls::{Handshake, Purpose, Resume, Session, Tls};
+use state::{Arrival, Candidate, Claim, Grant, State};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
+use tokio_util::sync::DropGuard;
 
 /// The ports that passive data connections come to.
 #[derive(Debug, Clone)]
@@ -29,27 +38,37 @@ pub struct PassivePool {
 #[derive(Debug)]
 struct Shared {
     addresses: (Ipv4Addr, Ipv6Addr),
+    tls: Option<Arc<Tls>>,
     state: Mutex<State>,
+    /// Handshakes of connections that belong to nobody by their address.
+    strangers: Arc<Semaphore>,
 }
+
+/// How many connections that belong to nobody by their address may show whose they are at one time.
+const STRANGERS: usize = 64;
+
+/// How long each of them has for it.
+const STRANGER_PATIENCE: Duration = Duration::from_secs(10);
 
 impl PassivePool {
     /// A pool of these ports on these addresses; unspecified ones mean all of the family. Each port is
-    /// bound when it is first drawn.
-    pub fn new(ports: RangeInclusive<u16>, v4: Ipv4Addr, v6: Ipv6Addr) -> PassivePool {
-        let shared = Shared { addresses: (v4, v6), state: Mutex::new(State::new(ports)) };
+    /// bound when it is first drawn. `tls` is what connections are protected with.
+    pub fn new(ports: RangeInclusive<u16>, v4: Ipv4Addr, v6: Ipv6Addr, tls: Option<Arc<Tls>>) -> PassivePool {
+        let strangers = Arc::new(Semaphore::new(STRANGERS));
+        let shared = Shared { addresses: (v4, v6), tls, state: Mutex::new(State::new(ports)), strangers };
         PassivePool { shared: Arc::new(shared) }
     }
 
     /// A place for the next connection from `peer`, at a port drawn at random. The unspecified address
     /// stands for any of its family. Where sessions of this peer hold all ports, it waits until one is
-    /// free; dropping the future gives up the turn.
+    /// free; dropping the future gives up the turn. With a `guard` the connection has to be protected.
     ///
     /// # Errors
     /// When other programs have all ports of the range, or the system has no more descriptors.
-    pub async fn listen(&self, peer: IpAddr) -> io::Result<Place> {
+    pub async fn listen(&self, peer: IpAddr, guard: Option<Guard>) -> io::Result<Place> {
         let mut turn = {
             let mut state = self.shared.state();
-            let turn = state.queue(peer, Instant::now());
+            let turn = state.queue(peer, guard, Instant::now());
             self.shared.grant(&mut state, peer)?;
             turn
         };
@@ -63,9 +82,10 @@ impl PassivePool {
             tokio::select! {
                 biased;
                 granted = &mut turn => {
-                    let Grant { port, id, connection } =
+                    let Grant { port, id, connection, gone } =
                         granted.map_err(|_| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
-                    return Ok(Place { shared: Arc::clone(&self.shared), peer, port, id, connection });
+                    let shared = Arc::clone(&self.shared);
+                    return Ok(Place { shared, peer, port, id, connection, _gone: gone });
                 }
                 () = tokio::time::sleep_until(change) => {
                     let mut state = self.shared.state();
@@ -128,16 +148,116 @@ impl Shared {
     }
 
     /// Hands a connection to the session that waits for it, or closes it.
-    fn deliver(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, port: u16) {
+    fn deliver(self: &Arc<Self>, socket: TcpStream, peer: SocketAddr, port: u16) {
         let peer = socket::canonical(peer);
         let mut state = self.state();
-        match state.take(peer.ip(), port) {
+        let stranger = || tracing::info!(%peer, port, "data connection of a stranger closed");
+        match (state.claim(peer.ip(), port), &self.tls) {
             // It fails when the session ended this very moment: the connection is closed then.
-            Some(connection) => drop(connection.send(stream)),
-            None => tracing::info!(%peer, port, "data connection of a stranger closed"),
+            (Claim::Settled(place), _) => drop(place.send(Ok(Stream::plain(socket)))),
+            (Claim::Candidate(candidate), Some(tls)) => {
+                tokio::spawn(Arc::clone(self).prove(socket, Arc::clone(tls), candidate, peer, port));
+            }
+            (Claim::Stranger, Some(tls)) if tls.resume() != Resume::Off => {
+                match Arc::clone(&self.strangers).try_acquire_owned() {
+                    Ok(permit) => {
+                        let tls = Arc::clone(tls);
+                        let proving = Arc::clone(self).prove_stranger(socket, tls, peer, port);
+                        tokio::spawn(async move {
+                            proving.await;
+                            drop(permit);
+                        });
+                    }
+                    Err(_) => stranger(),
+                }
+            }
+            (Claim::Stranger | Claim::Nobody | Claim::Candidate(_), _) => stranger(),
         }
         // Whoever waits hears of an error when they look for themselves.
         let _ = self.grant(&mut state, peer.ip());
+    }
+
+    /// Sees whose a connection is that is somebody's by its address.
+    async fn prove(
+        self: Arc<Self>,
+        socket: TcpStream,
+        tls: Arc<Tls>,
+        candidate: Candidate,
+        peer: SocketAddr,
+        port: u16,
+    ) {
+        let shaken = tokio::select! {
+            shaken = tls.accept(&socket, Purpose::Data, candidate.guard.host) => shaken,
+            () = candidate.gone.cancelled() => return,
+        };
+        let arrival = match shaken {
+            Ok((session, handshake)) => {
+                match self.deliver_proved(socket, session, &handshake, &tls, port) {
+                    // Its own place is as empty as before.
+                    None if handshake.resumed != Some(candidate.guard.identity) => {
+                        self.state().give_up(&candidate, port);
+                        return;
+                    }
+                    None => return,
+                    Some(_) if tls.resume() == Resume::Require => Err(ConnectError::NotResumed),
+                    Some((socket, session)) => Ok(Stream::protected(socket, session)),
+                }
+            }
+            Err(error) => {
+                tracing::info!(%peer, port, %error, "no TLS on a data connection");
+                // Another connection of this client may do better.
+                if !self.state().give_up(&candidate, port) {
+                    return;
+                }
+                Err(ConnectError::NoHandshake(error))
+            }
+        };
+        self.settle(arrival, &candidate, port);
+    }
+
+    fn settle(self: &Arc<Self>, arrival: Arrival, candidate: &Candidate, port: u16) {
+        let mut state = self.state();
+        if let Some(place) = state.take(candidate.peer, port, candidate.id) {
+            // It fails when the session ended this very moment.
+            drop(place.send(arrival));
+        }
+        let _ = self.grant(&mut state, candidate.peer);
+    }
+
+    /// Sees whose a connection is that is nobody's by its address.
+    async fn prove_stranger(self: Arc<Self>, socket: TcpStream, tls: Arc<Tls>, peer: SocketAddr, port: u16) {
+        let shaken = tokio::time::timeout(STRANGER_PATIENCE, tls.accept(&socket, Purpose::Data, None)).await;
+        let rest = match shaken {
+            Ok(Ok((session, handshake))) => self.deliver_proved(socket, session, &handshake, &tls, port),
+            Ok(Err(_)) | Err(_) => return tracing::info!(%peer, port, "data connection of a stranger closed"),
+        };
+        match rest {
+            None => {
+                tracing::info!(%peer, port, "data connection taken from another address by its TLS session")
+            }
+            Some(_) => tracing::info!(%peer, port, "data connection of a stranger closed"),
+        }
+    }
+
+    /// Hands a connection to the session whose TLS session it resumes; gives it back if there is none
+    /// that waits here.
+    fn deliver_proved(
+        self: &Arc<Self>,
+        socket: TcpStream,
+        session: Session,
+        handshake: &Handshake,
+        tls: &Tls,
+        port: u16,
+    ) -> Option<(TcpStream, Session)> {
+        let mut state = self.state();
+        let identity = handshake.resumed.filter(|_| tls.resume() != Resume::Off);
+        let Some((peer, place)) = identity.and_then(|identity| state.take_proved(identity, port)) else {
+            return Some((socket, session));
+        };
+        // It fails when the session ended this very moment.
+        drop(place.send(Ok(Stream::protected(socket, session))));
+        let _ = self.grant(&mut state, peer);
+        None
     }
 
     /// Takes the connections that have come to a port by now, without waiting.
@@ -187,7 +307,8 @@ pub struct Place {
     peer: IpAddr,
     port: u16,
     id: u64,
-    connection: oneshot::Receiver<TcpStream>,
+    connection: oneshot::Receiver<Arrival>,
+    _gone: DropGuard,
 }
 
 impl Place {
@@ -207,12 +328,13 @@ impl Place {
     /// Waits for the connection.
     ///
     /// # Errors
-    /// When the place was lost to a session that waited while nothing came here for long.
-    pub async fn connection(&mut self) -> io::Result<TcpStream> {
+    /// When the one that came is not protected as it must be, or when the place was lost to a session
+    /// that waited while nothing came here for long.
+    pub async fn connection(&mut self) -> Result<Stream, ConnectError> {
         self.shared.state().engage(self.peer, self.port, self.id);
         let lost = || io::Error::new(io::ErrorKind::TimedOut, "the passive port went to another session");
-        let stream = (&mut self.connection).await.map_err(|_| lost())?;
-        socket::keep_alive(&(&stream).into())?;
+        let stream = (&mut self.connection).await.map_err(|_| lost())??;
+        socket::keep_alive(&(&*stream.socket).into())?;
         Ok(stream)
     }
 }

@@ -1,8 +1,10 @@
 //! The command line.
 
 use clap::{Parser, Subcommand};
-use portolan_config::{parse_active_port, parse_ports};
+use portolan_config::{parse_active_port, parse_ports, parse_resume, parse_tls};
 use portolan_net::ActivePort;
+use portolan_net::tls::Resume;
+use portolan_proto::server::TlsPolicy;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -22,6 +24,7 @@ pub(crate) enum Command {
 Examples:
   portolan serve .                              everybody may read this folder
   portolan serve --write --user anna /srv/anna  anna may read and write it
+  portolan serve --tls require /srv/ftp         nobody without TLS
   portolan serve -c portolan.toml               all from a configuration file
 
 What the server does is logged to standard error; PORTOLAN_LOG=debug says more.
@@ -61,6 +64,30 @@ pub(crate) struct ServeArgs {
     /// addresses, IPv4 and IPv6]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Vec<SocketAddr>,
+
+    /// Take control connections here whose TLS begins at once (ftps://); may be given several times.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen_implicit: Vec<SocketAddr>,
+
+    /// What TLS is for: `offer` it to who wants it, `require` it for logins and data, or `off`; or
+    /// `require-login` for logins only. [default: offer]
+    #[arg(long, value_name = "off|offer|require", value_parser = parse_tls)]
+    pub(crate) tls: Option<TlsPolicy>,
+
+    /// Take the certificate from this file in PEM, with those that lead to its authority. Without it,
+    /// one is made on the first start and kept.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// Take the certificate's private key from this file in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// Whether a protected data connection has to resume the TLS session of its control connection:
+    /// with `prefer`, one that does may come from any address, and one that does not from the client's
+    /// only. [default: prefer]
+    #[arg(long, value_name = "require|prefer|off", value_parser = parse_resume)]
+    pub(crate) tls_resume: Option<Resume>,
 
     /// Take passive data connections on these ports. One is enough for any number of clients.
     /// [default: 50000-50099]

@@ -3,6 +3,8 @@
 
 use portolan_config::Config;
 use portolan_net::ActivePort;
+use portolan_proto::server::TlsPolicy;
+use portolan_server::Listen;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -13,6 +15,8 @@ pub(crate) struct Banner {
     passive_ports: RangeInclusive<u16>,
     announce: Option<IpAddr>,
     active_port: ActivePort,
+    certificate: &'static str,
+    fingerprint: Option<String>,
 }
 
 impl Banner {
@@ -32,16 +36,36 @@ impl Banner {
             passive_ports: config.passive_ports.clone(),
             announce: config.announce.map(IpAddr::V4),
             active_port: config.active_port,
+            certificate: if config.tls.certificate.is_some() { "from its file" } else { "of its own making" },
+            fingerprint: None,
         }
     }
 
-    /// The text, for a server that listens on these addresses.
-    pub(crate) fn text(&self, addresses: &[SocketAddr]) -> String {
+    /// Takes the fingerprint of the certificate that clients are shown.
+    pub(crate) fn set_fingerprint(&mut self, fingerprint: Option<String>) {
+        self.fingerprint = fingerprint;
+    }
+
+    /// The text, for a server that listens at these places.
+    pub(crate) fn text(&self, places: &[Listen]) -> String {
         let mut text = format!("Portolan {} serves\n{}", env!("CARGO_PKG_VERSION"), self.who);
-        for (number, address) in reachable(addresses).iter().enumerate() {
+        let explicit = addresses(places, false).into_iter().map(|address| ("ftp", address));
+        let implicit = addresses(places, true).into_iter().map(|address| ("ftps", address));
+        for (number, (scheme, address)) in explicit.chain(implicit).enumerate() {
             let label = if number == 0 { "Connect to" } else { "" };
-            let _ = writeln!(text, "  {label:<12} ftp://{address}/");
+            let _ = writeln!(text, "  {label:<12} {scheme}://{address}/");
         }
+        let policies: BTreeSet<TlsPolicy> = places.iter().map(|place| place.tls).collect();
+        let policies: Vec<&str> = policies.into_iter().map(policy_words).collect();
+        let _ = writeln!(text, "  TLS          {}", policies.join(", or "));
+        if let Some(fingerprint) = &self.fingerprint {
+            let _ = writeln!(text, "  Certificate  {}, SHA-256", self.certificate);
+            for half in fingerprint.as_bytes().chunks(48) {
+                let half = String::from_utf8_lossy(half);
+                let _ = writeln!(text, "               {}", half.trim_end_matches(':'));
+            }
+        }
+        let addresses: Vec<SocketAddr> = places.iter().map(|place| place.address).collect();
         let passive = ports(&self.passive_ports);
         let announced = self.announce.map_or(String::new(), |address| format!(", announced as {address}"));
         let _ = writeln!(text, "  Passive mode PASV, EPSV, LPSV on port {passive}{announced}");
@@ -69,6 +93,21 @@ fn ports(range: &RangeInclusive<u16>) -> String {
     } else {
         format!("{}-{}", range.start(), range.end())
     }
+}
+
+fn policy_words(policy: TlsPolicy) -> &'static str {
+    match policy {
+        TlsPolicy::Off => "off",
+        TlsPolicy::Offer => "for who asks for it, AUTH TLS",
+        TlsPolicy::RequireLogin => "needed to log in",
+        TlsPolicy::RequireData => "needed to log in and for data",
+    }
+}
+
+/// The addresses where somebody can connect with this kind of TLS.
+fn addresses(places: &[Listen], implicit_tls: bool) -> BTreeSet<SocketAddr> {
+    let places = places.iter().filter(|place| place.implicit_tls == implicit_tls);
+    reachable(&places.map(|place| place.address).collect::<Vec<_>>())
 }
 
 /// The addresses that somebody can connect to: all of this machine where the server listens on all.

@@ -2,9 +2,12 @@
 
 use crate::args::ServeArgs;
 use crate::{Exit, banner, config, password};
-use portolan_accounts::{Account, PasswordHash, User};
-use portolan_config::Config;
-use portolan_server::Server;
+use portolan_accounts::{Account, PasswordHash, TlsNeed, User};
+use portolan_certs::Source;
+use portolan_config::{Config, Listener};
+use portolan_proto::server::TlsPolicy;
+use portolan_server::{Listen, Server};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -12,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 /// Serves until a signal ends it.
 pub(crate) fn run(args: ServeArgs) -> Result<(), Exit> {
     let config = configuration(args)?;
-    if config.users.is_empty() && config.anonymous.is_none() {
+    if !config.has_users() {
         return Err(Exit::wrong("nobody could log in; name a folder, or write [anonymous] or [[user]]"));
     }
     start_log();
@@ -37,7 +40,7 @@ fn configuration(args: ServeArgs) -> Result<Config, Exit> {
         if !root.is_dir() {
             return Err(Exit::wrong(format!("cannot serve {}: it is no folder", dir.display())));
         }
-        let account = Account { root, write: args.write, fxp: false };
+        let account = Account { root, write: args.write, fxp: false, tls: TlsNeed::Nothing };
         config.anonymous = (args.user.is_none() || args.anonymous).then(|| account.clone());
         if let Some(name) = args.user {
             let password = password::read(args.password_file.as_deref(), &format!("Password of {name}: "))?;
@@ -47,22 +50,51 @@ fn configuration(args: ServeArgs) -> Result<Config, Exit> {
         }
     }
     if !args.listen.is_empty() {
-        config.listen = args.listen;
+        config.listen.retain(|listener| listener.implicit_tls);
+        config.listen.extend(args.listen.into_iter().map(Listener::explicit));
     }
+    config.listen.extend(args.listen_implicit.into_iter().map(Listener::implicit));
+    config.tls.policy = args.tls.unwrap_or(config.tls.policy);
+    config.tls.resume = args.tls_resume.unwrap_or(config.tls.resume);
+    if let (Some(certificate), Some(key)) = (args.tls_cert, args.tls_key) {
+        config.tls.certificate = Some(Source::Files { certificate, key });
+    }
+    let implicit = |listener: &Listen| listener.implicit_tls && listener.tls == TlsPolicy::Off;
+    if config.listeners().iter().any(implicit) {
+        return Err(Exit::wrong(
+            "TLS is off and there is a listener whose TLS begins at once; leave one of them out",
+        ));
+    }
+    config.state = config.state.or_else(state_folder);
     config.passive_ports = args.passive_ports.unwrap_or(config.passive_ports);
     config.announce = args.announce.or(config.announce);
     config.active_port = args.active_port.unwrap_or(config.active_port);
     Ok(config)
 }
 
+/// Where the server keeps what it makes for itself: where systemd says, else where the user's other
+/// programs do.
+fn state_folder() -> Option<PathBuf> {
+    let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    folder("STATE_DIRECTORY").or_else(|| {
+        let home = || folder("HOME").map(|home| home.join(".local/state"));
+        folder("XDG_STATE_HOME").or_else(home).map(|state| state.join("portolan"))
+    })
+}
+
 async fn serve(config: Config) -> Result<(), Exit> {
     let cannot = |error: std::io::Error| Exit::failed(format!("cannot listen on {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
-    let banner = banner::Banner::of(&config);
+    let mut banner = banner::Banner::of(&config);
     let grace = config.grace;
-    let server = Server::start(config.into_options()).map_err(cannot)?;
-    print!("{}", banner.text(server.addresses()));
+    let (options, certificates) = config.into_options().map_err(|error| Exit::failed(error.to_string()))?;
+    let server = Server::start(options).map_err(cannot)?;
+    if let Some(certificates) = certificates {
+        banner.set_fingerprint(certificates.fingerprint());
+        tokio::spawn(portolan_certs::watch(certificates));
+    }
+    print!("{}", banner.text(server.places()));
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

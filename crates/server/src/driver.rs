@@ -3,10 +3,10 @@
 
 use crate::Shared;
 use crate::effects::{self, Done, Holdings};
-use crate::registry;
+use crate::{Door, registry};
 use futures_util::future::BoxFuture;
 use portolan_net::Control;
-use portolan_proto::server::{Input, Output, Session};
+use portolan_proto::server::{Connection, Effect, Input, Outcome, Output, Session};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const LAST_EFFECT: Duration = Duration::from_secs(10);
 /// With so many bytes of replies unread, nothing more is done that could lead to another.
 const UNREAD_MAX: usize = 64 << 10;
 
-/// Bytes that are sent to the peer, how many of them are sent, and whether they must have a segment
+/// Bytes that are sent to the peer as they are, how many of them are sent, and whether they must have a segment
 /// of their own.
 struct Outgoing {
     bytes: Vec<u8>,
@@ -31,11 +31,15 @@ struct Outgoing {
 }
 
 pub(crate) struct Driver {
-    control: Control,
-    entry: registry::Entry,
-    shared: Arc<Shared>,
+    pub(crate) control: Control,
+    pub(crate) entry: registry::Entry,
+    pub(crate) shared: Arc<Shared>,
     session: Session,
-    holdings: Holdings,
+    pub(crate) holdings: Holdings,
+    /// Room for the handshake that is to begin.
+    pub(crate) handshake: Option<registry::HandshakeRoom>,
+    /// The longest that a handshake may take.
+    pub(crate) handshake_limit: Duration,
     effect: Option<BoxFuture<'static, Done>>,
     outgoing: VecDeque<Outgoing>,
     /// Since when nothing of `outgoing` could be sent.
@@ -57,16 +61,19 @@ enum Event {
 }
 
 impl Driver {
-    pub(crate) fn new(control: Control, entry: registry::Entry, shared: Arc<Shared>) -> Driver {
-        let settings = Arc::clone(&shared.options.settings);
+    pub(crate) fn new(control: Control, entry: registry::Entry, door: &Door, shared: Arc<Shared>) -> Driver {
         let now = Instant::now();
-        let session = Session::new(settings, now.into_std(), control.peer());
+        let connection =
+            Connection { peer: control.peer(), local: control.local(), implicit_tls: door.implicit_tls };
+        let session = Session::new(Arc::clone(&door.settings), now.into_std(), connection);
         Driver {
             control,
             entry,
             shared,
             session,
-            holdings: Holdings::default(),
+            holdings: Holdings::new(),
+            handshake: None,
+            handshake_limit: door.settings.limits.handshake,
             effect: None,
             outgoing: VecDeque::new(),
             unread_since: now,
@@ -97,7 +104,7 @@ impl Driver {
         let mut shutdown = self.shared.shutdown.subscribe();
         let mut told = false;
         loop {
-            self.take_outputs().await;
+            self.take_outputs().await?;
             if self.closing && self.outgoing.is_empty() {
                 return Ok(());
             }
@@ -134,10 +141,21 @@ impl Driver {
     }
 
     /// Does what the machine asks for, until it waits.
-    async fn take_outputs(&mut self) {
+    async fn take_outputs(&mut self) -> io::Result<()> {
         loop {
             match self.session.poll_output() {
-                Output::Send { bytes, alone } => self.send(bytes, alone),
+                Output::Send { bytes, alone } => {
+                    let sealed = self.control.seal(bytes)?;
+                    self.send(sealed, alone);
+                }
+                Output::Start(Effect::PrepareTls) => {
+                    let outcome = self.prepare_tls();
+                    self.finish_at_once(outcome);
+                }
+                Output::Start(Effect::BeginTls { host }) => {
+                    let outcome = self.begin_tls(host).await?;
+                    self.finish_at_once(outcome);
+                }
                 Output::Start(effect) => {
                     self.effect = Some(effects::start(
                         effect,
@@ -153,7 +171,16 @@ impl Driver {
                     self.holdings.log_out();
                     self.entry.set_user(None);
                 }
-                Output::Close => self.closing = true,
+                Output::Injected => self.note_attack(),
+                Output::EndTls => {
+                    let goodbye = self.control.end_tls();
+                    self.send(goodbye, false);
+                }
+                Output::Close => {
+                    let goodbye = self.control.end_tls();
+                    self.send(goodbye, false);
+                    self.closing = true;
+                }
                 Output::Wait { deadline, read } => {
                     self.deadline = deadline.map(Instant::from_std);
                     self.read = read;
@@ -164,10 +191,28 @@ impl Driver {
         if !self.session.is_transferring() {
             self.holdings.let_go().await;
         }
+        Ok(())
+    }
+
+    /// Tells the machine how something went that this task did itself.
+    fn finish_at_once(&mut self, outcome: Outcome) {
+        self.session.handle_input(Instant::now().into_std(), Input::Finished(outcome));
+    }
+
+    /// Sends everything that is queued, before anything else happens.
+    pub(crate) async fn flush(&mut self) -> io::Result<()> {
+        while let Some(first) = self.outgoing.front() {
+            let sent = self.control.write(&first.bytes[first.sent..]).await?;
+            self.note_sent(sent);
+        }
+        Ok(())
     }
 
     /// Queues bytes. Replies that may share a segment are joined.
     fn send(&mut self, bytes: Vec<u8>, alone: bool) {
+        if bytes.is_empty() {
+            return;
+        }
         if self.outgoing.is_empty() {
             self.unread_since = Instant::now();
         }
@@ -192,7 +237,10 @@ impl Driver {
     fn read(&mut self, now: std::time::Instant) -> io::Result<()> {
         let mut buffer = [0; 4096];
         let room = self.read.min(buffer.len());
-        match self.control.try_read(&mut buffer[..room])? {
+        let read = self.control.try_read(&mut buffer[..room])?;
+        let answers = self.control.take_answers();
+        self.send(answers, false);
+        match read {
             None => {}
             Some(0) => self.session.handle_input(now, Input::Ended),
             Some(count) => self.session.handle_input(now, Input::Received(&buffer[..count])),

@@ -4,23 +4,27 @@ use crate::transfer::{self, Markers, Opened};
 use crate::{Shared, moving, registry, storage};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use portolan_accounts::TlsNeed;
 use portolan_net::dtp::Progress;
-use portolan_net::{Control, Place};
-use portolan_proto::server::{Effect, Failure, Outcome, Rights, Storage, Target};
+use portolan_net::tls::Identity;
+use portolan_net::{ConnectError, Control, Guard, Place, Stream};
+use portolan_proto::server::{Effect, Failure, Outcome, Proof, Rights, Storage, Target};
 use portolan_vfs::Vfs;
 use portolan_vfs::charset::Charset;
 use portolan_vfs_local::Local;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use tokio::net::TcpStream;
 
 /// What a session holds between its effects.
-#[derive(Default)]
 pub(crate) struct Holdings {
+    /// What data connections prove by TLS.
+    pub(crate) guard: Guard,
+    /// The names in the certificate that the client showed.
+    pub(crate) certificate: Option<Vec<String>>,
     tree: Option<Arc<dyn Vfs>>,
     place: Option<Place>,
     opened: Option<Opened>,
-    data: Option<TcpStream>,
+    data: Option<Stream>,
     pub(crate) progress: Progress,
     pub(crate) markers: Arc<Markers>,
 }
@@ -31,7 +35,7 @@ pub(crate) struct Done {
     tree: Option<Arc<dyn Vfs>>,
     place: Option<Place>,
     opened: Option<Opened>,
-    data: Option<TcpStream>,
+    data: Option<Stream>,
 }
 
 impl From<Outcome> for Done {
@@ -41,6 +45,20 @@ impl From<Outcome> for Done {
 }
 
 impl Holdings {
+    /// Those of a new session.
+    pub(crate) fn new() -> Holdings {
+        Holdings {
+            guard: Guard { identity: Identity::random(), host: None },
+            certificate: None,
+            tree: None,
+            place: None,
+            opened: None,
+            data: None,
+            progress: Progress::default(),
+            markers: Arc::default(),
+        }
+    }
+
     /// Keeps what an effect gave and passes on its outcome.
     pub(crate) fn take(&mut self, done: Done) -> Outcome {
         self.tree = done.tree.or(self.tree.take());
@@ -81,14 +99,18 @@ pub(crate) fn start(
     holdings.progress = progress.clone();
     let (peer, local, session) = (control.peer(), control.local(), entry.id());
     match effect {
-        Effect::Authenticate { user, password } => {
-            authenticate(shared, session, peer, user, password).boxed()
+        // The driver does these itself.
+        Effect::PrepareTls | Effect::BeginTls { .. } => failed(Failure::Local),
+        Effect::Authenticate { host, user, proof, protected } => {
+            let names = holdings.certificate.clone().unwrap_or_default();
+            let login = Login { session, peer, host, user, proof, protected, names };
+            authenticate(shared, login).boxed()
         }
         Effect::Who => {
             let lines = entry.companions();
             std::future::ready(Outcome::Lines { lines, more: false, directory: false }.into()).boxed()
         }
-        Effect::Listen { announce, anyone } => {
+        Effect::Listen { announce, anyone, protected } => {
             holdings.data = None;
             let address = shared.options.announce.map(IpAddr::V4).filter(|_| announce && local.is_ipv4());
             let address = address.unwrap_or(local.ip());
@@ -97,23 +119,35 @@ pub(crate) fn start(
                 IpAddr::V6(_) if anyone => Ipv6Addr::UNSPECIFIED.into(),
                 own => own,
             };
-            listen(shared, holdings.place.take(), from, address, progress).boxed()
+            let guard = protected.then(|| holdings.guard.clone());
+            listen(shared, holdings.place.take(), from, guard, address, progress).boxed()
         }
-        Effect::Connect(Target::Passive) => {
+        Effect::Connect { target: Target::Passive, .. } => {
             let place = holdings.place.take();
             connect(
                 async move {
                     match place {
                         Some(mut place) => place.connection().await,
-                        None => Err(std::io::ErrorKind::NotConnected.into()),
+                        None => Err(ConnectError::Missing(std::io::ErrorKind::NotConnected.into())),
                     }
                 },
                 progress,
             )
             .boxed()
         }
-        Effect::Connect(Target::Active(target)) => {
-            connect(async move { shared.active.connect(local, target).await }, progress).boxed()
+        Effect::Connect { target: Target::Active(target), protected } => {
+            let guard = protected.then(|| holdings.guard.clone());
+            connect(
+                async move {
+                    let stream = shared.active.connect(local, target).await?;
+                    match (guard, &shared.options.tls) {
+                        (Some(guard), Some(tls)) => stream.protect(tls, &guard).await,
+                        _ => Ok(stream),
+                    }
+                },
+                progress,
+            )
+            .boxed()
         }
         Effect::Storage(request) => match holdings.tree.clone() {
             // Reading may take hours and can be cut off; what changes something is done to its end.
@@ -140,8 +174,7 @@ pub(crate) fn start(
         Effect::Move => match (holdings.opened.take(), holdings.data.take()) {
             (Some(opened), Some(data)) => {
                 let markers = Arc::clone(&holdings.markers);
-                async move { moving::run(opened, Arc::new(data), progress, markers, session).await.into() }
-                    .boxed()
+                async move { moving::run(opened, data, progress, markers, session).await.into() }.boxed()
             }
             _ => failed(Failure::Local),
         },
@@ -152,25 +185,51 @@ fn failed(failure: Failure) -> BoxFuture<'static, Done> {
     std::future::ready(Outcome::Failed(failure).into()).boxed()
 }
 
-async fn authenticate(
-    shared: Arc<Shared>,
+/// Somebody who wants to log in.
+struct Login {
     session: u64,
     peer: SocketAddr,
+    host: Option<usize>,
     user: Vec<u8>,
-    password: Vec<u8>,
-) -> Done {
+    proof: Proof,
+    protected: bool,
+    /// The names in the certificate that the client showed.
+    names: Vec<String>,
+}
+
+async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
+    let Login { session, peer, host, user, proof, protected, names } = login;
     let name = user.escape_ascii().to_string();
-    let Some(account) = shared.options.accounts.authenticate(&user, &password).await else {
-        tracing::warn!(session, %peer, user = name, "login denied");
+    let accounts = match host {
+        Some(number) => shared.options.host_accounts.get(number),
+        None => Some(&shared.options.accounts),
+    };
+    let account = match (&proof, accounts) {
+        (Proof::Password(password), Some(accounts)) => accounts.authenticate(&user, password).await,
+        (Proof::Certificate, Some(accounts)) => accounts.vouched(&user, &names),
+        (_, None) => None,
+    };
+    let Some(account) = account else {
+        if proof != Proof::Certificate {
+            tracing::warn!(session, %peer, user = name, "login denied");
+        }
         return Outcome::Denied.into();
     };
+    if account.tls > TlsNeed::Nothing && !protected {
+        tracing::warn!(session, %peer, user = name, "login denied, since this user needs TLS");
+        return Outcome::NeedsTls.into();
+    }
     let uploads = shared.options.uploads;
     let root = account.root.clone();
     let opened = tokio::task::spawn_blocking(move || Local::open(&root, uploads)).await;
     match opened {
         Ok(Ok(tree)) => {
             tracing::info!(session, %peer, user = name, "logged in");
-            let outcome = Outcome::LoggedIn(Rights { write: account.write, fxp: account.fxp });
+            let outcome = Outcome::LoggedIn(Rights {
+                write: account.write,
+                fxp: account.fxp,
+                protected_data: account.tls == TlsNeed::Data,
+            });
             let tree: Arc<dyn Vfs> = match shared.options.charset {
                 Some(encoding) => Arc::new(Charset::new(tree, encoding)),
                 None => Arc::new(tree),
@@ -189,6 +248,7 @@ async fn listen(
     shared: Arc<Shared>,
     old: Option<Place>,
     peer: IpAddr,
+    guard: Option<Guard>,
     address: IpAddr,
     progress: Progress,
 ) -> Done {
@@ -196,7 +256,7 @@ async fn listen(
         Some(place) => Ok(place),
         None => tokio::select! {
             biased;
-            place = shared.passive.listen(peer) => place,
+            place = shared.passive.listen(peer, guard) => place,
             () = progress.stopped() => return Outcome::Cancelled.into(),
         },
     };
@@ -212,16 +272,20 @@ async fn listen(
     }
 }
 
-async fn connect(connection: impl Future<Output = std::io::Result<TcpStream>>, progress: Progress) -> Done {
+async fn connect(connection: impl Future<Output = Result<Stream, ConnectError>>, progress: Progress) -> Done {
     let connected = tokio::select! {
         connected = connection => connected,
         () = progress.stopped() => return Outcome::Cancelled.into(),
     };
-    match connected {
-        Ok(data) => Done { data: Some(data), ..Done::from(Outcome::Connected) },
-        Err(error) => {
-            tracing::info!(%error, "no data connection");
-            Outcome::Failed(Failure::NoConnection).into()
-        }
-    }
+    let error = match connected {
+        Ok(data) => return Done { data: Some(data), ..Done::from(Outcome::Connected) },
+        Err(error) => error,
+    };
+    tracing::info!(%error, "no data connection");
+    Outcome::Failed(match error {
+        ConnectError::Missing(_) => Failure::NoConnection,
+        ConnectError::NoHandshake(_) => Failure::NoHandshake,
+        ConnectError::NotResumed => Failure::NotResumed,
+    })
+    .into()
 }

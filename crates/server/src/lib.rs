@@ -10,12 +10,13 @@ mod listing;
 mod moving;
 mod options;
 mod registry;
+mod security;
 pub mod storage;
 pub mod transfer;
 
 use driver::Driver;
 use portolan_net::{Active, Control, Listener, PassivePool};
-use portolan_proto::server::replies;
+use portolan_proto::server::{Settings, replies};
 use registry::{Refusal, Registry};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -25,7 +26,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-pub use options::{Options, SessionLimits};
+pub use options::{Listen, Options, SessionLimits};
 
 /// How long sessions have to say goodbye after the grace time of a shutdown.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -41,10 +42,16 @@ struct Shared {
     sessions: TaskTracker,
 }
 
+/// How sessions begin that come by one listener.
+struct Door {
+    settings: Arc<Settings>,
+    implicit_tls: bool,
+}
+
 /// A running server. Dropping it does not stop it; [`Server::shutdown`] does.
 pub struct Server {
     shared: Arc<Shared>,
-    addresses: Vec<SocketAddr>,
+    places: Vec<Listen>,
 }
 
 impl Server {
@@ -55,25 +62,29 @@ impl Server {
     /// system has no IPv6, as long as another one works.
     pub fn start(options: Options) -> io::Result<Server> {
         let listeners = bind(&options.listen)?;
-        let addresses: Vec<SocketAddr> = listeners.iter().map(Listener::address).collect();
-        let (v4, v6) = data_addresses(&addresses);
+        let place =
+            |(listener, listen): &(Listener, Listen)| Listen { address: listener.address(), ..*listen };
+        let places: Vec<Listen> = listeners.iter().map(place).collect();
+        let (v4, v6) = data_addresses(&places);
         let shared = Arc::new(Shared {
-            passive: PassivePool::new(options.passive_ports.clone(), v4, v6),
+            passive: PassivePool::new(options.passive_ports.clone(), v4, v6, options.tls.clone()),
             active: Active::new(options.active_port),
             registry: Registry::new(options.sessions),
             shutdown: watch::Sender::new(None),
             sessions: TaskTracker::new(),
             options,
         });
-        for listener in listeners {
-            tokio::spawn(accept(listener, Arc::clone(&shared)));
+        for (listener, listen) in listeners {
+            let settings = Settings { tls: listen.tls, ..(*shared.options.settings).clone() };
+            let door = Door { settings: Arc::new(settings), implicit_tls: listen.implicit_tls };
+            tokio::spawn(accept(listener, door, Arc::clone(&shared)));
         }
-        Ok(Server { shared, addresses })
+        Ok(Server { shared, places })
     }
 
     /// Where it listens, with the real ports.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub fn places(&self) -> &[Listen] {
+        &self.places
     }
 
     /// Stops: no new sessions, 421 for those that are idle, and `grace` for transfers that run.
@@ -88,12 +99,13 @@ impl Server {
     }
 }
 
-fn bind(addresses: &[SocketAddr]) -> io::Result<Vec<Listener>> {
+fn bind(places: &[Listen]) -> io::Result<Vec<(Listener, Listen)>> {
     let mut listeners = Vec::new();
-    for address in addresses {
-        match Listener::bind(*address) {
-            Ok(listener) => listeners.push(listener),
-            Err(error) if is_no_ipv6(*address, &error) && addresses.len() > 1 => {
+    for place in places {
+        let address = place.address;
+        match Listener::bind(address) {
+            Ok(listener) => listeners.push((listener, *place)),
+            Err(error) if is_no_ipv6(address, &error) && places.len() > 1 => {
                 tracing::warn!(%address, %error, "no IPv6 on this system");
             }
             Err(error) => return Err(io::Error::new(error.kind(), format!("{address}: {error}"))),
@@ -111,10 +123,10 @@ fn is_no_ipv6(address: SocketAddr, error: &io::Error) -> bool {
 
 /// Where passive data connections may come to: where the control connections do, if that is one
 /// address of the family, else everywhere.
-fn data_addresses(addresses: &[SocketAddr]) -> (Ipv4Addr, Ipv6Addr) {
+fn data_addresses(places: &[Listen]) -> (Ipv4Addr, Ipv6Addr) {
     let (mut v4, mut v6) = (Vec::new(), Vec::new());
-    for address in addresses {
-        match address.ip() {
+    for place in places {
+        match place.address.ip() {
             IpAddr::V4(ip) => v4.push(ip),
             IpAddr::V6(ip) => v6.push(ip),
         }
@@ -126,22 +138,22 @@ fn data_addresses(addresses: &[SocketAddr]) -> (Ipv4Addr, Ipv6Addr) {
     (one_v4, one_v6)
 }
 
-async fn accept(listener: Listener, shared: Arc<Shared>) {
+async fn accept(listener: Listener, door: Door, shared: Arc<Shared>) {
     let mut shutdown = shared.shutdown.subscribe();
     loop {
         tokio::select! {
             // The socket closes with this task, so that nobody waits in its queue.
             _ = shutdown.wait_for(Option::is_some) => return,
-            control = listener.accept() => welcome(control, &shared),
+            control = listener.accept() => welcome(control, &door, &shared),
         }
     }
 }
 
-fn welcome(control: Control, shared: &Arc<Shared>) {
+fn welcome(control: Control, door: &Door, shared: &Arc<Shared>) {
     let peer = control.peer();
     match shared.registry.enter(peer) {
         Ok(entry) => {
-            let driver = Driver::new(control, entry, Arc::clone(shared));
+            let driver = Driver::new(control, entry, door, Arc::clone(shared));
             shared.sessions.spawn(driver.run());
         }
         Err(refusal) => {
@@ -150,7 +162,10 @@ fn welcome(control: Control, shared: &Arc<Shared>) {
                 Refusal::Server => replies::too_many_sessions(),
                 Refusal::Address => replies::too_many_sessions_of_peer(),
             };
-            control.write_last(&reply.encode());
+            // Who expects TLS could not read it.
+            if !door.implicit_tls {
+                control.write_last(&reply.encode());
+            }
             control.finish();
         }
     }

@@ -1,19 +1,19 @@
 //! Transfers on their way over a data connection.
 
 use crate::transfer::{Content, Download, Markers, Opened, Upload};
+use portolan_net::Stream;
 use portolan_net::dtp::{self, Progress};
 use portolan_proto::server::{Failure, Outcome};
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::net::TcpStream;
 
 type Moved = Result<(), dtp::Failure<Failure>>;
 
 /// Moves the data, and puts an upload in its place.
 pub(crate) async fn run(
     opened: Opened,
-    data: Arc<TcpStream>,
+    mut data: Stream,
     progress: Progress,
     markers: Arc<Markers>,
     session: u64,
@@ -21,9 +21,9 @@ pub(crate) async fn run(
     let Opened { path, content } = opened;
     let begun = Instant::now();
     let (done, verb) = match content {
-        Content::Download(download) => (send(download, &data, &progress).await, "sent"),
-        Content::Listing(mut source) => (dtp::send(&data, &mut source, &progress).await, "listed"),
-        Content::Upload(upload) => (receive(upload, &data, &progress, markers).await, "received"),
+        Content::Download(download) => (send(download, &mut data, &progress).await, "sent"),
+        Content::Listing(mut source) => (dtp::send(&mut data, &mut source, &progress).await, "listed"),
+        Content::Upload(upload) => (receive(upload, &mut data, &progress, markers).await, "received"),
     };
     let (bytes, seconds) = (progress.moved(), begun.elapsed().as_secs_f64());
     match done {
@@ -32,7 +32,7 @@ pub(crate) async fn run(
             Outcome::Moved { bytes }
         }
         Err(reason) => {
-            dtp::break_off(&data);
+            data.break_off();
             tracing::info!(session, %path, bytes, seconds, ?reason, "not {verb}");
             match reason {
                 dtp::Failure::Stopped => Outcome::Cancelled,
@@ -43,19 +43,14 @@ pub(crate) async fn run(
     }
 }
 
-async fn send(download: Download, data: &Arc<TcpStream>, progress: &Progress) -> Moved {
+async fn send(download: Download, data: &mut Stream, progress: &Progress) -> Moved {
     match download.plain() {
         Some((file, range)) => dtp::send_file(data, &file, range, progress).await.map_err(direct),
         None => dtp::send(data, &mut download.into_source(), progress).await,
     }
 }
 
-async fn receive(
-    mut upload: Upload,
-    data: &Arc<TcpStream>,
-    progress: &Progress,
-    markers: Arc<Markers>,
-) -> Moved {
+async fn receive(mut upload: Upload, data: &mut Stream, progress: &Progress, markers: Arc<Markers>) -> Moved {
     upload.set_markers(markers);
     let received = receive_into(&mut upload, data, progress).await;
     // A client that is killed ends both connections at once. The driver gets the chance to see it
@@ -74,7 +69,7 @@ async fn receive(
     }
 }
 
-async fn receive_into(upload: &mut Upload, data: &Arc<TcpStream>, progress: &Progress) -> Moved {
+async fn receive_into(upload: &mut Upload, data: &mut Stream, progress: &Progress) -> Moved {
     upload.begin().await.map_err(dtp::Failure::Storage)?;
     match upload.plain() {
         Some(file) => dtp::receive_file(data, &file, progress).await.map_err(direct),

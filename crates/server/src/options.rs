@@ -3,7 +3,8 @@
 use encoding_rs::Encoding;
 use portolan_accounts::Accounts;
 use portolan_net::ActivePort;
-use portolan_proto::server::Settings;
+use portolan_net::tls::Tls;
+use portolan_proto::server::{Settings, TlsPolicy};
 use portolan_vfs_local::Uploads;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -13,7 +14,11 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Options {
     /// Where control connections are taken.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Listen>,
+    /// What connections are protected with; without it, nothing is.
+    pub tls: Option<Arc<Tls>>,
+    /// True when the certificate of a client can stand for the password of the user it names.
+    pub certificate_login: bool,
     /// Where passive data connections are taken.
     pub passive_ports: RangeInclusive<u16>,
     /// The address that 227 says; `None`: the one that the client connected to.
@@ -30,6 +35,19 @@ pub struct Options {
     pub settings: Arc<Settings>,
     /// Who may log in.
     pub accounts: Accounts,
+    /// Who may log in at each virtual host of the settings.
+    pub host_accounts: Vec<Accounts>,
+}
+
+/// Where control connections are taken, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// The address.
+    pub address: SocketAddr,
+    /// True when TLS begins at once, without `AUTH`.
+    pub implicit_tls: bool,
+    /// What TLS is needed for there.
+    pub tls: TlsPolicy,
 }
 
 /// How many sessions there may be at the same time.

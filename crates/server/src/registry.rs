@@ -22,11 +22,21 @@ struct Known {
     since: Instant,
 }
 
+/// TLS handshakes that run at the same time on control connections: each costs a fair amount of work.
+const HANDSHAKES: usize = 512;
+
+/// Those of one address, so that no single one can lock out the others.
+const HANDSHAKES_PER_ADDRESS: usize = 64;
+
 #[derive(Debug, Default)]
 struct Sessions {
     known: HashMap<u64, Known>,
     /// By [`household`].
     of_address: HashMap<IpAddr, usize>,
+    /// Handshakes that run, by [`household`].
+    handshakes: HashMap<IpAddr, usize>,
+    /// Attacks that were seen since the server started.
+    attacks: u64,
     next_id: u64,
 }
 
@@ -71,6 +81,25 @@ impl Registry {
     }
 }
 
+/// Room for a handshake.
+#[derive(Debug)]
+pub(crate) struct HandshakeRoom {
+    address: IpAddr,
+    sessions: Arc<Mutex<Sessions>>,
+}
+
+impl Drop for HandshakeRoom {
+    fn drop(&mut self) {
+        let mut sessions = lock(&self.sessions);
+        if let Some(count) = sessions.handshakes.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                sessions.handshakes.remove(&self.address);
+            }
+        }
+    }
+}
+
 /// A session in the registry.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -83,6 +112,26 @@ impl Entry {
     /// The number of the session, counted from the start of the server.
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Makes room for a TLS handshake on the control connection, until the room is dropped.
+    pub(crate) fn begin_handshake(&self) -> Option<HandshakeRoom> {
+        let mut sessions = lock(&self.sessions);
+        let address = household(self.peer);
+        let total: usize = sessions.handshakes.values().sum();
+        let own = sessions.handshakes.entry(address).or_default();
+        if total >= HANDSHAKES || *own >= HANDSHAKES_PER_ADDRESS {
+            return None;
+        }
+        *own += 1;
+        Some(HandshakeRoom { address, sessions: Arc::clone(&self.sessions) })
+    }
+
+    /// Counts an attack; gives how many there were since the server started.
+    pub(crate) fn count_attack(&self) -> u64 {
+        let mut sessions = lock(&self.sessions);
+        sessions.attacks += 1;
+        sessions.attacks
     }
 
     /// Notes who is logged in.

@@ -98,6 +98,8 @@ impl Served {
 
     /// Launches a command that is a whole `portolan serve` on this control port.
     pub fn launch(mut command: Command, folder: TempDir, port: u16) -> Served {
+        // What a server makes for itself is not to be found by another one's test.
+        command.env_remove("STATE_DIRECTORY").env("XDG_STATE_HOME", folder.path());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let err = BufReader::new(child.stderr.take().unwrap());

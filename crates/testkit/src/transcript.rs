@@ -23,12 +23,21 @@
 //! * servers                 who logs in may transfer between servers
 //! * unreachable             active data connections are refused
 //! * peer [::1]:4000         where the client is: only as the first line
+//! * tls require             what TLS is needed for: off, offer, login, require; only before the first step
+//! * clear control           CCC is allowed; only before the first step
+//! * implicit                TLS begins at once; only before the first step
+//! * host a.example Hello    there is a virtual host with this greeting; only before the first step
+//! * name a.example          the client names this host in the TLS handshake
+//! * certificate             the client shows a certificate in the TLS handshake
+//! * in the clear            the control connection is not protected now
+//! * protected               it is
+//! * protected data          who logs in has to have data protected
 //! ```
 //!
 //! At the end nothing is left unsaid and nothing is left open.
 
 use crate::world::{Data, World};
-use portolan_proto::server::Settings;
+use portolan_proto::server::{Connection, Settings, TlsPolicy, VirtualHost};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,7 +46,8 @@ use std::time::Duration;
 pub struct Transcript {
     /// Where it stands.
     pub name: String,
-    peer: SocketAddr,
+    connection: Connection,
+    settings: Settings,
     /// Number and text of each line that does something.
     steps: Vec<(usize, String)>,
 }
@@ -53,8 +63,22 @@ impl Transcript {
         let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
         let steps: Vec<(usize, String)> = lines.map(|(number, line)| (number + 1, line.to_owned())).collect();
         let peer = steps.first().and_then(|(_, line)| line.strip_prefix("* peer "));
-        let peer = peer.unwrap_or("192.0.2.9:4000").parse().unwrap();
-        Transcript { name: name.to_owned(), peer, steps }
+        let peer: SocketAddr = peer.unwrap_or("192.0.2.9:4000").parse().unwrap();
+        let local = SocketAddr::new(if peer.is_ipv4() { [192, 0, 2, 1].into() } else { peer.ip() }, 21);
+        let mut connection = Connection { peer, local, implicit_tls: false };
+        let mut settings = Settings::default();
+        for (_, line) in &steps {
+            match line.split(' ').collect::<Vec<_>>()[..] {
+                ["*", "tls", policy] => settings.tls = policy_of(policy),
+                ["*", "clear", "control"] => settings.clear_control = true,
+                ["*", "implicit"] => connection.implicit_tls = true,
+                ["*", "host", name, greeting] => settings
+                    .hosts
+                    .push(VirtualHost { names: vec![name.to_owned()], welcome: vec![greeting.to_owned()] }),
+                _ => {}
+            }
+        }
+        Transcript { name: name.to_owned(), connection, settings, steps }
     }
 
     /// All transcripts of a folder.
@@ -122,7 +146,13 @@ impl Transcript {
 
     /// The world before the first step.
     pub fn world(&self) -> World {
-        World::new(Settings::default(), self.peer)
+        World::at(self.settings.clone(), self.connection, self.name_at_once())
+    }
+
+    /// The host that the client asks for before its first step.
+    fn name_at_once(&self) -> Option<Vec<u8>> {
+        let name = self.steps.iter().find_map(|(_, line)| line.strip_prefix("* name "))?;
+        self.connection.implicit_tls.then(|| name.as_bytes().to_vec())
     }
 
     /// Does a step; what should come of it is not looked at.
@@ -132,6 +162,16 @@ impl Transcript {
             // A step that the break has made impossible is left out.
             let _ = step(world, line);
         }
+    }
+}
+
+fn policy_of(word: &str) -> TlsPolicy {
+    match word {
+        "off" => TlsPolicy::Off,
+        "offer" => TlsPolicy::Offer,
+        "login" => TlsPolicy::RequireLogin,
+        "require" => TlsPolicy::RequireData,
+        _ => panic!("what TLS policy is {word}"),
     }
 }
 
@@ -166,7 +206,12 @@ fn direct(world: &mut World, rest: &str) -> Result<(), String> {
     let (verb, rest) = rest.split_once(' ').unwrap_or((rest, ""));
     let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
     match verb {
-        "peer" => {}
+        "peer" | "tls" | "clear" | "implicit" | "host" => {}
+        "name" => world.name = Some(rest.as_bytes().to_vec()),
+        "certificate" => world.certificate = true,
+        "in" => return (!world.protected).then_some(()).ok_or("it is protected".to_owned()),
+        "protected" if rest == "data" => world.rights.protected_data = true,
+        "protected" => return world.protected.then_some(()).ok_or("it is in the clear".to_owned()),
         "file" => world.put(name, &unescape(text)),
         "directory" => world.make_directory(rest),
         "read" => world.rights.write = false,

@@ -5,7 +5,9 @@
 //! storage and transfers; only the sockets are missing.
 
 use portolan_net::dtp::{Sink, Source};
-use portolan_proto::server::{Effect, Failure, Input, Outcome, Output, Rights, Session, Settings, Target};
+use portolan_proto::server::{
+    Connection, Effect, Failure, Input, Outcome, Output, Proof, Rights, Session, Settings, Target,
+};
 use portolan_server::storage;
 use portolan_server::transfer::{self, Content, Markers, Opened};
 use portolan_vfs::{Memory, Vfs, Write};
@@ -33,6 +35,9 @@ pub struct Data {
     pub broken: bool,
 }
 
+/// The server's IPv6 address.
+const HOME_V6: [u16; 8] = [0x2001, 0xdb8, 0, 0, 0, 0, 0, 1];
+
 /// What moves between what was opened and the data connection.
 enum Moving {
     Sending(Box<dyn Source<Failure>>),
@@ -46,8 +51,19 @@ pub struct World {
     now: Instant,
     /// The disk.
     pub tree: Memory,
-    /// What an account that logs in may do. The password `wrong` is wrong.
+    /// What an account that logs in may do. The password `wrong` is wrong, and `clear` is that of an
+    /// account for protected sessions. A certificate stands for the user `carla`.
     pub rights: Rights,
+    /// The host that the client names in a TLS handshake.
+    pub name: Option<Vec<u8>>,
+    /// Whether the client shows a certificate then.
+    pub certificate: bool,
+    /// True while TLS protects the control connection.
+    pub protected: bool,
+    /// The virtual host of each login.
+    pub hosts: Vec<Option<usize>>,
+    /// How often something was found behind `AUTH`.
+    pub injected: usize,
     logged_in: bool,
     /// True while the server listens for a data connection.
     pub listening: bool,
@@ -76,14 +92,26 @@ pub struct World {
 impl World {
     /// A world with an empty disk, seen from the client at `peer`.
     pub fn new(settings: Settings, peer: SocketAddr) -> World {
+        let local = SocketAddr::new(if peer.is_ipv4() { [192, 0, 2, 1].into() } else { HOME_V6.into() }, 21);
+        World::at(settings, Connection { peer, local, implicit_tls: false }, None)
+    }
+
+    /// A world with an empty disk, at the other end of this connection; in a TLS handshake the client
+    /// asks for the host `name`.
+    pub fn at(settings: Settings, connection: Connection, name: Option<Vec<u8>>) -> World {
         let now = Instant::now();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let mut world = World {
             runtime,
-            session: Session::new(Arc::new(settings), now, peer),
+            session: Session::new(Arc::new(settings), now, connection),
             now,
             tree: Memory::new(),
-            rights: Rights { write: true, fxp: false },
+            rights: Rights { write: true, fxp: false, protected_data: false },
+            name,
+            certificate: false,
+            protected: false,
+            hosts: Vec::new(),
+            injected: 0,
             logged_in: false,
             listening: false,
             reachable: true,
@@ -258,6 +286,8 @@ impl World {
                     self.keep_ended_data();
                 }
                 Output::LogOut => self.logged_in = false,
+                Output::EndTls => self.protected = false,
+                Output::Injected => self.injected += 1,
                 Output::Close => self.closed = true,
                 Output::Wait { deadline, read } => {
                     (self.deadline, self.room) = (deadline, read);
@@ -303,9 +333,25 @@ impl World {
     fn step(&mut self, effect: &Effect) -> Option<Outcome> {
         let tree = Arc::new(self.tree.clone());
         match effect {
-            Effect::Authenticate { password, .. } if password == b"wrong" => Some(Outcome::Denied),
-            Effect::Authenticate { .. } => {
+            Effect::PrepareTls => Some(Outcome::Done),
+            Effect::BeginTls { .. } => {
+                self.protected = true;
+                Some(Outcome::Secured { name: self.name.clone(), certificate: self.certificate })
+            }
+            Effect::Authenticate { host, user, proof, protected } => {
+                assert_eq!(*protected, self.protected);
+                let right = match proof {
+                    Proof::Password(password) if password == b"clear" && !protected => {
+                        return Some(Outcome::NeedsTls);
+                    }
+                    Proof::Password(password) => password != b"wrong",
+                    Proof::Certificate => self.certificate && user == b"carla",
+                };
+                if !right {
+                    return Some(Outcome::Denied);
+                }
                 self.logged_in = true;
+                self.hosts.push(*host);
                 Some(Outcome::LoggedIn(self.rights))
             }
             Effect::Who => Some(Outcome::Lines { lines: vec![b"1".to_vec()], more: false, directory: false }),
@@ -327,12 +373,14 @@ impl World {
                     Err(failure) => Some(Outcome::Failed(failure)),
                 }
             }
-            Effect::Connect(_) if self.cancelled => Some(Outcome::Cancelled),
-            Effect::Connect(Target::Passive) => self.data.is_some().then_some(Outcome::Connected),
-            Effect::Connect(Target::Active(_)) if !self.reachable => {
+            Effect::Connect { .. } if self.cancelled => Some(Outcome::Cancelled),
+            Effect::Connect { target: Target::Passive, .. } => {
+                self.data.is_some().then_some(Outcome::Connected)
+            }
+            Effect::Connect { target: Target::Active(_), .. } if !self.reachable => {
                 Some(Outcome::Failed(Failure::NoConnection))
             }
-            Effect::Connect(Target::Active(_)) => {
+            Effect::Connect { target: Target::Active(_), .. } => {
                 self.data = Some(Data::default());
                 Some(Outcome::Connected)
             }

@@ -132,6 +132,14 @@ impl LineBuffer {
         std::mem::take(&mut self.answers)
     }
 
+    /// True when nothing waits, not even the beginning of a line.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+            && self.heads.is_empty()
+            && self.health == Health::Sound
+            && self.telnet == Telnet::Text
+    }
+
     /// Forgets everything that waits, as `AUTH` must (RFC 4217 §4).
     pub fn clear(&mut self) {
         *self = LineBuffer::default();

@@ -2,11 +2,14 @@
 //!
 //! A plain file goes by the kernel: `sendfile` out, and in through one buffer on a thread that may
 //! wait for the disk, so that no thread of the runtime ever does. Everything else comes from a
-//! [`Source`] or goes into a [`Sink`]. What this module is not: it does not know how bytes are encoded.
+//! [`Source`] or goes into a [`Sink`]; a protected connection has its records made and read here, on the
+//! same threads. What this module is not: it does not know how bytes are encoded.
 
 mod receive;
 mod send;
 
+use crate::stream::Stream;
+use crate::tls::Session;
 use async_trait::async_trait;
 use socket2::SockRef;
 use std::io;
@@ -83,24 +86,92 @@ pub trait Sink<E>: Send {
     async fn take(&mut self, bytes: &[u8]) -> Result<bool, E>;
 }
 
+/// How long a connection is kept that this side has ended and the peer not yet.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// Ends the sending side of a connection whose data is whole. The end travels with the last bytes;
 /// nobody waits for an answer.
-fn finish(stream: &TcpStream) {
+fn finish(socket: &Arc<TcpStream>, protected: bool) {
     // An error means that the connection is gone already.
-    let _ = SockRef::from(stream).shutdown(std::net::Shutdown::Write);
+    let _ = SockRef::from(&**socket).shutdown(std::net::Shutdown::Write);
     // What a peer sends against the rules would otherwise make the system take back our last bytes.
-    let mut rest = [0; 4096];
-    for _ in 0..16 {
-        if !matches!(stream.try_read(&mut rest), Ok(1..)) {
-            return;
-        }
+    drain(socket);
+    if protected {
+        // Here it is within the rules: the peer says its end too, and comes a little later with it.
+        let socket = Arc::clone(socket);
+        tokio::spawn(async move {
+            let ended = async { while socket.readable().await.is_ok() && !drain(&socket) {} };
+            let _ = tokio::time::timeout(LINGER, ended).await;
+        });
     }
 }
 
-/// Closes a connection whose data is not whole so that the peer cannot take it for whole.
-pub fn break_off(stream: &TcpStream) {
-    // Without it the connection ends as if all had been sent, which the reply still corrects.
-    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+/// Reads away what is there; true at the end.
+fn drain(socket: &TcpStream) -> bool {
+    let mut rest = [0; 4096];
+    for _ in 0..16 {
+        match socket.try_read(&mut rest) {
+            Ok(1..) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            _ => return true,
+        }
+    }
+    // Who sends so much has been heard long enough.
+    true
+}
+
+/// Tells the peer of a protected connection that nothing more comes, then ends the sending side.
+async fn finish_tls<E>(stream: &mut Stream, progress: &Progress) -> Result<(), Failure<E>> {
+    if let Some(session) = &mut stream.tls {
+        session.seal_end().map_err(Failure::Connection)?;
+        flush(&stream.socket, session, progress, &mut 0).await?;
+    }
+    finish(&stream.socket, stream.tls.is_some());
+    Ok(())
+}
+
+/// Sends the records that wait. `owed` counts bytes of content in them that count as moved once they
+/// are sent.
+async fn flush<E>(
+    socket: &TcpStream,
+    session: &mut Session,
+    progress: &Progress,
+    owed: &mut usize,
+) -> Result<(), Failure<E>> {
+    while !try_flush(socket, session, progress, owed).map_err(Failure::Connection)? {
+        writable(socket, progress).await?;
+    }
+    Ok(())
+}
+
+fn try_flush(
+    socket: &TcpStream,
+    session: &mut Session,
+    progress: &Progress,
+    owed: &mut usize,
+) -> io::Result<bool> {
+    session.try_flush_with(socket, |sent| {
+        // A record is longer than its content, so the content is all counted before the record ends.
+        let moved = sent.min(*owed);
+        *owed -= moved;
+        progress.add(moved);
+    })
+}
+
+async fn writable<E>(socket: &TcpStream, progress: &Progress) -> Result<(), Failure<E>> {
+    tokio::select! {
+        biased;
+        () = progress.stopped() => Err(Failure::Stopped),
+        ready = socket.writable() => ready.map_err(Failure::Connection),
+    }
+}
+
+async fn readable<E>(socket: &TcpStream, progress: &Progress) -> Result<(), Failure<E>> {
+    tokio::select! {
+        biased;
+        () = progress.stopped() => Err(Failure::Stopped),
+        ready = socket.readable() => ready.map_err(Failure::Connection),
+    }
 }
 
 /// The failure of a task that the runtime ended.

@@ -1,35 +1,57 @@
 //! Receiving.
 
-use super::{BUFFER, BURST, Failure, Progress, Sink, lost};
+use super::{BUFFER, BURST, Failure, Progress, Sink, finish_tls, lost, readable};
+use crate::stream::Stream;
+use crate::tls::{Read, Session};
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
 use tokio::net::TcpStream;
 
+/// What a burst of receiving works with: it goes to a thread and comes back.
+enum Reader {
+    Plain(Vec<u8>),
+    Protected(Box<Session>),
+}
+
 /// Receives into a file, at its cursor, until the peer ends.
 ///
 /// # Errors
-/// See [`Failure`]; the error of storage is that of the file.
+/// See [`Failure`]; the error of storage is that of the file. The end of a protected connection that the
+/// peer did not announce is one of the connection.
 pub async fn receive_file(
-    stream: &Arc<TcpStream>,
+    stream: &mut Stream,
     file: &Arc<File>,
     progress: &Progress,
 ) -> Result<(), Failure<io::Error>> {
-    let mut buffer = Vec::new();
+    let mut reader = match stream.tls.take() {
+        None => Reader::Plain(Vec::new()),
+        Some(session) => Reader::Protected(session),
+    };
     loop {
-        readable(stream, progress).await?;
-        let (stream, file, progress) = (Arc::clone(stream), Arc::clone(file), progress.clone());
+        let ready = matches!(&reader, Reader::Protected(session) if session.has_early());
+        if !ready {
+            readable(&stream.socket, progress).await?;
+        }
+        let (socket, file, progress) = (Arc::clone(&stream.socket), Arc::clone(file), progress.clone());
         let waiting = tokio::task::spawn_blocking(move || {
-            buffer.resize(BUFFER, 0);
-            let ended = burst(&stream, &file, &mut buffer, &progress);
-            (ended, buffer)
+            let ended = match &mut reader {
+                Reader::Plain(buffer) => burst(&socket, &file, buffer, &progress),
+                Reader::Protected(session) => burst_tls(&socket, &file, session, &progress),
+            };
+            (ended, reader)
         });
         let (ended, used) = waiting.await.map_err(|_| lost())?;
+        reader = used;
         if ended? {
-            return Ok(());
+            break;
         }
-        buffer = used;
     }
+    if let Reader::Protected(session) = reader {
+        stream.tls = Some(session);
+        end_in_answer(stream).await;
+    }
+    Ok(())
 }
 
 /// Receives until the socket is empty; true at the end of the data. It may wait for the disk, never
@@ -37,9 +59,10 @@ pub async fn receive_file(
 fn burst(
     stream: &TcpStream,
     mut file: &File,
-    buffer: &mut [u8],
+    buffer: &mut Vec<u8>,
     progress: &Progress,
 ) -> Result<bool, Failure<io::Error>> {
+    buffer.resize(BUFFER, 0);
     let mut left = BURST;
     while left > 0 && !progress.is_stopped() {
         match stream.try_read(buffer) {
@@ -56,36 +79,92 @@ fn burst(
     Ok(false)
 }
 
+/// The same over TLS.
+fn burst_tls(
+    socket: &TcpStream,
+    mut file: &File,
+    session: &mut Session,
+    progress: &Progress,
+) -> Result<bool, Failure<io::Error>> {
+    let mut left = BURST;
+    while left > 0 && !progress.is_stopped() {
+        let mut of_storage = None;
+        let read = session.read(socket, BUFFER, |bytes| {
+            if let Err(error) = file.write_all(bytes) {
+                of_storage = Some(error);
+                return Err(io::ErrorKind::Other.into());
+            }
+            progress.add(bytes.len());
+            left = left.saturating_sub(bytes.len());
+            Ok(())
+        });
+        match (read, of_storage) {
+            (_, Some(error)) => return Err(Failure::Storage(error)),
+            (Ok(Read::Some), None) => {}
+            (Ok(Read::Nothing), None) => break,
+            (Ok(Read::Ended), None) => return Ok(true),
+            (Err(error), None) => return Err(Failure::Connection(error)),
+        }
+    }
+    Ok(false)
+}
+
 /// Receives into a sink until the peer ends, or until the sink has all.
 ///
 /// # Errors
-/// See [`Failure`].
+/// See [`receive_file`].
 pub async fn receive<E>(
-    stream: &TcpStream,
+    stream: &mut Stream,
     sink: &mut dyn Sink<E>,
     progress: &Progress,
 ) -> Result<(), Failure<E>> {
-    let mut buffer = vec![0; BUFFER];
+    let mut buffer = Vec::new();
     loop {
-        readable(stream, progress).await?;
-        match stream.try_read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(read) => {
-                progress.add(read);
-                if sink.take(&buffer[..read]).await.map_err(Failure::Storage)? {
-                    return Ok(());
+        if !stream.tls.as_ref().is_some_and(|session| session.has_early()) {
+            readable(&stream.socket, progress).await?;
+        }
+        match read_some(stream, &mut buffer).map_err(Failure::Connection)? {
+            Read::Ended => break,
+            Read::Nothing => {}
+            Read::Some => {
+                progress.add(buffer.len());
+                if sink.take(&buffer).await.map_err(Failure::Storage)? {
+                    break;
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(Failure::Connection(error)),
         }
+    }
+    end_in_answer(stream).await;
+    Ok(())
+}
+
+/// Reads what is there into `buffer`, in place of what it had.
+fn read_some(stream: &mut Stream, buffer: &mut Vec<u8>) -> io::Result<Read> {
+    if let Some(session) = &mut stream.tls {
+        buffer.clear();
+        return session.read(&stream.socket, BUFFER, |bytes| {
+            buffer.extend_from_slice(bytes);
+            Ok(())
+        });
+    }
+    buffer.resize(BUFFER, 0);
+    match stream.socket.try_read(buffer) {
+        Ok(0) => Ok(Read::Ended),
+        Ok(read) => {
+            buffer.truncate(read);
+            Ok(Read::Some)
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::Nothing),
+        Err(error) => Err(error),
     }
 }
 
-async fn readable<E>(stream: &TcpStream, progress: &Progress) -> Result<(), Failure<E>> {
-    tokio::select! {
-        biased;
-        () = progress.stopped() => Err(Failure::Stopped),
-        ready = stream.readable() => ready.map_err(Failure::Connection),
+/// The peer has said its end: says ours, which some clients wait for. The data is whole already, so
+/// that nothing depends on it.
+async fn end_in_answer(stream: &mut Stream) {
+    if stream.tls.is_some() {
+        let never_stopped = Progress::default();
+        let goodbye = finish_tls::<()>(stream, &never_stopped);
+        let _ = tokio::time::timeout(super::LINGER, goodbye).await;
     }
 }

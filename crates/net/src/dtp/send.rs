@@ -1,10 +1,13 @@
 //! Sending.
 
-use super::{BURST, Failure, Progress, Source, finish, lost};
+use super::{BUFFER, BURST, Failure, Progress, Source, finish_tls, flush, lost, try_flush, writable};
+use crate::stream::Stream;
+use crate::tls::Session;
 use rustix::io::{Errno, ReadWriteFlags};
 use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -20,32 +23,45 @@ enum Sent {
     Short,
 }
 
-/// Sends bytes of a file by `sendfile`, then ends the sending side.
+/// What a burst of sending works with: it goes to a thread and comes back.
+struct Sending {
+    range: Range<u64>,
+    tls: Option<Protected>,
+}
+
+/// What a protected burst works with.
+struct Protected {
+    session: Box<Session>,
+    buffer: Vec<u8>,
+    /// Bytes of content that are encrypted and not yet sent.
+    owed: usize,
+}
+
+/// Sends bytes of a file, by `sendfile` where nothing protects them, then ends the sending side.
 ///
 /// # Errors
 /// See [`Failure`]; the error of storage is that of the file, a file that got shorter among them.
 pub async fn send_file(
-    stream: &Arc<TcpStream>,
+    stream: &mut Stream,
     file: &Arc<File>,
-    mut range: Range<u64>,
+    range: Range<u64>,
     progress: &Progress,
 ) -> Result<(), Failure<io::Error>> {
-    while !range.is_empty() {
-        tokio::select! {
-            biased;
-            () = progress.stopped() => return Err(Failure::Stopped),
-            ready = stream.writable() => ready.map_err(Failure::Connection)?,
-        }
-        let sent = if range.end - range.start <= SMALL && is_cached(file, &range) {
-            burst(stream, file, &mut range, progress)
+    let tls = stream.tls.take().map(|session| Protected { session, buffer: Vec::new(), owed: 0 });
+    let mut sending = Sending { range, tls };
+    while !sending.is_over() {
+        writable(&stream.socket, progress).await?;
+        let range = &sending.range;
+        let sent = if range.end - range.start <= SMALL && (range.is_empty() || is_cached(file, range)) {
+            sending.burst(&stream.socket, file, progress)
         } else {
-            let (stream, file, progress) = (Arc::clone(stream), Arc::clone(file), progress.clone());
+            let (socket, file, progress) = (Arc::clone(&stream.socket), Arc::clone(file), progress.clone());
             let waiting = tokio::task::spawn_blocking(move || {
-                let sent = burst(&stream, &file, &mut range, &progress);
-                (sent, range)
+                let sent = sending.burst(&socket, &file, &progress);
+                (sent, sending)
             });
-            let (sent, rest) = waiting.await.map_err(|_| lost())?;
-            range = rest;
+            let (sent, back) = waiting.await.map_err(|_| lost())?;
+            sending = back;
             sent
         };
         match sent? {
@@ -57,8 +73,62 @@ pub async fn send_file(
             }
         }
     }
-    finish(stream);
-    Ok(())
+    stream.tls = sending.tls.map(|tls| tls.session);
+    finish_tls(stream, progress).await
+}
+
+impl Sending {
+    fn is_over(&self) -> bool {
+        self.range.is_empty() && self.tls.as_ref().is_none_or(|tls| tls.owed == 0)
+    }
+
+    fn burst(
+        &mut self,
+        socket: &TcpStream,
+        file: &File,
+        progress: &Progress,
+    ) -> Result<Sent, Failure<io::Error>> {
+        match &mut self.tls {
+            None => burst(socket, file, &mut self.range, progress),
+            Some(tls) => tls.burst(socket, file, &mut self.range, progress),
+        }
+    }
+}
+
+impl Protected {
+    /// Reads, encrypts and sends until the socket is full. It may wait for the disk, never for the
+    /// network.
+    fn burst(
+        &mut self,
+        socket: &TcpStream,
+        file: &File,
+        range: &mut Range<u64>,
+        progress: &Progress,
+    ) -> Result<Sent, Failure<io::Error>> {
+        let mut left = BURST;
+        while left > 0 && !progress.is_stopped() {
+            let sent = try_flush(socket, &mut self.session, progress, &mut self.owed);
+            if !sent.map_err(Failure::Connection)? {
+                break;
+            }
+            let count = usize::try_from(range.end - range.start).unwrap_or(BUFFER).min(BUFFER);
+            if count == 0 {
+                return Ok(Sent::All);
+            }
+            if self.buffer.len() < count {
+                self.buffer.resize(count, 0);
+            }
+            let read = file.read_at(&mut self.buffer[..count], range.start).map_err(Failure::Storage)?;
+            if read == 0 {
+                return Ok(Sent::Short);
+            }
+            self.session.seal(&self.buffer[..read]).map_err(Failure::Connection)?;
+            self.owed += read;
+            range.start += read as u64;
+            left = left.saturating_sub(read);
+        }
+        Ok(Sent::Full)
+    }
 }
 
 /// True when both ends of the range are in the page cache: so is then, for a small file, the rest.
@@ -106,7 +176,7 @@ fn burst(
 /// # Errors
 /// See [`Failure`].
 pub async fn send<E>(
-    stream: &TcpStream,
+    stream: &mut Stream,
     source: &mut dyn Source<E>,
     progress: &Progress,
 ) -> Result<(), Failure<E>> {
@@ -117,27 +187,30 @@ pub async fn send<E>(
             bytes = source.next_bytes() => bytes.map_err(Failure::Storage)?,
         };
         if bytes.is_empty() {
-            finish(stream);
-            return Ok(());
+            return finish_tls(stream, progress).await;
         }
         // Neither a cached file nor a fast peer makes us wait: others on this thread get their turn here.
         tokio::task::yield_now().await;
-        let mut rest = &bytes[..];
-        while !rest.is_empty() {
-            match stream.try_write(rest) {
-                Ok(sent) => {
-                    progress.add(sent);
-                    rest = &rest[sent..];
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    tokio::select! {
-                        biased;
-                        () = progress.stopped() => return Err(Failure::Stopped),
-                        ready = stream.writable() => ready.map_err(Failure::Connection)?,
-                    }
-                }
-                Err(error) => return Err(Failure::Connection(error)),
+        match &mut stream.tls {
+            None => send_bytes(&stream.socket, &bytes, progress).await?,
+            Some(session) => {
+                session.seal(&bytes).map_err(Failure::Connection)?;
+                flush(&stream.socket, session, progress, &mut bytes.len()).await?;
             }
         }
     }
+}
+
+async fn send_bytes<E>(socket: &TcpStream, mut rest: &[u8], progress: &Progress) -> Result<(), Failure<E>> {
+    while !rest.is_empty() {
+        match socket.try_write(rest) {
+            Ok(sent) => {
+                progress.add(sent);
+                rest = &rest[sent..];
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => writable(socket, progress).await?,
+            Err(error) => return Err(Failure::Connection(error)),
+        }
+    }
+    Ok(())
 }

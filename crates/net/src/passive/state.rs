@@ -1,14 +1,17 @@
 //! Who holds which place, and who waits for one. No I/O here: time is an argument.
 
+use crate::stream::{ConnectError, Guard, Stream};
+use crate::tls::Identity;
 use rand::seq::IteratorRandom;
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How long a place is left alone after it was given up: a connection that was meant for it arrives
 /// within that time, though its first packet be lost and sent again twice.
@@ -20,12 +23,51 @@ const UNUSABLE: Duration = Duration::from_secs(60);
 /// How long a session may hold a place without a connection while another waits for it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Connections to one place whose handshakes run at the same time.
+const CANDIDATES: usize = 8;
+
+/// What comes to a place: a connection, or why it was none.
+pub(super) type Arrival = Result<Stream, ConnectError>;
+
 /// A place that was granted.
 #[derive(Debug)]
 pub(super) struct Grant {
     pub(super) port: u16,
     pub(super) id: u64,
-    pub(super) connection: oneshot::Receiver<TcpStream>,
+    pub(super) connection: oneshot::Receiver<Arrival>,
+    /// Ends the handshakes at this place when it is dropped.
+    pub(super) gone: DropGuard,
+}
+
+/// Whose a new connection may be, by where it comes from.
+#[derive(Debug)]
+pub(super) enum Claim {
+    /// This session's.
+    Settled(oneshot::Sender<Arrival>),
+    /// That of this place, unless its handshake says otherwise.
+    Candidate(Candidate),
+    /// Nobody's, unless its handshake says otherwise.
+    Stranger,
+    /// Nobody's: no handshake could say otherwise.
+    Nobody,
+}
+
+/// A connection to a place whose handshake runs.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    /// Whom the place is for.
+    pub(super) peer: IpAddr,
+    pub(super) id: u64,
+    pub(super) guard: Guard,
+    /// Cancelled when the place is given up.
+    pub(super) gone: CancellationToken,
+}
+
+/// Somebody who waits for a place.
+#[derive(Debug)]
+struct Turn {
+    sender: oneshot::Sender<Grant>,
+    guard: Option<Guard>,
 }
 
 #[derive(Debug)]
@@ -34,7 +76,12 @@ enum Slot {
     Held {
         id: u64,
         since: Option<Instant>,
-        connection: oneshot::Sender<TcpStream>,
+        connection: oneshot::Sender<Arrival>,
+        /// How the connection has to be protected, if it has to.
+        guard: Option<Guard>,
+        /// Connections from the holder's address whose handshake runs.
+        candidates: usize,
+        gone: CancellationToken,
     },
     Resting {
         until: Instant,
@@ -45,7 +92,7 @@ enum Slot {
 #[derive(Debug, Default)]
 struct Peer {
     slots: HashMap<u16, Slot>,
-    waiting: VecDeque<oneshot::Sender<Grant>>,
+    waiting: VecDeque<Turn>,
 }
 
 #[derive(Debug)]
@@ -54,6 +101,8 @@ pub(super) struct State {
     bound: HashMap<(bool, u16), Arc<TcpListener>>,
     unusable: HashMap<(bool, u16), Instant>,
     peers: HashMap<IpAddr, Peer>,
+    /// Where each session waits whose data connection has to be protected.
+    guarded: HashMap<Identity, (IpAddr, u16)>,
     /// With so many peers known, those that are at rest only are looked for and forgotten.
     sweep_at: usize,
     next_id: u64,
@@ -69,6 +118,7 @@ impl State {
             bound: HashMap::new(),
             unusable: HashMap::new(),
             peers: HashMap::new(),
+            guarded: HashMap::new(),
             sweep_at: SWEEP_MIN,
             next_id: 0,
         }
@@ -90,19 +140,24 @@ impl State {
     }
 
     /// Takes a number in the queue of this peer.
-    pub(super) fn queue(&mut self, peer: IpAddr, now: Instant) -> oneshot::Receiver<Grant> {
+    pub(super) fn queue(
+        &mut self,
+        peer: IpAddr,
+        guard: Option<Guard>,
+        now: Instant,
+    ) -> oneshot::Receiver<Grant> {
         if self.peers.len() > self.sweep_at {
             self.sweep(now);
         }
         let (sender, receiver) = oneshot::channel();
-        self.peers.entry(peer).or_default().waiting.push_back(sender);
+        self.peers.entry(peer).or_default().waiting.push_back(Turn { sender, guard });
         receiver
     }
 
     /// True when somebody of this peer still waits. Those who gave up are forgotten.
     pub(super) fn is_awaited(&mut self, peer: IpAddr) -> bool {
         let Some(of_peer) = self.peers.get_mut(&peer) else { return false };
-        of_peer.waiting.retain(|sender| !sender.is_closed());
+        of_peer.waiting.retain(|turn| !turn.sender.is_closed());
         let awaited = !of_peer.waiting.is_empty();
         self.forget(peer);
         awaited
@@ -157,38 +212,89 @@ impl State {
         let Some(of_peer) = self.peers.get_mut(&peer) else { return };
         let Some(turn) = of_peer.waiting.pop_front() else { return };
         let (sender, connection) = oneshot::channel();
-        if turn.send(Grant { port, id, connection }).is_ok() {
-            of_peer.slots.insert(port, Slot::Held { id, since: Some(now), connection: sender });
+        let gone = CancellationToken::new();
+        let grant = Grant { port, id, connection, gone: gone.clone().drop_guard() };
+        if turn.sender.send(grant).is_ok() {
+            if let Some(guard) = &turn.guard {
+                self.guarded.insert(guard.identity, (peer, port));
+            }
+            let guard = turn.guard;
+            let slot = Slot::Held { id, since: Some(now), connection: sender, guard, candidates: 0, gone };
+            of_peer.slots.insert(port, slot);
         }
     }
 
-    /// A connection came: takes the place of whom it belongs to. The unspecified address holds the
-    /// places for connections from anywhere; they come after those for the very address.
-    pub(super) fn take(&mut self, peer: IpAddr, port: u16) -> Option<oneshot::Sender<TcpStream>> {
+    /// A connection came: says whose it may be, and takes the place where that is settled. The
+    /// unspecified address holds the places for connections from anywhere; they come after those for the
+    /// very address.
+    pub(super) fn claim(&mut self, peer: IpAddr, port: u16) -> Claim {
         let anyone = match peer {
             IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
-        self.take_of(peer, port).or_else(|| self.take_of(anyone, port))
+        for holder in [peer, anyone] {
+            let slot = self.peers.get_mut(&holder).and_then(|of_peer| of_peer.slots.get_mut(&port));
+            match slot {
+                Some(Slot::Held { guard: None, id, .. }) => {
+                    let id = *id;
+                    return self.take(holder, port, id).map_or(Claim::Nobody, Claim::Settled);
+                }
+                Some(Slot::Held { candidates, .. }) if *candidates >= CANDIDATES => return Claim::Nobody,
+                Some(Slot::Held { guard: Some(guard), candidates, id, gone, .. }) => {
+                    *candidates += 1;
+                    let (guard, gone) = (guard.clone(), gone.clone());
+                    return Claim::Candidate(Candidate { peer: holder, id: *id, guard, gone });
+                }
+                Some(Slot::Resting { .. }) | None => {}
+            }
+        }
+        let awaited =
+            self.guarded.values().any(|(holder, at)| *at == port && holder.is_ipv4() == peer.is_ipv4());
+        if awaited { Claim::Stranger } else { Claim::Nobody }
     }
 
-    fn take_of(&mut self, peer: IpAddr, port: u16) -> Option<oneshot::Sender<TcpStream>> {
+    /// Takes the place of the session that this connection has proved to belong to.
+    pub(super) fn take_proved(
+        &mut self,
+        identity: Identity,
+        port: u16,
+    ) -> Option<(IpAddr, oneshot::Sender<Arrival>)> {
+        let (peer, at) = *self.guarded.get(&identity)?;
+        let slot = self.peers.get(&peer)?.slots.get(&port).filter(|_| at == port)?;
+        let Slot::Held { id, .. } = slot else { return None };
+        let id = *id;
+        Some((peer, self.take(peer, port, id)?))
+    }
+
+    /// Takes a place, if it is still held by this holder.
+    pub(super) fn take(&mut self, peer: IpAddr, port: u16, id: u64) -> Option<oneshot::Sender<Arrival>> {
         let slots = &mut self.peers.get_mut(&peer)?.slots;
-        let connection = match slots.remove(&port)? {
-            Slot::Held { connection, .. } => Some(connection),
-            resting @ Slot::Resting { .. } => {
-                slots.insert(port, resting);
-                None
-            }
-        };
+        if !matches!(slots.get(&port), Some(Slot::Held { id: holder, .. }) if *holder == id) {
+            return None;
+        }
+        let Some(Slot::Held { connection, guard, .. }) = slots.remove(&port) else { return None };
+        if let Some(guard) = guard {
+            self.guarded.remove(&guard.identity);
+        }
         self.forget(peer);
-        connection
+        Some(connection)
+    }
+
+    /// The handshake of a candidate failed: true when it was the last one.
+    pub(super) fn give_up(&mut self, candidate: &Candidate, port: u16) -> bool {
+        match self.peers.get_mut(&candidate.peer).and_then(|of_peer| of_peer.slots.get_mut(&port)) {
+            Some(Slot::Held { id, candidates, .. }) if *id == candidate.id => {
+                *candidates = candidates.saturating_sub(1);
+                *candidates == 0
+            }
+            _ => false,
+        }
     }
 
     /// Starts the patience of others anew; false when the place is lost.
     pub(super) fn renew(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) -> bool {
         match self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port)) {
-            Some(Slot::Held { id: holder, since, .. }) if *holder == id => {
+            Some(Slot::Held { id: holder, since, candidates: 0, .. }) if *holder == id => {
                 *since = Some(now);
                 true
             }
@@ -199,9 +305,12 @@ impl State {
     /// The session gives up its place, if it still has it.
     pub(super) fn release(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) {
         if let Some(of_peer) = self.peers.get_mut(&peer)
-            && let Some(Slot::Held { id: holder, .. }) = of_peer.slots.get(&port)
+            && let Some(Slot::Held { id: holder, guard, .. }) = of_peer.slots.get(&port)
             && *holder == id
         {
+            if let Some(guard) = guard {
+                self.guarded.remove(&guard.identity);
+            }
             of_peer.slots.insert(port, Slot::Resting { until: now + REST });
         }
     }
@@ -226,9 +335,12 @@ impl State {
             Slot::Resting { until } => now < *until,
         });
         for slot in of_peer.slots.values_mut().filter(|_| awaited) {
-            if let Slot::Held { since: Some(since), .. } = slot
+            if let Slot::Held { since: Some(since), guard, .. } = slot
                 && now >= *since + PATIENCE
             {
+                if let Some(guard) = guard {
+                    self.guarded.remove(&guard.identity);
+                }
                 *slot = Slot::Resting { until: now + REST };
             }
         }

@@ -22,7 +22,7 @@ async fn pool(count: u16) -> PassivePool {
             free.push(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await);
         }
         if free.iter().all(Result::is_ok) {
-            return PassivePool::new(ports, Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
+            return PassivePool::new(ports, Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, None);
         }
     }
     panic!("no free ports");
@@ -38,7 +38,7 @@ async fn connect(from: IpAddr, port: u16) -> TcpStream {
 async fn talk(place: &mut Place, from: IpAddr, word: &[u8]) {
     let mut outside = connect(from, place.port()).await;
     outside.write_all(word).await.unwrap();
-    let mut inside = place.connection().await.unwrap();
+    let mut inside = Arc::into_inner(place.connection().await.unwrap().socket).unwrap();
     let mut heard = vec![0; word.len()];
     inside.read_exact(&mut heard).await.unwrap();
     assert_eq!(heard, word);
@@ -49,7 +49,7 @@ async fn one_port_serves_any_number_of_peers_at_once() {
     let pool = pool(1).await;
     let mut places = Vec::new();
     for number in 1..=100 {
-        places.push(pool.listen(other(number)).await.unwrap());
+        places.push(pool.listen(other(number), None).await.unwrap());
     }
     for (number, place) in (1..=100).zip(&mut places).rev() {
         talk(place, other(number), format!("word {number}").as_bytes()).await;
@@ -59,7 +59,7 @@ async fn one_port_serves_any_number_of_peers_at_once() {
 #[tokio::test]
 async fn t03_a_stranger_is_closed_and_the_peer_still_comes_through() {
     let pool = pool(1).await;
-    let mut place = pool.listen(HOME).await.unwrap();
+    let mut place = pool.listen(HOME, None).await.unwrap();
     let mut stranger = connect(other(2), place.port()).await;
     assert_eq!(stranger.read(&mut [0; 1]).await.unwrap_or(0), 0);
     talk(&mut place, HOME, b"mine").await;
@@ -68,13 +68,13 @@ async fn t03_a_stranger_is_closed_and_the_peer_still_comes_through() {
 #[tokio::test]
 async fn sessions_of_one_peer_take_turns_in_their_order() {
     let pool = pool(1).await;
-    let mut first = pool.listen(HOME).await.unwrap();
+    let mut first = pool.listen(HOME, None).await.unwrap();
     let order = Arc::new(Mutex::new(Vec::new()));
     let mut waiting = Vec::new();
     for number in 0..10 {
         let (turns, order) = (pool.clone(), Arc::clone(&order));
         waiting.push(tokio::spawn(async move {
-            let mut place = turns.listen(HOME).await.unwrap();
+            let mut place = turns.listen(HOME, None).await.unwrap();
             order.lock().unwrap().push(number);
             talk(&mut place, HOME, format!("session {number}").as_bytes()).await;
         }));
@@ -93,10 +93,10 @@ async fn sessions_of_one_peer_take_turns_in_their_order() {
 #[tokio::test]
 async fn a_place_that_was_given_up_rests_so_that_a_late_connection_is_nobodys() {
     let pool = pool(1).await;
-    let place = pool.listen(HOME).await.unwrap();
+    let place = pool.listen(HOME, None).await.unwrap();
     let port = place.port();
     drop(place);
-    let mut next = Box::pin(pool.listen(HOME));
+    let mut next = Box::pin(pool.listen(HOME, None));
     assert!(futures_ready(&mut next).await.is_none());
     let mut late = connect(HOME, port).await;
     assert_eq!(late.read(&mut [0; 1]).await.unwrap_or(0), 0);
@@ -115,10 +115,10 @@ async fn futures_ready<T>(future: &mut std::pin::Pin<Box<impl Future<Output = T>
 #[tokio::test]
 async fn who_asks_again_waits_at_another_port_if_there_is_one() {
     let pool = pool(2).await;
-    let place = pool.listen(HOME).await.unwrap();
+    let place = pool.listen(HOME, None).await.unwrap();
     let port = place.port();
     assert!(place.renewed().is_none());
-    let place = pool.listen(HOME).await.unwrap();
+    let place = pool.listen(HOME, None).await.unwrap();
     assert_ne!(place.port(), port, "the first one rests");
     let mut place = place.renewed().unwrap();
     talk(&mut place, HOME, b"used").await;
@@ -130,13 +130,13 @@ async fn who_asks_again_waits_at_another_port_if_there_is_one() {
 async fn a_connection_for_a_place_that_is_renewed_is_not_taken_for_the_next() {
     let pool = pool(1).await;
     for _ in 0..100 {
-        let place = pool.listen(HOME).await.unwrap();
+        let place = pool.listen(HOME, None).await.unwrap();
         // It is in the queue of the system when the place is renewed: this thread has not given the
         // task that takes it a chance.
         let stale = std::net::TcpStream::connect((HOME, place.port())).unwrap();
         assert!(place.renewed().is_none());
         drop(stale);
-        let mut next = pool.listen(HOME).await.unwrap();
+        let mut next = pool.listen(HOME, None).await.unwrap();
         talk(&mut next, HOME, b"next").await;
     }
 }
@@ -146,7 +146,7 @@ async fn ports_are_drawn_at_random() {
     let pool = pool(50).await;
     let mut drawn = std::collections::HashSet::new();
     for number in 1..=40 {
-        drawn.insert(pool.listen(other(number)).await.unwrap().port());
+        drawn.insert(pool.listen(other(number), None).await.unwrap().port());
     }
     assert!(drawn.len() > 5, "{drawn:?}");
 }
@@ -157,7 +157,7 @@ async fn a_port_that_another_program_has_is_passed_over() {
     let ports = pool.shared.state().ports();
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, *ports.start())).await.unwrap();
     for _ in 0..5 {
-        let mut place = pool.listen(HOME).await.unwrap();
+        let mut place = pool.listen(HOME, None).await.unwrap();
         assert_eq!(place.port(), *ports.end());
         talk(&mut place, HOME, b"x").await;
     }
@@ -167,8 +167,8 @@ async fn a_port_that_another_program_has_is_passed_over() {
 #[tokio::test(start_paused = true)]
 async fn who_holds_a_place_for_long_without_using_it_loses_it_to_who_waits() {
     let pool = pool(1).await;
-    let mut idle = pool.listen(HOME).await.unwrap();
-    let next = tokio::time::timeout(Duration::from_secs(60), pool.listen(HOME)).await.unwrap().unwrap();
+    let mut idle = pool.listen(HOME, None).await.unwrap();
+    let next = tokio::time::timeout(Duration::from_secs(60), pool.listen(HOME, None)).await.unwrap().unwrap();
     assert!(idle.connection().await.is_err());
     assert_eq!(next.port(), idle.port());
 }

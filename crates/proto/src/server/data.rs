@@ -65,6 +65,7 @@ impl Session {
 
     /// Begins a transfer over the data connection that is set up.
     pub(super) fn transfer_of(&self, open: Open) -> Answer {
+        self.allow_data()?;
         if self.data == DataSetup::Default && self.peer.port() < LOWEST_PORT {
             return Err(replies::low_default_port());
         }

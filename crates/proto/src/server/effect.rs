@@ -49,6 +49,11 @@ pub enum Output {
     DropData,
     /// Forget who is logged in, and the storage that came with the login.
     LogOut,
+    /// End TLS on the control connection once everything is sent; it goes on in the clear (RFC 4217 §5).
+    EndTls,
+    /// Something came in the clear behind `AUTH`, and was thrown away: who waits for the reply sends
+    /// nothing, so somebody on the way has put it there (CVE-2011-0411).
+    Injected,
     /// Close the control connection once everything is sent. Nothing follows.
     Close,
     /// Nothing more to do now.
@@ -63,12 +68,26 @@ pub enum Output {
 /// Something that takes time. What needs several steps on a disk is one effect all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Check a password. Outcome: [`Outcome::LoggedIn`] or [`Outcome::Denied`].
+    /// Make ready for a TLS handshake on the control connection. What has come there in the clear and
+    /// was not read yet is thrown away. Outcome: [`Outcome::Done`], or a failure when there is no room
+    /// for one now.
+    PrepareTls,
+    /// Send everything that waits, then do the TLS handshake. Outcome: [`Outcome::Secured`]. A failure
+    /// ends the session.
+    BeginTls {
+        /// The virtual host whose certificate is shown to a client that names none.
+        host: Option<usize>,
+    },
+    /// Check who it is. Outcome: [`Outcome::LoggedIn`], [`Outcome::Denied`] or [`Outcome::NeedsTls`].
     Authenticate {
+        /// The virtual host, by its number in the settings.
+        host: Option<usize>,
         /// The name that `USER` gave.
         user: Vec<u8>,
-        /// The password that `PASS` gave.
-        password: Vec<u8>,
+        /// What shows that it is this user.
+        proof: Proof,
+        /// True when TLS protects the control connection.
+        protected: bool,
     },
     /// Do something on the storage of this login.
     Storage(Storage),
@@ -81,14 +100,40 @@ pub enum Effect {
         announce: bool,
         /// True to take a connection from any address, not just from the peer's.
         anyone: bool,
+        /// True when the connection is to be protected by TLS.
+        protected: bool,
     },
     /// Open what a transfer reads or writes, and keep it. Outcome: [`Outcome::Opened`].
     Open(Open),
     /// Have a data connection, and keep it. Outcome: [`Outcome::Connected`].
-    Connect(Target),
+    Connect {
+        /// Where it comes from.
+        target: Target,
+        /// True to have it protected by TLS. This side is the server of the handshake in any case
+        /// (RFC 4217 §7).
+        protected: bool,
+    },
     /// Move the data between what was opened and what was connected, then let go of both.
     /// Outcome: [`Outcome::Moved`].
     Move,
+}
+
+/// What shows who a user is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// The password that `PASS` gave.
+    Password(Vec<u8>),
+    /// The certificate that the client showed in the TLS handshake.
+    Certificate,
+}
+
+impl std::fmt::Debug for Proof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Proof::Password(_) => "Password(…)",
+            Proof::Certificate => "Certificate",
+        })
+    }
 }
 
 /// Where a data connection comes from.
@@ -257,10 +302,19 @@ pub enum Storage {
 /// How an effect went.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The password was right; what the account may do.
+    /// TLS protects the control connection now.
+    Secured {
+        /// The host that the client named in the handshake (SNI).
+        name: Option<Vec<u8>>,
+        /// True when the client showed a certificate, which was good.
+        certificate: bool,
+    },
+    /// The proof was right; what the account may do.
     LoggedIn(Rights),
-    /// Name or password was wrong.
+    /// Name or proof was wrong.
     Denied,
+    /// The proof was right, but this account is for protected sessions.
+    NeedsTls,
     /// It is done.
     Done,
     /// What storage says of a path.
@@ -342,6 +396,12 @@ pub enum Failure {
     NoConnection,
     /// No passive port is free for this peer.
     NoPort,
+    /// The client did not protect the data connection.
+    NoHandshake,
+    /// The data connection does not resume the TLS session of the control connection, and must.
+    NotResumed,
+    /// There are too many handshakes at once.
+    NoSecurity,
     /// The data connection broke.
     Broken,
     /// The data did not have the form that `MODE` and `STRU` ask for.
@@ -356,4 +416,6 @@ pub struct Rights {
     /// Have data connections with other addresses than the client's own: transfers between two
     /// servers (FXP).
     pub fxp: bool,
+    /// Have data connections only if TLS protects them.
+    pub protected_data: bool,
 }

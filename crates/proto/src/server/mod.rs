@@ -21,13 +21,14 @@ mod data;
 mod effect;
 mod login;
 pub mod replies;
+mod security;
 mod session;
 mod settings;
 mod transfer;
 mod verb;
 mod verbs;
 
-pub use effect::{Effect, Failure, Input, Listing, Open, Outcome, Output, Rights, Storage, Target};
-pub use session::Session;
-pub use settings::{Limits, Settings};
+pub use effect::{Effect, Failure, Input, Listing, Open, Outcome, Output, Proof, Rights, Storage, Target};
+pub use session::{Connection, Session};
+pub use settings::{Limits, Settings, TlsPolicy, VirtualHost};
 pub use verbs::{Entry, Right, VERBS, When};

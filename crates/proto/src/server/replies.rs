@@ -15,7 +15,7 @@ use std::ops::Range;
 
 // The session
 
-/// 220 on a new control connection.
+/// 220 on a new control connection, and for a virtual host that was chosen.
 pub(super) fn greeting(welcome: &[String]) -> Reply {
     let ready = "Portolan FTP server ready";
     match welcome.split_first() {
@@ -176,8 +176,82 @@ pub(super) fn reinitialised() -> Reply {
     Reply::new(ReplyCode::Ready, "Ready for a new user")
 }
 
-pub(super) fn host_taken() -> Reply {
+pub(super) fn only_host() -> Reply {
     Reply::new(ReplyCode::Ready, "One and the same server for every host name")
+}
+
+pub(super) fn unknown_host() -> Reply {
+    Reply::new(ReplyCode::ParameterNotImplemented, "There is no such host here")
+}
+
+pub(super) fn other_host_in_tls() -> Reply {
+    Reply::new(ReplyCode::ParameterNotImplemented, "The TLS handshake named another host")
+}
+
+pub(super) fn hosts_differ() -> Reply {
+    Reply::new(
+        ReplyCode::ServiceUnavailable,
+        "HOST and the TLS handshake name different hosts, closing the connection",
+    )
+}
+
+// Security
+
+pub(super) fn begin_tls() -> Reply {
+    Reply::new(ReplyCode::SecurityAccepted, "Begin the TLS handshake")
+}
+
+pub(super) fn unknown_mechanism() -> Reply {
+    Reply::new(ReplyCode::ParameterNotImplemented, "Write it so: AUTH TLS")
+}
+
+pub(super) fn protected_already() -> Reply {
+    Reply::new(ReplyCode::BadSequence, "TLS protects this connection already")
+}
+
+pub(super) fn auth_first() -> Reply {
+    Reply::new(ReplyCode::BadSequence, "AUTH TLS comes first")
+}
+
+pub(super) fn pbsz_first() -> Reply {
+    Reply::new(ReplyCode::BadSequence, "PBSZ 0 comes first")
+}
+
+pub(super) fn after_ccc() -> Reply {
+    Reply::new(ReplyCode::BadSequence, "After CCC the protection of data stays as it is")
+}
+
+pub(super) fn protection_not_supported() -> Reply {
+    Reply::new(ReplyCode::ProtectionNotSupported, "TLS knows PROT C and PROT P only")
+}
+
+pub(super) fn clear_data_refused() -> Reply {
+    Reply::new(ReplyCode::SecurityRefused, "Data has to be protected here")
+}
+
+pub(super) fn not_protected() -> Reply {
+    Reply::new(ReplyCode::ProtectionDenied, "The control connection is not protected")
+}
+
+pub(super) fn clear_control_refused() -> Reply {
+    Reply::new(ReplyCode::SecurityRefused, "The control connection stays protected here")
+}
+
+pub(super) fn tls_first() -> Reply {
+    Reply::new(ReplyCode::NotLoggedIn, "Only with TLS: send AUTH TLS first")
+}
+
+pub(super) fn account_needs_tls() -> Reply {
+    Reply::new(ReplyCode::NotLoggedIn, "This account works with TLS only: send AUTH TLS first")
+}
+
+/// 521 for a transfer command (RFC 4217 §10.2).
+pub(super) fn data_needs_tls() -> Reply {
+    Reply::new(ReplyCode::FamilyNotSupported, "Data connections need TLS here: send PBSZ 0 and PROT P first")
+}
+
+pub(super) fn logged_in_by_certificate() -> Reply {
+    Reply::new(ReplyCode::LoggedInByCertificate, "Logged in by your certificate")
 }
 
 // Data connections
@@ -327,6 +401,17 @@ pub fn failure(failure: Failure) -> Reply {
         Failure::Local => (ReplyCode::LocalError, "Local error, see the log of the server"),
         Failure::NoConnection => return no_data_connection(Target::Passive),
         Failure::NoPort => return no_passive_port(),
+        Failure::NoHandshake => (
+            ReplyCode::NoDataConnection,
+            "The TLS handshake on the data connection failed; after PROT P data has to be protected",
+        ),
+        Failure::NotResumed => (
+            ReplyCode::ProtocolNotSupported,
+            "The data connection has to resume the TLS session of the control connection, and does not",
+        ),
+        Failure::NoSecurity => {
+            (ReplyCode::SecurityUnavailable, "Too many TLS handshakes at the same time, try again later")
+        }
         Failure::Broken => (ReplyCode::TransferAborted, "The data connection broke, transfer aborted"),
         Failure::BadData => {
             (ReplyCode::TransferAborted, "The data does not have the form that MODE and STRU ask for")

@@ -3,6 +3,7 @@
 use super::data::DataSetup;
 use super::effect::{Effect, Input, Outcome, Output};
 use super::login::Login;
+use super::security::Security;
 use super::settings::Settings;
 use super::transfer::{CancelReason, Stage, Transfer};
 use super::verbs::{self, Entry};
@@ -24,6 +25,8 @@ pub(super) enum Step {
     ReplyAfter(Duration, Reply),
     /// Reply and end the session.
     Close(Reply),
+    /// End the session.
+    Leave,
     /// Start an effect, and go on when it is over.
     Start(Effect, Then),
     /// Start a transfer.
@@ -46,11 +49,26 @@ enum Work {
     Over,
 }
 
+/// A control connection that has come.
+#[derive(Debug, Clone, Copy)]
+pub struct Connection {
+    /// Where the client connects from.
+    pub peer: SocketAddr,
+    /// Where it connected to.
+    pub local: SocketAddr,
+    /// True when TLS begins at once, before the greeting.
+    pub implicit_tls: bool,
+}
+
 /// One control connection, seen from the server. See the [module](super).
 pub struct Session {
     pub(super) settings: Arc<Settings>,
     pub(super) now: Instant,
     pub(super) peer: SocketAddr,
+    pub(super) local: SocketAddr,
+    pub(super) security: Security,
+    /// The virtual host that was chosen, by its number in the settings.
+    pub(super) host: Option<usize>,
     pub(super) login: Login,
     /// Wrong passwords on this connection, whoever logged in in between.
     pub(super) denied: u32,
@@ -76,13 +94,17 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session on a new control connection from `peer`. The greeting is the first output.
-    pub fn new(settings: Arc<Settings>, now: Instant, peer: SocketAddr) -> Session {
-        let greeting = replies::greeting(&settings.welcome);
+    /// A session on a new control connection. The greeting is the first output, after the handshake
+    /// where TLS is implicit.
+    pub fn new(settings: Arc<Settings>, now: Instant, connection: Connection) -> Session {
+        let Connection { peer, local, implicit_tls } = connection;
         let mut session = Session {
             settings,
             now,
             peer,
+            local,
+            security: Security::NONE,
+            host: None,
             login: Login::Nobody,
             denied: 0,
             parameters: Parameters::default(),
@@ -102,8 +124,23 @@ impl Session {
             ended: false,
             shutdown: None,
         };
-        session.send(&greeting);
+        if implicit_tls {
+            // Nothing says PROT here: RFC 4217 never had this form, and everybody has data protected.
+            let then = |session: &mut Session, outcome| match session.take_handshake(outcome, true) {
+                Step::Later => Step::Reply(session.greeting()),
+                step => step,
+            };
+            session.take_step(Step::Start(Effect::BeginTls { host: None }, Box::new(then)));
+        } else {
+            session.send(&session.greeting());
+        }
         session
+    }
+
+    /// The greeting of the host that was chosen.
+    pub(super) fn greeting(&self) -> Reply {
+        let host = self.host.map(|number| &self.settings.hosts[number].welcome);
+        replies::greeting(host.unwrap_or(&self.settings.welcome))
     }
 
     /// Tells the session what happened at `now`. Call [`poll_output`](Self::poll_output) afterwards.
@@ -168,6 +205,18 @@ impl Session {
         let alone =
             matches!(reply.code(), ReplyCode::Passive | ReplyCode::LongPassive | ReplyCode::ExtendedPassive);
         self.outputs.push_back(Output::Send { bytes: reply.encode(), alone });
+    }
+
+    pub(super) fn output(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    /// Throws away what waits behind `AUTH`: nobody can have sent it who waited for the reply.
+    pub(super) fn forget_injected(&mut self) {
+        if !self.lines.is_empty() {
+            self.lines.clear();
+            self.outputs.push_back(Output::Injected);
+        }
     }
 
     /// Gives up the data connection that is set up or there.
@@ -334,6 +383,7 @@ impl Session {
             Step::Reply(reply) => self.send(&reply),
             Step::ReplyAfter(pause, reply) => self.work = Work::Pausing { until: self.now + pause, reply },
             Step::Close(reply) => self.close(&reply),
+            Step::Leave => self.leave(),
             Step::Later => {}
             Step::Start(effect, then) => {
                 let listening = matches!(effect, Effect::Listen { .. });
@@ -367,7 +417,8 @@ impl Session {
                 transfer.begin_connecting(self.now + limits.data_connection);
                 self.send(&replies::opening_data_connection(size, name.as_deref()));
                 let target = transfer.target;
-                self.outputs.push_back(Output::Start(Effect::Connect(target)));
+                let effect = Effect::Connect { target, protected: self.security.data };
+                self.outputs.push_back(Output::Start(effect));
                 self.work = Work::Transfer(transfer);
             }
             (Stage::Connecting, Outcome::Connected) if transfer.cancelled.is_none() => {

@@ -9,14 +9,61 @@ pub struct Settings {
     pub welcome: Vec<String>,
     /// True when names are UTF-8 on the wire, which `FEAT` tells and `OPTS UTF8` asks for.
     pub utf8: bool,
+    /// What TLS is needed for.
+    pub tls: TlsPolicy,
+    /// True when `CCC` may end the protection of the control connection, so that helpers in routers
+    /// can read it again.
+    pub clear_control: bool,
+    /// Hosts beside the one that everybody finds who names none.
+    pub hosts: Vec<VirtualHost>,
     /// Limits of a session.
     pub limits: Limits,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { welcome: Vec::new(), utf8: true, limits: Limits::default() }
+        Settings {
+            welcome: Vec::new(),
+            utf8: true,
+            tls: TlsPolicy::Offer,
+            clear_control: false,
+            hosts: Vec::new(),
+            limits: Limits::default(),
+        }
     }
+}
+
+impl Settings {
+    /// The number of the virtual host with this name, in any case, with or without the dot of a full
+    /// domain name.
+    pub fn host(&self, name: &[u8]) -> Option<usize> {
+        let name = name.strip_suffix(b".").unwrap_or(name);
+        let has = |host: &VirtualHost| host.names.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(name));
+        self.hosts.iter().position(has)
+    }
+}
+
+/// What TLS is needed for (RFC 4217 §9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum TlsPolicy {
+    /// It is not there.
+    Off,
+    /// For nothing; who wants it has it.
+    #[default]
+    Offer,
+    /// To log in.
+    RequireLogin,
+    /// To log in, and for data connections.
+    RequireData,
+}
+
+/// A host that `HOST` (RFC 7151) or the name in the TLS handshake chooses.
+#[derive(Debug, Clone, Default)]
+pub struct VirtualHost {
+    /// Its names.
+    pub names: Vec<String>,
+    /// Lines of the reply to `HOST`.
+    pub welcome: Vec<String>,
 }
 
 /// Limits of a session. None of the times counts while what it waits for is under way.
@@ -26,7 +73,9 @@ pub struct Limits {
     pub login: Duration,
     /// Between commands, after the login. Default 15 min; RFC 1123 §4.1.3.2 asks for 5 at least.
     pub idle: Duration,
-    /// From the transfer command to the data connection. Default 30 s.
+    /// For a TLS handshake on the control connection. Default 10 s.
+    pub handshake: Duration,
+    /// From the transfer command to the data connection, its TLS handshake included. Default 30 s.
     pub data_connection: Duration,
     /// Without a byte moved on the data connection. Default 5 min.
     pub stall: Duration,
@@ -45,6 +94,7 @@ impl Default for Limits {
         Limits {
             login: Duration::from_secs(60),
             idle: Duration::from_secs(15 * 60),
+            handshake: Duration::from_secs(10),
             data_connection: Duration::from_secs(30),
             stall: Duration::from_secs(5 * 60),
             passive_turn: Duration::from_secs(20),

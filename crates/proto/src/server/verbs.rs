@@ -91,7 +91,9 @@ pub const VERBS: &[Entry] = table! {
     Acct acct LoggedIn None "ACCT account" "not needed here" "RFC 959";
     Allo allo LoggedIn None "ALLO bytes [R bytes]" "not needed here" "RFC 959";
     Appe appe LoggedIn Write "APPE path" "store at the end of a file" "RFC 959" transfers true;
+    Auth auth Always None "AUTH TLS" "begin TLS" "RFC 4217" feature Some(|_| "AUTH TLS".into());
     Avbl avbl LoggedIn None "AVBL [path]" "bytes that can be stored" "draft-peterson-streamlined-ftp-command-extensions" feature Some(|_| "AVBL".into());
+    Ccc ccc LoggedIn None "CCC" "end TLS on the control connection" "RFC 4217" feature Some(|_| "CCC".into());
     Cdup cdup LoggedIn None "CDUP" "go to the parent directory" "RFC 959";
     Clnt clnt Always None "CLNT name" "say what client this is" "convention" feature Some(|_| "CLNT".into());
     Comb comb LoggedIn Write "COMB \"target\" \"source\" …" "append files to one and remove them" "convention" feature Some(|_| "COMB target;source_list".into());
@@ -123,7 +125,9 @@ pub const VERBS: &[Entry] = table! {
     Opts opts Always None "OPTS command options" "set options" "RFC 2389";
     Pass pass Always None "PASS password" "password" "RFC 959";
     Pasv pasv LoggedIn None "PASV" "passive mode: listen" "RFC 959" feature Some(|_| "PASV".into());
+    Pbsz pbsz Always None "PBSZ 0" "comes before PROT" "RFC 4217" feature Some(|_| "PBSZ".into());
     Port port LoggedIn None "PORT h1,h2,h3,h4,p1,p2" "active mode: where to connect" "RFC 959";
+    Prot prot Always None "PROT C|P" "protection of data connections" "RFC 4217" feature Some(|_| "PROT".into());
     Pwd pwd LoggedIn None "PWD" "say the working directory" "RFC 959";
     Quit quit Always None "QUIT" "end the session" "RFC 959";
     Rein rein Always None "REIN" "log out" "RFC 959";

@@ -4,10 +4,18 @@
 use crate::server::VERBS;
 use crate::server::replies;
 use crate::server::session::{Answer, Session, Step};
+use crate::server::settings::TlsPolicy;
+use portolan_wire::Verb;
 
 pub(crate) fn run(session: &mut Session, _: &[u8]) -> Answer {
+    let offered = |verb: Verb| match verb {
+        Verb::Auth | Verb::Pbsz | Verb::Prot => session.settings.tls != TlsPolicy::Off,
+        Verb::Ccc => session.settings.clear_control && session.settings.tls == TlsPolicy::Offer,
+        _ => true,
+    };
+    let entries = VERBS.iter().filter(|entry| offered(entry.verb));
     let mut features: Vec<String> =
-        VERBS.iter().filter_map(|entry| entry.feature.map(|feature| feature(session))).collect();
+        entries.filter_map(|entry| entry.feature.map(|feature| feature(session))).collect();
     features.push("TVFS".to_owned());
     features.extend(session.settings.utf8.then(|| "UTF8".to_owned()));
     features.sort();

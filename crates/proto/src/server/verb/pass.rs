@@ -1,7 +1,7 @@
 //! `PASS`: ends a login (RFC 959 §4.1.1). A wrong password is answered after a pause, always in the
 //! same words, and ends the session when it comes too often (RFC 2577 §5).
 
-use crate::server::effect::{Effect, Outcome};
+use crate::server::effect::{Effect, Outcome, Proof, Rights};
 use crate::server::login::{LoggedIn, Login};
 use crate::server::replies;
 use crate::server::session::{Answer, Session, Step};
@@ -13,7 +13,12 @@ pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
         Login::Nobody => return Err(replies::user_first()),
         Login::Somebody(_) => return Err(replies::after_login()),
     };
-    let effect = Effect::Authenticate { user: user.clone(), password: argument.to_vec() };
+    let effect = Effect::Authenticate {
+        host: session.host,
+        user: user.clone(),
+        proof: Proof::Password(argument.to_vec()),
+        protected: session.security.is_protected(),
+    };
     Ok(Step::Start(effect, Box::new(move |session, outcome| finish(session, user, &outcome))))
 }
 
@@ -21,10 +26,10 @@ fn finish(session: &mut Session, user: Vec<u8>, outcome: &Outcome) -> Step {
     session.login = Login::Nobody;
     match outcome {
         Outcome::LoggedIn(rights) => {
-            session.login =
-                Login::Somebody(LoggedIn { user, rights: *rights, directory: VirtualPath::root() });
+            log_in(session, user, *rights);
             Step::Reply(replies::logged_in())
         }
+        Outcome::NeedsTls => Step::Reply(replies::account_needs_tls()),
         Outcome::Denied => {
             session.denied += 1;
             let limits = &session.settings.limits;
@@ -35,4 +40,8 @@ fn finish(session: &mut Session, user: Vec<u8>, outcome: &Outcome) -> Step {
         }
         other => Step::Reply(replies::other(other)),
     }
+}
+
+pub(super) fn log_in(session: &mut Session, user: Vec<u8>, rights: Rights) {
+    session.login = Login::Somebody(LoggedIn { user, rights, directory: VirtualPath::root() });
 }

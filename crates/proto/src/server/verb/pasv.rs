@@ -30,5 +30,6 @@ pub(super) fn listen(session: &mut Session, announce: bool, reply: fn(SocketAddr
         })
     };
     let anyone = session.login.logged_in().is_ok_and(|somebody| somebody.rights.fxp);
-    Step::Start(Effect::Listen { announce, anyone }, Box::new(then))
+    let protected = session.security.data;
+    Step::Start(Effect::Listen { announce, anyone, protected }, Box::new(then))
 }

@@ -42,8 +42,11 @@ fn status(session: &Session) -> Vec<String> {
         }
         Some(_) => "Transfer in progress, waiting for the data connection".to_owned(),
     };
+    let word = |protected| if protected { "TLS" } else { "clear" };
+    let (control, protected) = (word(session.security.is_protected()), word(session.security.data));
     vec![
         format!("Connected from {}", session.peer),
+        format!("Control connection: {control}, data connections: {protected}"),
         login,
         format!("Type {}, structure {structure:?}, mode {mode:?}", representation.name()),
         data,

@@ -1,0 +1,75 @@
+//! Where control connections are taken.
+
+use crate::file::Check;
+use crate::values::parse_tls;
+use portolan_proto::server::TlsPolicy;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use toml::Spanned;
+
+/// A place where control connections are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listener {
+    /// The address.
+    pub address: SocketAddr,
+    /// True when TLS begins at once.
+    pub implicit_tls: bool,
+    /// What TLS is needed for there, if that is not what it is needed for everywhere.
+    pub tls: Option<TlsPolicy>,
+}
+
+impl Listener {
+    /// One where TLS begins with `AUTH`, if at all.
+    pub fn explicit(address: SocketAddr) -> Listener {
+        Listener { address, implicit_tls: false, tls: None }
+    }
+
+    /// One where TLS begins at once.
+    pub fn implicit(address: SocketAddr) -> Listener {
+        Listener { address, implicit_tls: true, tls: None }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected an address like \"0.0.0.0:2121\", or { address = …, tls = … }")]
+pub(crate) enum Entry {
+    Address(String),
+    Table(Table),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Table {
+    address: String,
+    tls: Option<String>,
+}
+
+/// The places that entries mean; what is wrong is noted.
+pub(crate) fn listeners(
+    entries: Vec<Spanned<Entry>>,
+    implicit: bool,
+    check: &mut Check<'_>,
+) -> Vec<Listener> {
+    let mut listeners = Vec::new();
+    for entry in entries {
+        let span = entry.span();
+        let (address, tls) = match entry.into_inner() {
+            Entry::Address(address) => (address, None),
+            Entry::Table(table) => (table.address, table.tls),
+        };
+        let tls = tls.and_then(|tls| check.value(&Spanned::new(span.clone(), tls), parse_tls));
+        if implicit && tls == Some(TlsPolicy::Off) {
+            let text = "TLS cannot be off where it begins at once; leave this listener out".to_owned();
+            check.wrong(&Spanned::new(span.clone(), ()), text);
+        }
+        let parse = |text: &str| {
+            text.parse().map_err(|_| {
+                format!("`{text}` is no address with a port; write it like 0.0.0.0:2121 or [::]:2121")
+            })
+        };
+        if let Some(address) = check.value(&Spanned::new(span, address), parse) {
+            listeners.push(Listener { address, implicit_tls: implicit, tls });
+        }
+    }
+    listeners
+}

@@ -1,0 +1,147 @@
+//! The table `[tls]`.
+
+use crate::file::Check;
+use crate::values::{parse_client_certificates, parse_resume, parse_tls};
+use portolan_certs::{CertError, Certificates, ClientCertificates, Clients, Source};
+use portolan_net::tls::{Resume, TicketKey};
+use portolan_proto::server::TlsPolicy;
+use serde::Deserialize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use toml::Spanned;
+
+/// How connections are protected.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// What TLS is needed for, where a listener does not say otherwise.
+    pub policy: TlsPolicy,
+    /// Where the certificate comes from; without it one is made.
+    pub certificate: Option<Source>,
+    /// Whether data connections resume the TLS session of their control connection.
+    pub resume: Resume,
+    /// True when clients may end the protection of the control connection.
+    pub clear_control: bool,
+    /// True when a client that names an unknown host gets no handshake.
+    pub strict_names: bool,
+    /// The file with the secret that nodes share.
+    pub ticket_key: Option<PathBuf>,
+    /// Certificates of clients.
+    pub clients: Clients,
+    /// True when they can stand for passwords.
+    pub certificate_login: bool,
+}
+
+/// A secret in a file has at least so many bytes.
+const SECRET_MIN: usize = 32;
+
+impl Tls {
+    /// Makes ready for handshakes.
+    ///
+    /// # Errors
+    /// When the ticket key cannot be read.
+    pub(crate) fn start(&self, certificates: Arc<Certificates>) -> Result<portolan_net::tls::Tls, CertError> {
+        let key = match &self.ticket_key {
+            None => TicketKey::random(),
+            Some(path) => {
+                let secret =
+                    std::fs::read(path).map_err(|error| CertError::File { path: path.clone(), error })?;
+                TicketKey::derive(&secret)
+            }
+        };
+        Ok(portolan_net::tls::Tls::new(certificates, key, self.resume))
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Table {
+    policy: Option<Spanned<String>>,
+    certificate: Option<Spanned<PathBuf>>,
+    key: Option<Spanned<PathBuf>>,
+    resume: Option<Spanned<String>>,
+    #[serde(default)]
+    clear_control: bool,
+    #[serde(default)]
+    strict_names: bool,
+    ticket_key: Option<Spanned<PathBuf>>,
+    client_certificates: Option<Spanned<String>>,
+    client_authorities: Option<Spanned<PathBuf>>,
+    client_revocations: Option<Spanned<PathBuf>>,
+    #[serde(default)]
+    certificate_login: bool,
+}
+
+impl Table {
+    pub(crate) fn convert(self, check: &mut Check<'_>) -> Tls {
+        let policy = self.policy.and_then(|text| check.value(&text, parse_tls)).unwrap_or_default();
+        let resume = self.resume.and_then(|text| check.value(&text, parse_resume)).unwrap_or_default();
+        let clients = Clients {
+            certificates: self
+                .client_certificates
+                .as_ref()
+                .and_then(|text| check.value(text, parse_client_certificates))
+                .unwrap_or_default(),
+            authorities: self.client_authorities.as_ref().map(|path| check.path(path)),
+            revoked: self.client_revocations.map(|path| check.path(&path)),
+        };
+        if let Some(asked) =
+            self.client_certificates.filter(|_| clients.certificates != ClientCertificates::Off)
+        {
+            if clients.authorities.is_none() {
+                check.wrong(
+                    &asked,
+                    "client-authorities is missing: the file of who vouches for clients".to_owned(),
+                );
+            } else if let Err(error) = clients.check() {
+                check.wrong(&asked, error.to_string());
+            }
+        }
+        let ticket_key = self.ticket_key.map(|file| {
+            let path = check.path(&file);
+            match std::fs::read(&path) {
+                Err(error) => check.wrong(&file, format!("cannot be read: {error}")),
+                Ok(secret) if secret.len() < SECRET_MIN => {
+                    let text = "a secret has at least 32 bytes; `openssl rand -out FILE 32` makes one";
+                    check.wrong(&file, text.to_owned());
+                }
+                Ok(_) => {}
+            }
+            path
+        });
+        Tls {
+            policy,
+            certificate: certificate(self.certificate, self.key, check),
+            resume,
+            clear_control: self.clear_control,
+            strict_names: self.strict_names,
+            ticket_key,
+            clients,
+            certificate_login: self.certificate_login,
+        }
+    }
+}
+
+/// The certificate that two files make; what is wrong with them is noted.
+pub(crate) fn certificate(
+    certificate: Option<Spanned<PathBuf>>,
+    key: Option<Spanned<PathBuf>>,
+    check: &mut Check<'_>,
+) -> Option<Source> {
+    let (file, key) = match (certificate, key) {
+        (None, None) => return None,
+        (Some(one), None) => {
+            check.wrong(&one, "the private key is missing: write key = \"…\" too".to_owned());
+            return None;
+        }
+        (None, Some(one)) => {
+            check.wrong(&one, "the certificate is missing: write certificate = \"…\" too".to_owned());
+            return None;
+        }
+        (Some(certificate), Some(key)) => (certificate, key),
+    };
+    let source = Source::Files { certificate: check.path(&file), key: check.path(&key) };
+    if let Err(error) = source.check() {
+        check.wrong(&file, error.to_string());
+    }
+    Some(source)
+}

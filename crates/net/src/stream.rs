@@ -1,0 +1,73 @@
+//! A data connection, plain or protected.
+
+use crate::tls::{Identity, Purpose, Resume, Session, Tls};
+use socket2::SockRef;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// A data connection.
+#[derive(Debug)]
+pub struct Stream {
+    pub(crate) socket: Arc<TcpStream>,
+    pub(crate) tls: Option<Box<Session>>,
+}
+
+/// Why there is no data connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// None came, or none could be opened.
+    #[error("no data connection: {0}")]
+    Missing(#[from] io::Error),
+    /// The peer did not protect it.
+    #[error("no TLS on the data connection: {0}")]
+    NoHandshake(io::Error),
+    /// It does not resume the TLS session of the control connection, and must.
+    #[error("the data connection does not resume the control connection's TLS session")]
+    NotResumed,
+}
+
+/// How a session has its data connections protected.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    /// What the tickets of its control connection carry.
+    pub identity: Identity,
+    /// The virtual host that it is with.
+    pub host: Option<usize>,
+}
+
+impl Stream {
+    pub(crate) fn plain(socket: TcpStream) -> Stream {
+        Stream { socket: Arc::new(socket), tls: None }
+    }
+
+    pub(crate) fn protected(socket: TcpStream, session: Session) -> Stream {
+        Stream { socket: Arc::new(socket), tls: Some(Box::new(session)) }
+    }
+
+    /// Protects a connection that this side opened, which is the server of the handshake all the same
+    /// (RFC 4217 §7).
+    ///
+    /// # Errors
+    /// When the peer does not do its part.
+    pub async fn protect(self, tls: &Tls, guard: &Guard) -> Result<Stream, ConnectError> {
+        let accepted = tls.accept(&self.socket, Purpose::Data, guard.host).await;
+        let (session, handshake) = accepted.map_err(ConnectError::NoHandshake)?;
+        if tls.resume() == Resume::Require && handshake.resumed != Some(guard.identity) {
+            return Err(ConnectError::NotResumed);
+        }
+        Ok(Stream { tls: Some(Box::new(session)), ..self })
+    }
+
+    /// True when TLS protects it.
+    pub fn is_protected(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Closes a connection whose data is not whole so that the peer cannot take it for whole.
+    pub fn break_off(&self) {
+        // Without it the connection ends as if all had been sent, which the reply still corrects.
+        let _ = SockRef::from(&*self.socket).set_linger(Some(Duration::ZERO));
+    }
+}

@@ -1,0 +1,310 @@
+//! The records of one TLS connection, over a socket that does not block.
+//!
+//! It reads much at once and writes much at once, whatever the size of records is, and holds no
+//! buffers while it is idle.
+
+use super::buffer::Buffer;
+use super::handshake::Note;
+use rustls::pki_types::CertificateDer;
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
+use rustls::{HandshakeKind, ProtocolVersion, ServerConfig};
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use tokio::net::TcpStream;
+
+/// Bytes of one reading while the handshake runs, or where little is expected.
+const LITTLE: usize = 4 << 10;
+
+/// Bytes that a peer may send before a record or a message of the handshake ends.
+const UNFINISHED_MAX: usize = 128 << 10;
+
+/// What a record costs beyond its content, at most.
+const RECORD_OVERHEAD: usize = 64;
+
+/// Content of the largest record (RFC 8446 §5.1).
+const RECORD: usize = 16 << 10;
+
+/// What reading gave.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// Some bytes, to the sink.
+    Some,
+    /// Nothing is there now.
+    Nothing,
+    /// The peer has said that it sends no more.
+    Ended,
+}
+
+/// One TLS connection.
+pub(crate) struct Session {
+    connection: UnbufferedServerConnection,
+    incoming: Buffer,
+    /// Records that wait to be sent.
+    outgoing: Buffer,
+    /// What came right behind the handshake.
+    early: Buffer,
+    ended: bool,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
+/// The error of what TLS does not allow.
+pub(super) fn invalid(error: rustls::Error) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, error)
+}
+
+impl Session {
+    pub(super) fn new(config: Arc<ServerConfig>) -> Result<Session, rustls::Error> {
+        Ok(Session {
+            connection: UnbufferedServerConnection::new(config)?,
+            incoming: Buffer::default(),
+            outgoing: Buffer::default(),
+            early: Buffer::default(),
+            ended: false,
+        })
+    }
+
+    pub(super) fn kind(&self) -> Option<HandshakeKind> {
+        self.connection.handshake_kind()
+    }
+
+    pub(super) fn certificate(&self) -> Option<CertificateDer<'static>> {
+        Some(self.connection.peer_certificates()?.first()?.clone().into_owned())
+    }
+
+    pub(super) fn version(&self) -> &'static str {
+        match self.connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "1.3",
+            Some(ProtocolVersion::TLSv1_2) => "1.2",
+            _ => "?",
+        }
+    }
+
+    /// Runs the handshake to its end, and sends what belongs to it.
+    pub(super) async fn shake_hands(&mut self, socket: &TcpStream, note: &Note) -> io::Result<()> {
+        loop {
+            let mut early = Buffer::default();
+            let done = self.process(|bytes| {
+                early.extend(bytes);
+                Ok(())
+            });
+            self.early.extend(early.filled());
+            // Set between the first flight and what follows it, on which tickets depend.
+            note.set_kind(self.kind());
+            if let Err(error) = done {
+                // The alert tells the peer what was wrong, if it can still be sent.
+                let _ = self.try_flush(socket);
+                return Err(error);
+            }
+            self.flush(socket).await?;
+            if !self.connection.is_handshaking() {
+                self.release();
+                return Ok(());
+            }
+            socket.readable().await?;
+            match self.fill(socket, LITTLE) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+                _ => {}
+            }
+        }
+    }
+
+    /// Reads from the socket what is there, up to `count` bytes and what is left over.
+    fn fill(&mut self, socket: &TcpStream, count: usize) -> io::Result<usize> {
+        if self.incoming.filled().len() >= UNFINISHED_MAX.max(count) {
+            return Err(io::Error::new(ErrorKind::InvalidData, "a TLS message without an end"));
+        }
+        let read = socket.try_read(self.incoming.room(count))?;
+        self.incoming.add(read);
+        Ok(read)
+    }
+
+    /// Reads once, up to `count` bytes of records, and gives their content to `sink` in pieces.
+    ///
+    /// # Errors
+    /// Those of the sink and of the socket; [`ErrorKind::UnexpectedEof`] when the connection ended
+    /// without the peer saying so.
+    pub(crate) fn read(
+        &mut self,
+        socket: &TcpStream,
+        count: usize,
+        mut sink: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<Read> {
+        if !self.early.is_empty() {
+            sink(&self.early.take())?;
+            return Ok(Read::Some);
+        }
+        if self.ended {
+            return Ok(Read::Ended);
+        }
+        let filled = self.fill(socket, count);
+        match filled {
+            Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "TLS ended without close_notify")),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Read::Nothing),
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+        let mut some = false;
+        self.process(|bytes| {
+            some = true;
+            sink(bytes)
+        })?;
+        Ok(match (some, self.ended) {
+            (true, _) => Read::Some,
+            (false, true) => Read::Ended,
+            (false, false) => Read::Nothing,
+        })
+    }
+
+    /// Takes in what was read.
+    fn process(&mut self, mut sink: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        let mut failed = None;
+        loop {
+            let UnbufferedStatus { mut discard, state } =
+                self.connection.process_tls_records(self.incoming.filled_mut());
+            let mut over = false;
+            match state {
+                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                    while let Some(record) = traffic.next_record() {
+                        let record = record.map_err(invalid)?;
+                        discard += record.discard;
+                        sink(record.payload)?;
+                    }
+                }
+                Ok(ConnectionState::EncodeTlsData(mut data)) => {
+                    let mut room = LITTLE;
+                    loop {
+                        match data.encode(self.outgoing.room(room)) {
+                            Ok(count) => break self.outgoing.add(count),
+                            Err(EncodeError::InsufficientSize(needed)) => room = needed.required_size,
+                            Err(EncodeError::AlreadyEncoded) => break,
+                        }
+                    }
+                }
+                // It lies in `outgoing`, which is sent before anything else.
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                Ok(ConnectionState::PeerClosed) => self.ended = true,
+                Ok(ConnectionState::Closed | ConnectionState::BlockedHandshake)
+                | Ok(ConnectionState::WriteTraffic(_)) => over = true,
+                Ok(_) => failed = Some(io::Error::from(ErrorKind::Unsupported)),
+                // The alert about it comes out when asked again.
+                Err(error) if failed.is_none() => failed = Some(invalid(error)),
+                Err(_) => over = true,
+            }
+            self.incoming.consume(discard);
+            if over {
+                return failed.map_or(Ok(()), Err);
+            }
+        }
+    }
+
+    /// Encrypts bytes; they are sent by [`try_flush`](Self::try_flush).
+    ///
+    /// # Errors
+    /// When nothing can be sent any more.
+    pub(crate) fn seal(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let room = bytes.len() + (bytes.len() / RECORD + 1) * RECORD_OVERHEAD;
+        self.write(|traffic, outgoing| {
+            let count = traffic.encrypt(bytes, outgoing.room(room)).map_err(encryption)?;
+            outgoing.add(count);
+            Ok(())
+        })
+    }
+
+    /// Says that nothing more will be sent (RFC 8446 §6.1).
+    ///
+    /// # Errors
+    /// When nothing can be sent any more.
+    pub(crate) fn seal_end(&mut self) -> io::Result<()> {
+        self.write(|traffic, outgoing| {
+            let count = traffic.queue_close_notify(outgoing.room(RECORD_OVERHEAD)).map_err(encryption)?;
+            outgoing.add(count);
+            Ok(())
+        })
+    }
+
+    fn write(
+        &mut self,
+        write: impl FnOnce(
+            &mut rustls::unbuffered::WriteTraffic<'_, rustls::server::ServerConnectionData>,
+            &mut Buffer,
+        ) -> io::Result<()>,
+    ) -> io::Result<()> {
+        // What was read was processed to its end, so that nothing but messages of TLS itself is left.
+        self.process(|_| Ok(()))?;
+        let status = self.connection.process_tls_records(self.incoming.filled_mut());
+        match status.state {
+            Ok(ConnectionState::WriteTraffic(mut traffic)) => write(&mut traffic, &mut self.outgoing),
+            _ => Err(ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// Sends what waits, as far as the socket takes it; true when it took all. `sent` hears of each piece.
+    ///
+    /// # Errors
+    /// When the connection broke.
+    pub(crate) fn try_flush_with(
+        &mut self,
+        socket: &TcpStream,
+        mut sent: impl FnMut(usize),
+    ) -> io::Result<bool> {
+        while !self.outgoing.is_empty() {
+            match socket.try_write(self.outgoing.filled()) {
+                Ok(count) => {
+                    self.outgoing.consume(count);
+                    sent(count);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    pub(crate) fn try_flush(&mut self, socket: &TcpStream) -> io::Result<bool> {
+        self.try_flush_with(socket, |_| {})
+    }
+
+    /// Sends all that waits.
+    ///
+    /// # Errors
+    /// When the connection broke.
+    pub(crate) async fn flush(&mut self, socket: &TcpStream) -> io::Result<()> {
+        while !self.try_flush(socket)? {
+            socket.writable().await?;
+        }
+        Ok(())
+    }
+
+    /// The records that wait to be sent, for who sends them in another way.
+    pub(crate) fn take_outgoing(&mut self) -> Vec<u8> {
+        self.outgoing.take()
+    }
+
+    /// True when something can be read without the socket.
+    pub(crate) fn has_early(&self) -> bool {
+        !self.early.is_empty() || self.ended
+    }
+
+    /// What the peer sent behind its last record, in the clear.
+    pub(crate) fn take_clear(&mut self) -> Vec<u8> {
+        self.incoming.take()
+    }
+
+    /// Gives back memory that is not needed while nothing happens.
+    pub(crate) fn release(&mut self) {
+        self.incoming.release();
+        self.outgoing.release();
+        self.early.release();
+    }
+}
+
+fn encryption(error: EncryptError) -> io::Error {
+    io::Error::new(ErrorKind::BrokenPipe, error.to_string())
+}

@@ -1,0 +1,67 @@
+//! TLS on the control connection, for the driver.
+
+use crate::driver::Driver;
+use portolan_certs::names_in;
+use portolan_proto::server::{Failure, Outcome};
+use std::io;
+use tokio::time::timeout;
+
+impl Driver {
+    /// Makes ready for a handshake. What has come before the client could know of it is thrown away.
+    pub(crate) fn prepare_tls(&mut self) -> Outcome {
+        self.handshake = self.entry.begin_handshake().filter(|_| self.shared.options.tls.is_some());
+        if self.handshake.is_none() {
+            tracing::warn!(session = self.entry.id(), "no room for a TLS handshake");
+            return Outcome::Failed(Failure::NoSecurity);
+        }
+        if self.control.forget_injected() {
+            self.note_attack();
+        }
+        Outcome::Done
+    }
+
+    /// Does the handshake.
+    ///
+    /// # Errors
+    /// When the connection broke.
+    pub(crate) async fn begin_tls(&mut self, host: Option<usize>) -> io::Result<Outcome> {
+        // With implicit TLS nothing was prepared.
+        let room = self.handshake.take().or_else(|| self.entry.begin_handshake());
+        let (Some(_room), Some(tls)) = (room, self.shared.options.tls.clone()) else {
+            return Ok(Outcome::Failed(Failure::NoSecurity));
+        };
+        self.holdings.guard.host = host;
+        let identity = self.holdings.guard.identity;
+        let (id, peer) = (self.entry.id(), self.control.peer());
+        let shaken = timeout(self.handshake_limit, async {
+            self.flush().await?;
+            self.control.protect(&tls, identity, host).await
+        });
+        match shaken.await {
+            Ok(Ok(handshake)) => {
+                let resumed = handshake.resumed.is_some();
+                let name = handshake.name;
+                tracing::info!(session = id, %peer, version = handshake.version, resumed, name, "TLS begins");
+                self.holdings.certificate = handshake.certificate.as_ref().map(|der| names_in(der));
+                let certificate =
+                    self.holdings.certificate.is_some() && self.shared.options.certificate_login;
+                Ok(Outcome::Secured { name: name.map(String::into_bytes), certificate })
+            }
+            Ok(Err(error)) => {
+                tracing::info!(session = id, %peer, %error, "no TLS");
+                Ok(Outcome::Failed(Failure::NoHandshake))
+            }
+            Err(_) => {
+                tracing::info!(session = id, %peer, "TLS handshake took too long");
+                Ok(Outcome::Failed(Failure::NoHandshake))
+            }
+        }
+    }
+
+    /// Somebody put something behind `AUTH`.
+    pub(crate) fn note_attack(&self) {
+        let attacks = self.entry.count_attack();
+        let (session, peer) = (self.entry.id(), self.control.peer());
+        tracing::warn!(session, %peer, attacks, "attack: clear text behind AUTH was thrown away");
+    }
+}
