@@ -3,6 +3,7 @@
 //!
 //! What this crate is not: it does no handshake and knows no FTP.
 
+mod acme;
 mod clients;
 mod error;
 mod files;
@@ -16,6 +17,7 @@ use rustls::sign::CertifiedKey;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub use acme::{Acme, Challenge, LETS_ENCRYPT, Renewal};
 pub use clients::{ClientCertificates, Clients};
 pub use error::CertError;
 pub use names::{fingerprint, names_in};
@@ -37,6 +39,15 @@ pub enum Source {
         folder: PathBuf,
         /// The names of the server.
         names: Vec<String>,
+    },
+    /// Obtained by ACME and kept in this folder; until it is there, one of our own making is shown.
+    Acme {
+        /// The folder.
+        folder: PathBuf,
+        /// The names.
+        names: Vec<String>,
+        /// Where our own one is kept.
+        own: PathBuf,
     },
 }
 
@@ -104,6 +115,15 @@ impl Certificates {
         self.shown.first()?.key()?.cert.first().map(|der| fingerprint(der))
     }
 
+    /// The names of each certificate that is obtained by ACME.
+    pub fn obtained(&self) -> Vec<Vec<String>> {
+        let names = |shown: &Shown| match &shown.host.source {
+            Some(Source::Acme { names, .. }) => Some(names.clone()),
+            _ => None,
+        };
+        self.shown.iter().filter_map(names).collect()
+    }
+
     fn default_key(&self) -> Option<Arc<CertifiedKey>> {
         self.shown.first()?.key()
     }
@@ -144,7 +164,7 @@ impl Source {
     pub fn check(&self) -> Result<(), CertError> {
         match self {
             Source::Files { certificate, key } => files::load(certificate, key).map(drop),
-            Source::Own { .. } => Ok(()),
+            Source::Own { .. } | Source::Acme { .. } => Ok(()),
         }
     }
 }
@@ -163,5 +183,9 @@ fn load(source: &Source) -> Result<Arc<CertifiedKey>, CertError> {
     match source {
         Source::Files { certificate, key } => files::load(certificate, key),
         Source::Own { folder, names } => own::load_or_make(folder, names),
+        Source::Acme { folder, names, own } => {
+            let file = acme::file_of(folder, names);
+            if file.exists() { files::load(&file, &file) } else { own::load_or_make(own, names) }
+        }
     }
 }

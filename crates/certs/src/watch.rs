@@ -1,6 +1,6 @@
 //! Takes up files that have changed, while connections that there are go on with what they began with.
 
-use crate::{Certificates, Source, load, names};
+use crate::{Certificates, Source, acme, load, names};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
@@ -47,7 +47,8 @@ pub async fn watch(certificates: Arc<Certificates>) {
         .iter()
         .map(|shown| match &shown.host.source {
             Some(Source::Files { certificate, key }) => Watched::new(vec![certificate.clone(), key.clone()]),
-            _ => Watched::new(Vec::new()),
+            Some(Source::Acme { folder, names, .. }) => Watched::new(vec![acme::file_of(folder, names)]),
+            Some(Source::Own { .. }) | None => Watched::new(Vec::new()),
         })
         .collect();
     let mut clients = Watched::new(certificates.clients.files().cloned().collect());

@@ -159,7 +159,7 @@ fn convert(file: File, check: &mut Check<'_>) -> Config {
     config.listen.extend(listen::listeners(file.listen_implicit, true, check));
     config.state = file.state.map(|path| check.path(&path));
     config.tls = file.tls.convert(check);
-    config.hosts = host::hosts(file.host, check);
+    config.hosts = host::hosts(file.host, config.tls.acme.is_some(), check);
     if let Some(ports) = file.passive_ports.and_then(|text| check.value(&text, parse_ports)) {
         config.passive_ports = ports;
     }

@@ -16,6 +16,8 @@ pub struct Host {
     pub names: Vec<String>,
     /// Where its certificate comes from; without it the server's is shown.
     pub certificate: Option<Source>,
+    /// True when its certificate is obtained by ACME.
+    pub acme: bool,
     /// Lines of the greeting.
     pub welcome: Vec<String>,
     /// What everybody may use.
@@ -40,6 +42,7 @@ pub(crate) struct Table {
     names: Spanned<Vec<Spanned<String>>>,
     certificate: Option<Spanned<PathBuf>>,
     key: Option<Spanned<PathBuf>>,
+    acme: Option<Spanned<bool>>,
     welcome: Option<String>,
     anonymous: Option<AnonymousTable>,
     #[serde(default)]
@@ -47,7 +50,7 @@ pub(crate) struct Table {
 }
 
 /// The hosts that tables mean; what is wrong is noted.
-pub(crate) fn hosts(tables: Vec<Table>, check: &mut Check<'_>) -> Vec<Host> {
+pub(crate) fn hosts(tables: Vec<Table>, has_acme: bool, check: &mut Check<'_>) -> Vec<Host> {
     let mut hosts: Vec<Host> = Vec::new();
     for table in tables {
         if table.names.get_ref().is_empty() {
@@ -65,7 +68,19 @@ pub(crate) fn hosts(tables: Vec<Table>, check: &mut Check<'_>) -> Vec<Host> {
             }
             names.push(lower);
         }
+        let acme = table.acme.as_ref().is_some_and(|acme| *acme.get_ref());
+        if let Some(wanted) = table.acme.filter(|_| acme) {
+            if !has_acme {
+                check.wrong(&wanted, "there is no table [tls.acme] that says how".to_owned());
+            } else if table.certificate.is_some() {
+                check.wrong(
+                    &wanted,
+                    "this host has a certificate from a file; leave one of them out".to_owned(),
+                );
+            }
+        }
         hosts.push(Host {
+            acme,
             names,
             certificate: certificate(table.certificate, table.key, check),
             welcome: table.welcome.unwrap_or_default().lines().map(str::to_owned).collect(),

@@ -3,6 +3,7 @@
 //! Everything that is wrong is told with line and column, what it is, and what to write instead.
 //! What this crate is not: it starts nothing.
 
+mod acme;
 mod file;
 mod host;
 mod listen;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use acme::Acme;
 pub use host::Host;
 pub use listen::Listener;
 pub use problem::Problem;
@@ -31,6 +33,9 @@ pub use values::{parse_active_port, parse_ports, parse_resume, parse_tls};
 
 /// The control port when none is set.
 pub const DEFAULT_PORT: u16 = 2121;
+
+/// Where in the state folder what ACME brought is kept.
+const ACME_FOLDER: &str = "acme";
 
 /// The passive ports when none are set.
 pub const DEFAULT_PASSIVE_PORTS: RangeInclusive<u16> = 50_000..=50_099;
@@ -167,18 +172,37 @@ impl Config {
     }
 
     fn certificates(&self) -> Result<Certificates, CertError> {
+        let state = self.state.clone().unwrap_or_default();
         let names: Vec<String> = self.hosts.iter().flat_map(|host| host.names.clone()).collect();
-        let own = || Source::Own { folder: self.state.clone().unwrap_or_default(), names: names.clone() };
-        let default = portolan_certs::Host {
-            names: Vec::new(),
-            source: Some(self.tls.certificate.clone().unwrap_or_else(own)),
+        let obtained = |names: &[String]| Source::Acme {
+            folder: state.join(ACME_FOLDER),
+            names: names.to_vec(),
+            own: state.clone(),
         };
+        let own_names = self.tls.acme.as_ref().map(|acme| &acme.names[..]).unwrap_or_default();
+        let source = match &self.tls.certificate {
+            Some(source) => source.clone(),
+            None if !own_names.is_empty() => obtained(own_names),
+            None => Source::Own { folder: state.clone(), names },
+        };
+        let default = portolan_certs::Host { names: own_names.to_vec(), source: Some(source) };
         let host = |host: &Host| portolan_certs::Host {
             names: host.names.clone(),
-            source: host.certificate.clone(),
+            source: if host.acme { Some(obtained(&host.names)) } else { host.certificate.clone() },
         };
         let hosts = self.hosts.iter().map(host).collect();
         Certificates::load(default, hosts, self.tls.clients.clone(), self.tls.strict_names)
+    }
+
+    /// How certificates are obtained, if they are.
+    pub fn acme(&self) -> Option<portolan_certs::Acme> {
+        self.tls.acme.clone().map(|acme| portolan_certs::Acme {
+            directory: acme.directory,
+            authorities: acme.authorities,
+            contact: acme.contact,
+            challenge: acme.challenge,
+            folder: self.state.clone().unwrap_or_default().join(ACME_FOLDER),
+        })
     }
 }
 

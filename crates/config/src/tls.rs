@@ -1,5 +1,6 @@
 //! The table `[tls]`.
 
+use crate::acme::{self, Acme};
 use crate::file::Check;
 use crate::values::{parse_client_certificates, parse_resume, parse_tls};
 use portolan_certs::{CertError, Certificates, ClientCertificates, Clients, Source};
@@ -29,6 +30,8 @@ pub struct Tls {
     pub clients: Clients,
     /// True when they can stand for passwords.
     pub certificate_login: bool,
+    /// How certificates are obtained, if they are.
+    pub acme: Option<Acme>,
 }
 
 /// A secret in a file has at least so many bytes.
@@ -69,6 +72,7 @@ pub(crate) struct Table {
     client_revocations: Option<Spanned<PathBuf>>,
     #[serde(default)]
     certificate_login: bool,
+    acme: Option<acme::Table>,
 }
 
 impl Table {
@@ -117,6 +121,7 @@ impl Table {
             ticket_key,
             clients,
             certificate_login: self.certificate_login,
+            acme: self.acme.map(|table| table.convert(check)),
         }
     }
 }

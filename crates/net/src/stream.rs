@@ -60,9 +60,9 @@ impl Stream {
         Ok(Stream { tls: Some(Box::new(session)), ..self })
     }
 
-    /// True when TLS protects it.
-    pub fn is_protected(&self) -> bool {
-        self.tls.is_some()
+    /// How TLS protects it, for the log: `no`, or by a `full` handshake, or by a `resumed` session.
+    pub fn protection(&self) -> &'static str {
+        self.tls.as_ref().map_or("no", |session| session.protection())
     }
 
     /// Closes a connection whose data is not whole so that the peer cannot take it for whole.

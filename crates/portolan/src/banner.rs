@@ -36,7 +36,11 @@ impl Banner {
             passive_ports: config.passive_ports.clone(),
             announce: config.announce.map(IpAddr::V4),
             active_port: config.active_port,
-            certificate: if config.tls.certificate.is_some() { "from its file" } else { "of its own making" },
+            certificate: match (&config.tls.certificate, &config.tls.acme) {
+                (Some(_), _) => "from its file",
+                (None, Some(acme)) if !acme.names.is_empty() => "obtained by ACME, or its own until then",
+                (None, _) => "of its own making",
+            },
             fingerprint: None,
         }
     }

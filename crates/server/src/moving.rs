@@ -19,7 +19,7 @@ pub(crate) async fn run(
     session: u64,
 ) -> Outcome {
     let Opened { path, content } = opened;
-    let begun = Instant::now();
+    let (begun, tls) = (Instant::now(), data.protection());
     let (done, verb) = match content {
         Content::Download(download) => (send(download, &mut data, &progress).await, "sent"),
         Content::Listing(mut source) => (dtp::send(&mut data, &mut source, &progress).await, "listed"),
@@ -28,12 +28,12 @@ pub(crate) async fn run(
     let (bytes, seconds) = (progress.moved(), begun.elapsed().as_secs_f64());
     match done {
         Ok(()) => {
-            tracing::info!(session, %path, bytes, seconds, "{verb}");
+            tracing::info!(session, %path, bytes, seconds, tls, "{verb}");
             Outcome::Moved { bytes }
         }
         Err(reason) => {
             data.break_off();
-            tracing::info!(session, %path, bytes, seconds, ?reason, "not {verb}");
+            tracing::info!(session, %path, bytes, seconds, tls, ?reason, "not {verb}");
             match reason {
                 dtp::Failure::Stopped => Outcome::Cancelled,
                 dtp::Failure::Connection(_) => Outcome::Failed(Failure::Broken),

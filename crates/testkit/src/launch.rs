@@ -96,6 +96,20 @@ impl Served {
         Served::launch(command, folder, port)
     }
 
+    /// Starts `program serve` with a configuration file of this text, in which `LISTEN` stands for the
+    /// address of the control port. The folder holds what the file names.
+    pub fn configured(program: &str, folder: TempDir, text: &str) -> Served {
+        isolate();
+        let (port, passive) = (free_ports(1), free_ports(20));
+        let file = folder.path().join("portolan.toml");
+        let ports = format!("passive-ports = \"{passive}-{}\"\n", passive + 19);
+        let text = text.replace("LISTEN", &format!("127.0.0.1:{port}"));
+        std::fs::write(&file, ports + &text).unwrap();
+        let mut command = Command::new(program);
+        command.arg("serve").arg("-c").arg(file);
+        Served::launch(command, folder, port)
+    }
+
     /// Launches a command that is a whole `portolan serve` on this control port.
     pub fn launch(mut command: Command, folder: TempDir, port: u16) -> Served {
         // What a server makes for itself is not to be found by another one's test.
@@ -143,11 +157,12 @@ impl Served {
 
     /// Waits for a line of the log that has `text` in it.
     pub fn wait_for_log(&self, text: &str) -> String {
+        let mut said = Vec::new();
         loop {
-            let line =
-                self.log.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("the log never says `{text}`"));
-            if line.contains(text) {
-                return line;
+            match self.log.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(text) => return line,
+                Ok(line) => said.push(line),
+                Err(_) => panic!("the log never says `{text}`: {}", said.join("\n")),
             }
         }
     }

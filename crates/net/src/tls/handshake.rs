@@ -96,6 +96,10 @@ impl Note {
         Ok(Arc::new(config))
     }
 
+    pub(super) fn is_for_data(&self) -> bool {
+        matches!(self.purpose, Purpose::Data)
+    }
+
     /// Notes how far the handshake is.
     pub(super) fn set_kind(&self, kind: Option<HandshakeKind>) {
         self.seen().kind = kind;

@@ -73,6 +73,11 @@ impl Session {
         self.connection.handshake_kind()
     }
 
+    /// What its handshake was, for the log.
+    pub(crate) fn protection(&self) -> &'static str {
+        if self.kind() == Some(HandshakeKind::Resumed) { "resumed" } else { "full" }
+    }
+
     pub(super) fn certificate(&self) -> Option<CertificateDer<'static>> {
         Some(self.connection.peer_certificates()?.first()?.clone().into_owned())
     }
@@ -85,7 +90,10 @@ impl Session {
         }
     }
 
-    /// Runs the handshake to its end, and sends what belongs to it.
+    /// Runs the handshake to its end, and sends what belongs to it. The tickets of TLS 1.3 come after it;
+    /// on a data connection they wait for the first bytes of this side, or its end. A client that
+    /// uploads may read nothing and close: with unread tickets its system would throw away what it has
+    /// not sent yet.
     pub(super) async fn shake_hands(&mut self, socket: &TcpStream, note: &Note) -> io::Result<()> {
         loop {
             let mut early = Buffer::default();
@@ -101,8 +109,12 @@ impl Session {
                 let _ = self.try_flush(socket);
                 return Err(error);
             }
-            self.flush(socket).await?;
-            if !self.connection.is_handshaking() {
+            let done = !self.connection.is_handshaking();
+            let only_tickets = done && self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+            if !(only_tickets && note.is_for_data()) {
+                self.flush(socket).await?;
+            }
+            if done {
                 self.release();
                 return Ok(());
             }
