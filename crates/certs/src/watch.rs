@@ -86,7 +86,7 @@ impl Certificates {
                 tracing::info!("authorities and revocation lists for clients taken up");
             }
             Err(error) => {
-                tracing::error!(%error, "what has changed for clients' certificates is not taken up")
+                tracing::error!(%error, "what has changed for clients' certificates is not taken up");
             }
         }
     }

@@ -226,16 +226,15 @@ impl Shared {
 
     /// Sees whose a connection is that is nobody's by its address.
     async fn prove_stranger(self: Arc<Self>, socket: TcpStream, tls: Arc<Tls>, peer: SocketAddr, port: u16) {
-        let shaken = tokio::time::timeout(STRANGER_PATIENCE, tls.accept(&socket, Purpose::Data, None)).await;
-        let rest = match shaken {
-            Ok(Ok((session, handshake))) => self.deliver_proved(socket, session, &handshake, &tls, port),
-            Ok(Err(_)) | Err(_) => return tracing::info!(%peer, port, "data connection of a stranger closed"),
+        let shaking = tls.accept(&socket, Purpose::Data, None);
+        let Ok(Ok((session, handshake))) = tokio::time::timeout(STRANGER_PATIENCE, shaking).await else {
+            tracing::info!(%peer, port, "data connection of a stranger closed");
+            return;
         };
-        match rest {
-            None => {
-                tracing::info!(%peer, port, "data connection taken from another address by its TLS session")
-            }
-            Some(_) => tracing::info!(%peer, port, "data connection of a stranger closed"),
+        if self.deliver_proved(socket, session, &handshake, &tls, port).is_none() {
+            tracing::info!(%peer, port, "data connection taken from another address by its TLS session");
+        } else {
+            tracing::info!(%peer, port, "data connection of a stranger closed");
         }
     }
 

@@ -223,7 +223,7 @@ impl Session {
     pub(crate) fn seal(&mut self, bytes: &[u8]) -> io::Result<()> {
         let room = bytes.len() + (bytes.len() / RECORD + 1) * RECORD_OVERHEAD;
         self.write(|traffic, outgoing| {
-            let count = traffic.encrypt(bytes, outgoing.room(room)).map_err(encryption)?;
+            let count = traffic.encrypt(bytes, outgoing.room(room)).map_err(|error| encryption(&error))?;
             outgoing.add(count);
             Ok(())
         })
@@ -235,7 +235,9 @@ impl Session {
     /// When nothing can be sent any more.
     pub(crate) fn seal_end(&mut self) -> io::Result<()> {
         self.write(|traffic, outgoing| {
-            let count = traffic.queue_close_notify(outgoing.room(RECORD_OVERHEAD)).map_err(encryption)?;
+            let count = traffic
+                .queue_close_notify(outgoing.room(RECORD_OVERHEAD))
+                .map_err(|error| encryption(&error))?;
             outgoing.add(count);
             Ok(())
         })
@@ -317,6 +319,6 @@ impl Session {
     }
 }
 
-fn encryption(error: EncryptError) -> io::Error {
+fn encryption(error: &EncryptError) -> io::Error {
     io::Error::new(ErrorKind::BrokenPipe, error.to_string())
 }

@@ -144,7 +144,8 @@ fn t11_no_path_leads_out_of_the_tree_by_any_verb() {
     assert_eq!(fs::read_to_string(&secret).unwrap(), "secret");
     let outside: Vec<_> =
         fs::read_dir(served.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(outside.len(), 2, "{outside:?}");
+    // The root, the secret, and what the server keeps for itself.
+    assert_eq!(outside.len(), 3, "{outside:?}");
 }
 
 #[test]
@@ -358,9 +359,10 @@ fn t33_a_hundred_commands_in_one_segment_get_a_hundred_replies_in_order() {
 }
 
 #[test]
-fn t39_only_listings_look_at_the_wall_clock() {
+fn t39_only_listings_and_tickets_look_at_the_wall_clock() {
     // Timers that follow the wall clock end sessions when it is set. The machine of the protocol
-    // gets its time as an argument; here it is seen to that no other crate reads that clock.
+    // gets its time as an argument; here it is seen to that nothing else reads that clock but what has
+    // to: tickets, which nodes agree on by it.
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut readers = Vec::new();
     let mut folders: Vec<_> = ["wire", "proto", "net", "server", "vfs", "vfs-local", "accounts"]
@@ -377,7 +379,8 @@ fn t39_only_listings_look_at_the_wall_clock() {
             }
         }
     }
-    assert_eq!(readers, ["listing.rs"]);
+    readers.sort();
+    assert_eq!(readers, ["listing.rs", "tickets.rs"]);
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub(crate) struct How {
 }
 
 /// What a client wants of TLS.
+#[derive(Clone, Copy)]
 pub(crate) struct Wish<'a> {
     pub(crate) version: &'static SupportedProtocolVersion,
     pub(crate) name: &'static str,
