@@ -17,8 +17,8 @@ mod state;
 
 use crate::socket;
 use crate::stream::{ConnectError, Guard, Stream};
-use crate::tls::{Handshake, Purpose, Resume, Session, Tls};
-use state::{Arrival, Candidate, Claim, Grant, State};
+use crate::tls::{Handshake, Identity, Purpose, Resume, Session, Tls};
+use state::{Approach, Arrival, Candidate, Claim, Grant, State};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -156,13 +156,14 @@ impl Shared {
             // It fails when the session ended this very moment: the connection is closed then.
             (Claim::Settled(place), _) => drop(place.send(Ok(Stream::plain(socket)))),
             (Claim::Candidate(candidate), Some(tls)) => {
-                tokio::spawn(Arc::clone(self).prove(socket, Arc::clone(tls), candidate, peer, port));
+                let approach = state.approach(socket, port, Some(&candidate));
+                tokio::spawn(Arc::clone(self).prove(approach, Arc::clone(tls), candidate, peer, port));
             }
             (Claim::Stranger, Some(tls)) if tls.resume() != Resume::Off => {
                 match Arc::clone(&self.strangers).try_acquire_owned() {
                     Ok(permit) => {
-                        let tls = Arc::clone(tls);
-                        let proving = Arc::clone(self).prove_stranger(socket, tls, peer, port);
+                        let approach = state.approach(socket, port, None);
+                        let proving = Arc::clone(self).prove_stranger(approach, Arc::clone(tls), peer, port);
                         tokio::spawn(async move {
                             proving.await;
                             drop(permit);
@@ -180,19 +181,20 @@ impl Shared {
     /// Sees whose a connection is that is somebody's by its address.
     async fn prove(
         self: Arc<Self>,
-        socket: TcpStream,
+        approach: Arc<Approach>,
         tls: Arc<Tls>,
         candidate: Candidate,
         peer: SocketAddr,
         port: u16,
     ) {
         let shaken = tokio::select! {
-            shaken = tls.accept(&socket, Purpose::Data, candidate.guard.host) => shaken,
+            shaken = tls.accept(&approach.socket, Purpose::Data, candidate.guard.host) => shaken,
             () = candidate.gone.cancelled() => return,
         };
         let arrival = match shaken {
-            Ok((session, handshake)) => {
-                match self.deliver_proved(socket, session, &handshake, &tls, port) {
+            Ok((mut session, handshake)) => {
+                self.send_tickets(&approach, &mut session, &handshake, candidate.guard.identity);
+                match self.deliver_proved(&approach, session, &handshake, &tls, port) {
                     // Its own place is as empty as before.
                     None if handshake.resumed != Some(candidate.guard.identity) => {
                         self.state().give_up(&candidate, port);
@@ -200,7 +202,7 @@ impl Shared {
                     }
                     None => return,
                     Some(_) if tls.resume() == Resume::Require => Err(ConnectError::NotResumed),
-                    Some((socket, session)) => Ok(Stream::protected(socket, session)),
+                    Some(session) => Ok(Stream::protected(Arc::clone(&approach.socket), session)),
                 }
             }
             Err(error) => {
@@ -225,36 +227,62 @@ impl Shared {
     }
 
     /// Sees whose a connection is that is nobody's by its address.
-    async fn prove_stranger(self: Arc<Self>, socket: TcpStream, tls: Arc<Tls>, peer: SocketAddr, port: u16) {
-        let shaking = tls.accept(&socket, Purpose::Data, None);
-        let Ok(Ok((session, handshake))) = tokio::time::timeout(STRANGER_PATIENCE, shaking).await else {
+    async fn prove_stranger(
+        self: Arc<Self>,
+        approach: Arc<Approach>,
+        tls: Arc<Tls>,
+        peer: SocketAddr,
+        port: u16,
+    ) {
+        let shaking = tls.accept(&approach.socket, Purpose::Data, None);
+        let Ok(Ok((mut session, handshake))) = tokio::time::timeout(STRANGER_PATIENCE, shaking).await else {
             tracing::info!(%peer, port, "data connection of a stranger closed");
             return;
         };
-        if self.deliver_proved(socket, session, &handshake, &tls, port).is_none() {
+        if let Some(identity) = handshake.resumed {
+            self.send_tickets(&approach, &mut session, &handshake, identity);
+        }
+        if self.deliver_proved(&approach, session, &handshake, &tls, port).is_none() {
             tracing::info!(%peer, port, "data connection taken from another address by its TLS session");
         } else {
             tracing::info!(%peer, port, "data connection of a stranger closed");
         }
     }
 
-    /// Hands a connection to the session whose TLS session it resumes; gives it back if there is none
-    /// that waits here.
+    /// Sends the tickets at once to a client that began its handshake before it could know that the
+    /// transfer begins: those are the ones that read before they close an upload, and need what they
+    /// find there for the next.
+    fn send_tickets(
+        &self,
+        approach: &Approach,
+        session: &mut Session,
+        handshake: &Handshake,
+        identity: Identity,
+    ) {
+        let engaged = self.state().engaged_at(identity);
+        if approach.is_early() || engaged.is_none_or(|engaged| handshake.began < engaged) {
+            // They are little, so that they fit; an error shows again with the data.
+            let _ = session.try_flush(&approach.socket);
+        }
+    }
+
+    /// Hands a connection to the session whose TLS session it resumes; gives its own back if there is
+    /// none that waits here.
     fn deliver_proved(
         self: &Arc<Self>,
-        socket: TcpStream,
+        approach: &Approach,
         session: Session,
         handshake: &Handshake,
         tls: &Tls,
         port: u16,
-    ) -> Option<(TcpStream, Session)> {
+    ) -> Option<Session> {
         let mut state = self.state();
         let identity = handshake.resumed.filter(|_| tls.resume() != Resume::Off);
         let Some((peer, place)) = identity.and_then(|identity| state.take_proved(identity, port)) else {
-            return Some((socket, session));
+            return Some(session);
         };
         // It fails when the session ended this very moment.
-        drop(place.send(Ok(Stream::protected(socket, session))));
+        drop(place.send(Ok(Stream::protected(Arc::clone(&approach.socket), session))));
         let _ = self.grant(&mut state, peer);
         None
     }
@@ -324,13 +352,20 @@ impl Place {
         (renewed && untouched).then_some(self)
     }
 
+    /// The session has said its transfer command, and the client does not know yet that it was taken:
+    /// nobody else gets the place now.
+    pub fn engage(&self) {
+        // What has come by now came before the client could know.
+        self.shared.drain(self.peer, self.port);
+        self.shared.state().engage(self.peer, self.port, self.id, Instant::now());
+    }
+
     /// Waits for the connection.
     ///
     /// # Errors
     /// When the one that came is not protected as it must be, or when the place was lost to a session
     /// that waited while nothing came here for long.
     pub async fn connection(&mut self) -> Result<Stream, ConnectError> {
-        self.shared.state().engage(self.peer, self.port, self.id);
         let lost = || io::Error::new(io::ErrorKind::TimedOut, "the passive port went to another session");
         let stream = (&mut self.connection).await.map_err(|_| lost())??;
         socket::keep_alive(&(&*stream.socket).into())?;

@@ -42,8 +42,8 @@ impl Stream {
         Stream { socket: Arc::new(socket), tls: None }
     }
 
-    pub(crate) fn protected(socket: TcpStream, session: Session) -> Stream {
-        Stream { socket: Arc::new(socket), tls: Some(Box::new(session)) }
+    pub(crate) fn protected(socket: Arc<TcpStream>, session: Session) -> Stream {
+        Stream { socket, tls: Some(Box::new(session)) }
     }
 
     /// Protects a connection that this side opened, which is the server of the handshake all the same

@@ -124,6 +124,10 @@ pub(crate) fn start(
         }
         Effect::Connect { target: Target::Passive, .. } => {
             let place = holdings.place.take();
+            if let Some(place) = &place {
+                // Now, since 150 is queued and leaves before this effect is looked at again.
+                place.engage();
+            }
             connect(
                 async move {
                     match place {

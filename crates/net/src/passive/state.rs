@@ -3,12 +3,14 @@
 use crate::stream::{ConnectError, Guard, Stream};
 use crate::tls::Identity;
 use rand::seq::IteratorRandom;
+use rustix::net::RecvFlags;
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -63,6 +65,29 @@ pub(super) struct Candidate {
     pub(super) gone: CancellationToken,
 }
 
+/// A connection whose handshake runs.
+#[derive(Debug)]
+pub(super) struct Approach {
+    pub(super) socket: Arc<TcpStream>,
+    port: u16,
+    /// The holder of the place that it may belong to by its address.
+    holder: Option<u64>,
+    /// The client had begun its handshake when the session said its transfer command.
+    early: AtomicBool,
+}
+
+impl Approach {
+    pub(super) fn is_early(&self) -> bool {
+        self.early.load(Ordering::Relaxed)
+    }
+
+    /// True when something has come that was not read yet.
+    fn has_bytes(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        matches!(rustix::net::recv(&*self.socket, &mut [0], flags), Ok((1, _)))
+    }
+}
+
 /// Somebody who waits for a place.
 #[derive(Debug)]
 struct Turn {
@@ -72,10 +97,11 @@ struct Turn {
 
 #[derive(Debug)]
 enum Slot {
-    /// `since` is `None` once the session has said its transfer command: it has its own limit then.
     Held {
         id: u64,
-        since: Option<Instant>,
+        since: Instant,
+        /// When the session said its transfer command: it has its own limit from then on.
+        engaged: Option<Instant>,
         connection: oneshot::Sender<Arrival>,
         /// How the connection has to be protected, if it has to.
         guard: Option<Guard>,
@@ -103,6 +129,8 @@ pub(super) struct State {
     peers: HashMap<IpAddr, Peer>,
     /// Where each session waits whose data connection has to be protected.
     guarded: HashMap<Identity, (IpAddr, u16)>,
+    /// Connections whose handshakes run.
+    approaches: Vec<Weak<Approach>>,
     /// With so many peers known, those that are at rest only are looked for and forgotten.
     sweep_at: usize,
     next_id: u64,
@@ -119,6 +147,7 @@ impl State {
             unusable: HashMap::new(),
             peers: HashMap::new(),
             guarded: HashMap::new(),
+            approaches: Vec::new(),
             sweep_at: SWEEP_MIN,
             next_id: 0,
         }
@@ -219,7 +248,8 @@ impl State {
                 self.guarded.insert(guard.identity, (peer, port));
             }
             let guard = turn.guard;
-            let slot = Slot::Held { id, since: Some(now), connection: sender, guard, candidates: 0, gone };
+            let connection = sender;
+            let slot = Slot::Held { id, since: now, engaged: None, connection, guard, candidates: 0, gone };
             of_peer.slots.insert(port, slot);
         }
     }
@@ -295,7 +325,7 @@ impl State {
     pub(super) fn renew(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) -> bool {
         match self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port)) {
             Some(Slot::Held { id: holder, since, candidates: 0, .. }) if *holder == id => {
-                *since = Some(now);
+                *since = now;
                 true
             }
             _ => false,
@@ -316,12 +346,41 @@ impl State {
     }
 
     /// The session has said its transfer command: the place is its own until it gives it up.
-    pub(super) fn engage(&mut self, peer: IpAddr, port: u16, id: u64) {
+    pub(super) fn engage(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) {
         if let Some(of_peer) = self.peers.get_mut(&peer)
-            && let Some(Slot::Held { id: holder, since, .. }) = of_peer.slots.get_mut(&port)
+            && let Some(Slot::Held { id: holder, engaged, .. }) = of_peer.slots.get_mut(&port)
             && *holder == id
         {
-            *since = None;
+            *engaged = Some(now);
+            for approach in self.approaches.iter().filter_map(Weak::upgrade) {
+                if approach.port == port && approach.holder.is_none_or(|holder| holder == id) {
+                    approach.early.fetch_or(approach.has_bytes(), Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// Notes a connection whose handshake begins.
+    pub(super) fn approach(
+        &mut self,
+        socket: TcpStream,
+        port: u16,
+        candidate: Option<&Candidate>,
+    ) -> Arc<Approach> {
+        self.approaches.retain(|approach| approach.strong_count() > 0);
+        let holder = candidate.map(|candidate| candidate.id);
+        let early = AtomicBool::new(false);
+        let approach = Arc::new(Approach { socket: Arc::new(socket), port, holder, early });
+        self.approaches.push(Arc::downgrade(&approach));
+        approach
+    }
+
+    /// When this session said its transfer command, if it waits at a place and has.
+    pub(super) fn engaged_at(&self, identity: Identity) -> Option<Instant> {
+        let (peer, port) = self.guarded.get(&identity)?;
+        match self.peers.get(peer)?.slots.get(port)? {
+            Slot::Held { engaged, .. } => *engaged,
+            Slot::Resting { .. } => None,
         }
     }
 
@@ -335,7 +394,7 @@ impl State {
             Slot::Resting { until } => now < *until,
         });
         for slot in of_peer.slots.values_mut().filter(|_| awaited) {
-            if let Slot::Held { since: Some(since), guard, .. } = slot
+            if let Slot::Held { since, engaged: None, guard, .. } = slot
                 && now >= *since + PATIENCE
             {
                 if let Some(guard) = guard {
@@ -350,7 +409,8 @@ impl State {
     /// When [`expire`](Self::expire) will next change something for this peer, as things stand.
     pub(super) fn next_change(&self, peer: IpAddr) -> Option<Instant> {
         let changes = self.peers.get(&peer)?.slots.values().filter_map(|slot| match slot {
-            Slot::Held { since, .. } => since.map(|since| since + PATIENCE),
+            Slot::Held { engaged: Some(_), .. } => None,
+            Slot::Held { since, .. } => Some(*since + PATIENCE),
             Slot::Resting { until } => Some(*until),
         });
         changes.min()

@@ -12,6 +12,7 @@ use rustls::server::{
 use rustls::sign::CertifiedKey;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::time::Instant;
 
 /// Tickets after a handshake on a control connection: clients that use each once have so many data
 /// connections before they need one that a data connection brought.
@@ -34,12 +35,16 @@ pub struct Handshake {
     pub resumed: Option<Identity>,
     /// The version of TLS, for the log.
     pub version: &'static str,
+    /// When the client began it.
+    pub began: Instant,
 }
 
 /// What is noted while a handshake runs.
 #[derive(Debug, Default)]
 struct Seen {
     name: Option<String>,
+    /// When the first message of the client came.
+    began: Option<Instant>,
     /// Whose ticket was opened last: the one that is used, if any is.
     opened: Option<Identity>,
     /// Unknown until the server's first flight is made.
@@ -113,6 +118,7 @@ impl Note {
             certificate: session.certificate(),
             resumed: seen.opened.filter(|_| resumed),
             version: session.version(),
+            began: seen.began.unwrap_or_else(Instant::now),
         }
     }
 
@@ -179,7 +185,10 @@ impl StoresServerSessions for Note {
 impl ResolvesServerCert for Note {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name().map(str::to_ascii_lowercase);
-        self.seen().name.clone_from(&name);
+        let mut seen = self.seen();
+        seen.began = seen.began.or_else(|| Some(Instant::now()));
+        seen.name.clone_from(&name);
+        drop(seen);
         self.credentials.certificate(name.as_deref(), self.host)
     }
 }

@@ -91,9 +91,9 @@ impl Session {
     }
 
     /// Runs the handshake to its end, and sends what belongs to it. The tickets of TLS 1.3 come after it;
-    /// on a data connection they wait for the first bytes of this side, or its end. A client that
-    /// uploads may read nothing and close: with unread tickets its system would throw away what it has
-    /// not sent yet.
+    /// on a data connection they wait for the first bytes of this side, its end, or
+    /// [`flush`](Self::flush). A client that uploads may read nothing and close: with unread tickets its
+    /// system would throw away what it has not sent yet.
     pub(super) async fn shake_hands(&mut self, socket: &TcpStream, note: &Note) -> io::Result<()> {
         loop {
             let mut early = Buffer::default();
