@@ -29,8 +29,8 @@ pub struct Clients {
     pub certificates: ClientCertificates,
     /// The authorities that vouch for them, in PEM.
     pub authorities: Option<PathBuf>,
-    /// Lists of those that count no more, in PEM. With lists, every certificate needs an issuer that is
-    /// in one of them.
+    /// Lists of those that count no more, in PEM. With lists, every certificate needs an issuer of whom
+    /// there is one, and that one must not have expired.
     pub revoked: Option<PathBuf>,
 }
 
@@ -56,7 +56,9 @@ impl Clients {
                     "there is no revocation list in it; one in PEM begins with -----BEGIN X509 CRL-----",
                 ));
             }
+            // A list that is too old may miss somebody: it counts no more, and nobody gets in by it.
             builder = builder.with_crls(lists).only_check_end_entity_revocation();
+            builder = builder.enforce_revocation_expiration();
         }
         if self.certificates == ClientCertificates::Ask {
             builder = builder.allow_unauthenticated();

@@ -28,6 +28,14 @@ pub enum CertError {
 }
 
 impl CertError {
+    /// True when it is this file that is wrong.
+    pub fn is_about(&self, file: &Path) -> bool {
+        match self {
+            CertError::File { path, .. } | CertError::Content { path, .. } => path == file,
+            CertError::Making(_) => false,
+        }
+    }
+
     pub(crate) fn file(path: &Path) -> impl FnOnce(io::Error) -> CertError {
         move |error| CertError::File { path: path.to_owned(), error }
     }

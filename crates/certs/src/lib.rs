@@ -9,18 +9,20 @@ mod error;
 mod files;
 mod names;
 mod own;
+mod private;
 mod watch;
 
 use portolan_net::tls::Credentials;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use acme::{Acme, Challenge, LETS_ENCRYPT, Renewal};
 pub use clients::{ClientCertificates, Clients};
 pub use error::CertError;
-pub use names::{fingerprint, names_in};
+pub use names::{fingerprint, users_in};
+use watch::Watched;
 pub use watch::watch;
 
 /// Where a certificate comes from.
@@ -35,8 +37,8 @@ pub enum Source {
     },
     /// Made by ourselves on the first start, and kept in this folder.
     Own {
-        /// The folder; made when it is missing.
-        folder: PathBuf,
+        /// The folder, made when it is missing. Without one, there is another certificate at each start.
+        folder: Option<PathBuf>,
         /// The names of the server.
         names: Vec<String>,
     },
@@ -47,7 +49,7 @@ pub enum Source {
         /// The names.
         names: Vec<String>,
         /// Where our own one is kept.
-        own: PathBuf,
+        own: Option<PathBuf>,
     },
 }
 
@@ -65,6 +67,7 @@ pub struct Host {
 struct Shown {
     host: Host,
     key: RwLock<Option<Arc<CertifiedKey>>>,
+    files: Mutex<Watched>,
 }
 
 impl Shown {
@@ -74,7 +77,7 @@ impl Shown {
 
     /// True when a client that asks for this name means this host.
     fn is_called(&self, name: &str) -> bool {
-        self.host.names.iter().any(|own| own.eq_ignore_ascii_case(name))
+        self.host.names.iter().any(|own| names::is_match(own, name))
     }
 }
 
@@ -85,6 +88,7 @@ pub struct Certificates {
     shown: Vec<Shown>,
     strict: bool,
     clients: Clients,
+    client_files: Mutex<Watched>,
     verifier: RwLock<Arc<dyn ClientCertVerifier>>,
 }
 
@@ -102,12 +106,15 @@ impl Certificates {
         strict: bool,
     ) -> Result<Certificates, CertError> {
         let load = |host: Host| {
+            // Looked at before they are read, so that no change is missed.
+            let files = Watched::new(host.source.as_ref().map_or_else(Vec::new, Source::files));
             let key = host.source.as_ref().map(load).transpose()?;
-            Ok(Shown { host, key: RwLock::new(key) })
+            Ok(Shown { host, key: RwLock::new(key), files: Mutex::new(files) })
         };
         let shown = std::iter::once(default).chain(hosts).map(load).collect::<Result<_, CertError>>()?;
+        let client_files = Mutex::new(Watched::new(clients.files().cloned().collect()));
         let verifier = RwLock::new(clients.verifier()?);
-        Ok(Certificates { shown, strict, clients, verifier })
+        Ok(Certificates { shown, strict, clients, client_files, verifier })
     }
 
     /// The SHA-256 of the default host's certificate, as people compare it.
@@ -115,8 +122,8 @@ impl Certificates {
         self.shown.first()?.key()?.cert.first().map(|der| fingerprint(der))
     }
 
-    /// The names of each certificate that is obtained by ACME.
-    pub fn obtained(&self) -> Vec<Vec<String>> {
+    /// The names of each certificate that is to be obtained by ACME.
+    pub fn to_obtain(&self) -> Vec<Vec<String>> {
         let names = |shown: &Shown| match &shown.host.source {
             Some(Source::Acme { names, .. }) => Some(names.clone()),
             _ => None,
@@ -127,28 +134,18 @@ impl Certificates {
     fn default_key(&self) -> Option<Arc<CertifiedKey>> {
         self.shown.first()?.key()
     }
-
-    /// True when one of the certificates is for this name.
-    fn is_ours(&self, name: &str) -> bool {
-        self.shown.iter().filter_map(Shown::key).any(|key| {
-            let names = key.cert.first().map(|der| names_in(der)).unwrap_or_default();
-            names.iter().any(|pattern| names::is_match(pattern, name))
-        })
-    }
 }
 
 impl Credentials for Certificates {
     fn certificate(&self, name: Option<&str>, host: Option<usize>) -> Option<Arc<CertifiedKey>> {
-        if let Some(name) = name {
-            if let Some(called) = self.shown.iter().find(|shown| shown.is_called(name)) {
-                return called.key().or_else(|| self.default_key());
-            }
-            if self.strict && !self.is_ours(name) {
-                return None;
-            }
-        }
-        let chosen = host.and_then(|number| self.shown.get(number + 1)).and_then(Shown::key);
-        chosen.or_else(|| self.default_key())
+        let called = name.and_then(|name| self.shown.iter().find(|shown| shown.is_called(name)));
+        let chosen = called.or_else(|| self.shown.get(host? + 1));
+        let key = chosen.and_then(Shown::key).or_else(|| self.default_key())?;
+        let fits = |name| {
+            let names = key.cert.first().map(|der| names::hosts_in(der)).unwrap_or_default();
+            names.iter().any(|pattern| names::is_match(pattern, name))
+        };
+        (!self.strict || name.is_none_or(fits)).then_some(key)
     }
 
     fn clients(&self) -> Arc<dyn ClientCertVerifier> {
@@ -157,6 +154,15 @@ impl Credentials for Certificates {
 }
 
 impl Source {
+    /// The files that may change.
+    fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Source::Files { certificate, key } => vec![certificate.clone(), key.clone()],
+            Source::Acme { folder, names, .. } => vec![acme::file_of(folder, names)],
+            Source::Own { .. } => Vec::new(),
+        }
+    }
+
     /// Sees whether it can be used. Nothing is made.
     ///
     /// # Errors
@@ -182,10 +188,17 @@ impl Clients {
 fn load(source: &Source) -> Result<Arc<CertifiedKey>, CertError> {
     match source {
         Source::Files { certificate, key } => files::load(certificate, key),
-        Source::Own { folder, names } => own::load_or_make(folder, names),
+        Source::Own { folder, names } => own::load_or_make(folder.as_deref(), names),
         Source::Acme { folder, names, own } => {
             let file = acme::file_of(folder, names);
-            if file.exists() { files::load(&file, &file) } else { own::load_or_make(own, names) }
+            if file.exists() {
+                match files::load(&file, &file) {
+                    // It is obtained again.
+                    Err(error) => tracing::error!(%error, "a certificate that was obtained cannot be used"),
+                    loaded => return loaded,
+                }
+            }
+            own::load_or_make(own.as_deref(), names)
         }
     }
 }

@@ -4,19 +4,37 @@ use sha2::{Digest, Sha256};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// The names in a certificate: the common name of its subject, and its alternative names that are DNS
-/// names or mail addresses. None for what is no certificate.
-pub fn names_in(der: &[u8]) -> Vec<String> {
-    let Ok((_, certificate)) = X509Certificate::from_der(der) else { return Vec::new() };
-    let common = certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok());
-    let mut names: Vec<String> = common.map(str::to_owned).collect();
-    if let Ok(Some(alternatives)) = certificate.subject_alternative_name() {
-        names.extend(alternatives.value.general_names.iter().filter_map(|name| match name {
-            GeneralName::DNSName(name) | GeneralName::RFC822Name(name) => Some((*name).to_owned()),
-            _ => None,
-        }));
+/// The names of hosts in a certificate: its alternative names that are DNS names. None for what is no
+/// certificate.
+pub(crate) fn hosts_in(der: &[u8]) -> Vec<String> {
+    names_in(der, |name| match name {
+        GeneralName::DNSName(name) => Some(name),
+        _ => None,
+    })
+}
+
+/// The users that a certificate names: its mail addresses, else the common name of its subject, if that is
+/// one. Never names of hosts: authorities give those to whoever has the host.
+pub fn users_in(der: &[u8]) -> Vec<String> {
+    let addresses = names_in(der, |name| match name {
+        GeneralName::RFC822Name(name) => Some(name),
+        _ => None,
+    });
+    if !addresses.is_empty() {
+        return addresses;
     }
-    names
+    let Ok((_, certificate)) = X509Certificate::from_der(der) else { return Vec::new() };
+    let mut common = certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok());
+    match (common.next(), common.next()) {
+        (Some(one), None) => vec![one.to_owned()],
+        _ => Vec::new(),
+    }
+}
+
+fn names_in(der: &[u8], wanted: for<'a> fn(&GeneralName<'a>) -> Option<&'a str>) -> Vec<String> {
+    let Ok((_, certificate)) = X509Certificate::from_der(der) else { return Vec::new() };
+    let Ok(Some(alternatives)) = certificate.subject_alternative_name() else { return Vec::new() };
+    alternatives.value.general_names.iter().filter_map(wanted).map(str::to_owned).collect()
 }
 
 /// The SHA-256 of a certificate, as people compare it.
@@ -53,15 +71,21 @@ mod tests {
     }
 
     #[test]
-    fn names_come_from_the_subject_and_the_alternatives() {
-        let mut parameters = rcgen::CertificateParams::new(vec!["ftp.example.org".to_owned()]).unwrap();
-        parameters.distinguished_name.push(rcgen::DnType::CommonName, "anna");
-        let certificate = parameters.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
-        let names = names_in(certificate.der());
-        assert!(
-            names.contains(&"anna".to_owned()) && names.contains(&"ftp.example.org".to_owned()),
-            "{names:?}"
-        );
-        assert_eq!(names_in(b"nonsense"), Vec::<String>::new());
+    fn users_and_hosts_are_named_in_different_places() {
+        let make = |names: &[&str], mail: Option<&str>, common: &str| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let mut parameters = rcgen::CertificateParams::new(names).unwrap();
+            if let Some(mail) = mail {
+                parameters.subject_alt_names.push(rcgen::SanType::Rfc822Name(mail.try_into().unwrap()));
+            }
+            parameters.distinguished_name.push(rcgen::DnType::CommonName, common);
+            parameters.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().der().to_vec()
+        };
+        let machine = make(&["backup", "ftp.example.org"], None, "machine 7");
+        assert_eq!(hosts_in(&machine), ["backup", "ftp.example.org"]);
+        assert_eq!(users_in(&machine), ["machine 7"]);
+        // Who vouches for an address only has not looked at the rest.
+        assert_eq!(users_in(&make(&[], Some("anna@example.org"), "root")), ["anna@example.org"]);
+        assert_eq!(users_in(b"nonsense"), Vec::<String>::new());
     }
 }

@@ -1,9 +1,9 @@
 //! Takes up files that have changed, while connections that there are go on with what they began with.
 
-use crate::{Certificates, Source, acme, load, names};
+use crate::{Certificates, Shown, load, names};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often the files are looked at.
@@ -19,13 +19,14 @@ fn stamp(path: &Path) -> Stamp {
 }
 
 /// Files that belong together, and what they looked like when they were taken up.
-struct Watched {
+#[derive(Debug)]
+pub(crate) struct Watched {
     files: Vec<PathBuf>,
     stamps: Vec<Stamp>,
 }
 
 impl Watched {
-    fn new(files: Vec<PathBuf>) -> Watched {
+    pub(crate) fn new(files: Vec<PathBuf>) -> Watched {
         let stamps = files.iter().map(|file| stamp(file)).collect();
         Watched { files, stamps }
     }
@@ -42,40 +43,27 @@ impl Watched {
 /// Takes up files when they change, for as long as it is polled. What is wrong with them is logged, and
 /// what was there before stays in use.
 pub async fn watch(certificates: Arc<Certificates>) {
-    let mut shown: Vec<Watched> = certificates
-        .shown
-        .iter()
-        .map(|shown| match &shown.host.source {
-            Some(Source::Files { certificate, key }) => Watched::new(vec![certificate.clone(), key.clone()]),
-            Some(Source::Acme { folder, names, .. }) => Watched::new(vec![acme::file_of(folder, names)]),
-            Some(Source::Own { .. }) | None => Watched::new(Vec::new()),
-        })
-        .collect();
-    let mut clients = Watched::new(certificates.clients.files().cloned().collect());
     loop {
         tokio::time::sleep(EVERY).await;
-        for (number, watched) in shown.iter_mut().enumerate() {
-            if watched.have_changed() {
-                certificates.reload(number);
-            }
-        }
-        if clients.have_changed() {
-            certificates.reload_clients();
+        let certificates = Arc::clone(&certificates);
+        // The disk may be slow.
+        let looked = tokio::task::spawn_blocking(move || certificates.look());
+        if looked.await.is_err() {
+            tracing::error!("the certificates could not be looked at");
         }
     }
 }
 
 impl Certificates {
-    fn reload(&self, number: usize) {
-        let shown = &self.shown[number];
-        let Some(source) = &shown.host.source else { return };
-        match load(source) {
-            Ok(key) => {
-                let fingerprint = key.cert.first().map(|der| names::fingerprint(der));
-                *shown.key.write().unwrap_or_else(PoisonError::into_inner) = Some(key);
-                tracing::info!(hosts = ?shown.host.names, fingerprint, "certificate taken up");
-            }
-            Err(error) => tracing::error!(%error, "the changed certificate is not taken up"),
+    /// Takes up what has changed.
+    fn look(&self) {
+        let changed =
+            |files: &Mutex<Watched>| files.lock().unwrap_or_else(PoisonError::into_inner).have_changed();
+        for shown in self.shown.iter().filter(|shown| changed(&shown.files)) {
+            shown.reload();
+        }
+        if changed(&self.client_files) {
+            self.reload_clients();
         }
     }
 
@@ -88,6 +76,20 @@ impl Certificates {
             Err(error) => {
                 tracing::error!(%error, "what has changed for clients' certificates is not taken up");
             }
+        }
+    }
+}
+
+impl Shown {
+    fn reload(&self) {
+        let Some(source) = &self.host.source else { return };
+        match load(source) {
+            Ok(key) => {
+                let fingerprint = key.cert.first().map(|der| names::fingerprint(der));
+                *self.key.write().unwrap_or_else(PoisonError::into_inner) = Some(key);
+                tracing::info!(hosts = ?self.host.names, fingerprint, "certificate taken up");
+            }
+            Err(error) => tracing::error!(%error, "the changed certificate is not taken up"),
         }
     }
 }

@@ -10,8 +10,6 @@ use toml::Spanned;
 /// How certificates are obtained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acme {
-    /// The names of the default host; none when it has another certificate.
-    pub names: Vec<String>,
     /// Where the authority says what it offers.
     pub directory: String,
     /// Who vouches for that address, when the system does not know.
@@ -25,8 +23,6 @@ pub struct Acme {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Table {
-    #[serde(default)]
-    names: Vec<Spanned<String>>,
     directory: Option<Spanned<String>>,
     directory_authorities: Option<Spanned<PathBuf>>,
     contact: Option<Spanned<String>>,
@@ -38,13 +34,6 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn convert(self, check: &mut Check<'_>) -> Acme {
         let challenge = self.challenge(check);
-        for name in &self.names {
-            let wildcard = name.get_ref().starts_with("*.") && !matches!(challenge, Challenge::Dns(_));
-            if wildcard || !name.get_ref().contains('.') {
-                let text = "such a name gets no certificate; write full names, and `*.` only with dns-01";
-                check.wrong(name, text.to_owned());
-            }
-        }
         if let Some(contact) =
             self.contact.as_ref().filter(|contact| !contact.get_ref().starts_with("mailto:"))
         {
@@ -55,7 +44,6 @@ impl Table {
             check.wrong(directory, "a directory is an address that begins with https://".to_owned());
         }
         Acme {
-            names: self.names.into_iter().map(|name| name.into_inner().to_ascii_lowercase()).collect(),
             directory: self.directory.map_or_else(|| LETS_ENCRYPT.to_owned(), Spanned::into_inner),
             authorities: self.directory_authorities.map(|path| check.path(&path)),
             contact: self.contact.map(Spanned::into_inner),
@@ -66,22 +54,48 @@ impl Table {
     fn challenge(&self, check: &mut Check<'_>) -> Challenge {
         let everywhere =
             |port| vec![(Ipv4Addr::UNSPECIFIED, port).into(), (Ipv6Addr::UNSPECIFIED, port).into()];
-        let listen =
-            |port| self.listen.as_ref().map_or_else(|| everywhere(port), |listen| listen.get_ref().clone());
-        let Some(word) = &self.challenge else { return Challenge::Http(listen(80)) };
-        match (word.get_ref().as_str(), &self.dns_program) {
-            ("http-01", _) => Challenge::Http(listen(80)),
-            ("tls-alpn-01", _) => Challenge::TlsAlpn(listen(443)),
-            ("dns-01", Some(program)) => Challenge::Dns(check.path(program)),
-            ("dns-01", None) => {
-                check.wrong(word, "dns-program is missing: the program that sets the record".to_owned());
+        let word = self.challenge.as_ref().map_or("http-01", |word| word.get_ref().as_str());
+        let port = if word == "tls-alpn-01" { 443 } else { 80 };
+        if let Some(listen) = &self.listen {
+            if word == "dns-01" {
+                check.wrong(listen, "nothing is asked here by dns-01; leave it out".to_owned());
+            } else if listen.get_ref().is_empty() {
+                check.wrong(listen, format!("nobody could ask; write it like [\"0.0.0.0:{port}\"]"));
+            }
+        }
+        if let Some(program) = self.dns_program.as_ref().filter(|_| word != "dns-01") {
+            check.wrong(program, "it is called with challenge = \"dns-01\" only; leave it out".to_owned());
+        }
+        let listen = self.listen.as_ref().map_or_else(|| everywhere(port), |listen| listen.get_ref().clone());
+        match (word, &self.dns_program, &self.challenge) {
+            ("http-01", _, _) | (_, _, None) => Challenge::Http(listen),
+            ("tls-alpn-01", _, _) => Challenge::TlsAlpn(listen),
+            ("dns-01", Some(program), _) => {
+                let path = check.path(program);
+                if !path.is_file() {
+                    check.wrong(program, format!("{} is no program", path.display()));
+                }
+                Challenge::Dns(path)
+            }
+            (_, _, Some(written)) => {
+                let text = match word {
+                    "dns-01" => "dns-program is missing: the program that sets the record".to_owned(),
+                    _ => format!("`{word}` is not known here; write http-01, tls-alpn-01, or dns-01"),
+                };
+                check.wrong(written, text);
                 Challenge::Http(Vec::new())
             }
-            (other, _) => {
-                let text = format!("`{other}` is not known here; write http-01, tls-alpn-01, or dns-01");
-                check.wrong(word, text);
-                Challenge::Http(Vec::new())
-            }
+        }
+    }
+}
+
+/// Sees that the authority gives certificates for these names.
+pub(crate) fn check_names(names: &[Spanned<String>], challenge: &Challenge, check: &mut Check<'_>) {
+    for name in names {
+        let wildcard = name.get_ref().starts_with("*.") && !matches!(challenge, Challenge::Dns(_));
+        if wildcard || !name.get_ref().contains('.') {
+            let text = "such a name gets no certificate by ACME; write full names, and `*.` only with dns-01";
+            check.wrong(name, text.to_owned());
         }
     }
 }

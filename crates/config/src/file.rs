@@ -2,7 +2,7 @@
 
 use crate::problem::Problem;
 use crate::values::{parse_active_port, parse_ports, parse_tls_need};
-use crate::{Config, host, listen, tls};
+use crate::{Config, acme, host, listen, tls};
 use portolan_accounts::{Account, PasswordHash, User};
 use portolan_proto::server::Limits;
 use portolan_server::SessionLimits;
@@ -20,6 +20,8 @@ struct File {
     #[serde(default)]
     listen_implicit: Vec<Spanned<listen::Entry>>,
     state: Option<Spanned<PathBuf>>,
+    #[serde(default)]
+    names: Vec<Spanned<String>>,
     #[serde(default)]
     tls: tls::Table,
     #[serde(default)]
@@ -154,12 +156,17 @@ pub(crate) fn parse(text: &str, path: &Path) -> Result<Config, Vec<Problem>> {
 fn convert(file: File, check: &mut Check<'_>) -> Config {
     let mut config = Config::default();
     if let Some(entries) = file.listen {
-        config.listen = listen::listeners(entries, false, check);
+        config.listen = listen::listeners(entries, None, check);
     }
-    config.listen.extend(listen::listeners(file.listen_implicit, true, check));
-    config.state = file.state.map(|path| check.path(&path));
     config.tls = file.tls.convert(check);
-    config.hosts = host::hosts(file.host, config.tls.acme.is_some(), check);
+    config.listen.extend(listen::listeners(file.listen_implicit, Some(config.tls.policy), check));
+    config.state = file.state.map(|path| check.path(&path));
+    let mut names = host::Names::default();
+    config.names = names.take(&file.names, check);
+    if let Some(acme) = config.tls.acme.as_ref().filter(|_| config.tls.certificate.is_none()) {
+        acme::check_names(&file.names, &acme.challenge, check);
+    }
+    config.hosts = host::hosts(file.host, &mut names, config.tls.acme.as_ref(), check);
     if let Some(ports) = file.passive_ports.and_then(|text| check.value(&text, parse_ports)) {
         config.passive_ports = ports;
     }

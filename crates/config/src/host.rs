@@ -1,7 +1,9 @@
 //! The tables `[[host]]`: virtual hosts.
 
+use crate::acme::{Acme, check_names};
 use crate::file::{AnonymousTable, Check, UserTable, anonymous, users};
 use crate::tls::certificate;
+use crate::values::parse_host_name;
 use portolan_accounts::{Account, Accounts, User};
 use portolan_certs::Source;
 use portolan_proto::server::VirtualHost;
@@ -49,39 +51,59 @@ pub(crate) struct Table {
     user: Vec<UserTable>,
 }
 
+/// Names of hosts, each of which may be there once in the whole file.
+#[derive(Default)]
+pub(crate) struct Names(Vec<String>);
+
+impl Names {
+    /// The names that texts mean; what is wrong is noted.
+    pub(crate) fn take(&mut self, texts: &[Spanned<String>], check: &mut Check<'_>) -> Vec<String> {
+        let mut names = Vec::new();
+        for text in texts {
+            let Some(name) = check.value(text, parse_host_name) else { continue };
+            if self.0.contains(&name) {
+                check.wrong(text, format!("there is a host `{name}` already; choose another name"));
+            }
+            self.0.push(name.clone());
+            names.push(name);
+        }
+        names
+    }
+}
+
 /// The hosts that tables mean; what is wrong is noted.
-pub(crate) fn hosts(tables: Vec<Table>, has_acme: bool, check: &mut Check<'_>) -> Vec<Host> {
+pub(crate) fn hosts(
+    tables: Vec<Table>,
+    names: &mut Names,
+    acme: Option<&Acme>,
+    check: &mut Check<'_>,
+) -> Vec<Host> {
     let mut hosts: Vec<Host> = Vec::new();
     for table in tables {
         if table.names.get_ref().is_empty() {
             check.wrong(&table.names, "a host needs a name; write names = [\"ftp.example.org\"]".to_owned());
         }
-        let mut names: Vec<String> = Vec::new();
-        for name in table.names.into_inner() {
-            let lower = name.get_ref().to_ascii_lowercase();
-            let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-            if lower.is_empty() || !lower.bytes().all(letter) {
-                check.wrong(&name, format!("`{lower}` is no host name; write it like ftp.example.org"));
+        let obtained = table.acme.as_ref().is_some_and(|acme| *acme.get_ref());
+        match (table.acme.as_ref().filter(|_| obtained), acme) {
+            (Some(wanted), None) => {
+                check.wrong(wanted, "there is no table [tls.acme] that says how".to_owned());
             }
-            if names.contains(&lower) || hosts.iter().any(|host| host.names.contains(&lower)) {
-                check.wrong(&name, format!("there is a host `{lower}` already; choose another name"));
-            }
-            names.push(lower);
-        }
-        let acme = table.acme.as_ref().is_some_and(|acme| *acme.get_ref());
-        if let Some(wanted) = table.acme.filter(|_| acme) {
-            if !has_acme {
-                check.wrong(&wanted, "there is no table [tls.acme] that says how".to_owned());
-            } else if table.certificate.is_some() {
+            (Some(wanted), Some(_)) if table.certificate.is_some() => {
                 check.wrong(
-                    &wanted,
+                    wanted,
                     "this host has a certificate from a file; leave one of them out".to_owned(),
                 );
             }
+            (Some(_), Some(acme)) => check_names(table.names.get_ref(), &acme.challenge, check),
+            (None, _) => {}
+        }
+        if table.anonymous.is_none() && table.user.is_empty() {
+            let text = "nobody could log in at this host; write [host.anonymous] or [[host.user]]";
+            check.wrong(&table.names, text.to_owned());
         }
         hosts.push(Host {
-            acme,
-            names,
+            acme: obtained,
+            names: names.take(table.names.get_ref(), check),
             certificate: certificate(table.certificate, table.key, check),
             welcome: table.welcome.unwrap_or_default().lines().map(str::to_owned).collect(),
             anonymous: anonymous(table.anonymous, check),

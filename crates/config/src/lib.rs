@@ -1,7 +1,8 @@
 //! The configuration file `portolan.toml`: from TOML to the options of a server.
 //!
 //! Everything that is wrong is told with line and column, what it is, and what to write instead.
-//! What this crate is not: it starts nothing.
+//! What this crate is not: it starts no server. The one thing that it may write is the certificate that the
+//! server makes for itself.
 
 mod acme;
 mod file;
@@ -47,6 +48,8 @@ pub struct Config {
     pub listen: Vec<Listener>,
     /// Where what the server makes for itself is kept.
     pub state: Option<PathBuf>,
+    /// Names of the default host.
+    pub names: Vec<String>,
     /// TLS.
     pub tls: Tls,
     /// Hosts beside the default one.
@@ -83,6 +86,7 @@ impl Default for Config {
                 Listener::explicit(SocketAddr::from((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT))),
             ],
             state: None,
+            names: Vec::new(),
             tls: Tls::default(),
             hosts: Vec::new(),
             passive_ports: DEFAULT_PASSIVE_PORTS,
@@ -131,6 +135,7 @@ impl Config {
             None => None,
         };
         let settings = Settings {
+            names: self.names,
             welcome: self.welcome,
             utf8: self.charset.is_none(),
             tls: self.tls.policy,
@@ -172,38 +177,69 @@ impl Config {
     }
 
     fn certificates(&self) -> Result<Certificates, CertError> {
-        let state = self.state.clone().unwrap_or_default();
-        let names: Vec<String> = self.hosts.iter().flat_map(|host| host.names.clone()).collect();
-        let obtained = |names: &[String]| Source::Acme {
-            folder: state.join(ACME_FOLDER),
-            names: names.to_vec(),
-            own: state.clone(),
+        let acme = self.acme();
+        let obtained = |names: &[String]| {
+            let folder = acme.as_ref()?.folder.clone();
+            Some(Source::Acme { folder, names: names.to_vec(), own: self.state.clone() })
         };
-        let own_names = self.tls.acme.as_ref().map(|acme| &acme.names[..]).unwrap_or_default();
-        let source = match &self.tls.certificate {
-            Some(source) => source.clone(),
-            None if !own_names.is_empty() => obtained(own_names),
-            None => Source::Own { folder: state.clone(), names },
-        };
-        let default = portolan_certs::Host { names: own_names.to_vec(), source: Some(source) };
+        let obtained_here = obtained(&self.names).filter(|_| !self.names.is_empty());
+        let source = self.tls.certificate.clone().or(obtained_here).unwrap_or_else(|| Source::Own {
+            folder: self.state.clone(),
+            names: self.names.iter().chain(self.hosts.iter().flat_map(|host| &host.names)).cloned().collect(),
+        });
+        let default = portolan_certs::Host { names: self.names.clone(), source: Some(source) };
         let host = |host: &Host| portolan_certs::Host {
             names: host.names.clone(),
-            source: if host.acme { Some(obtained(&host.names)) } else { host.certificate.clone() },
+            source: if host.acme { obtained(&host.names) } else { host.certificate.clone() },
         };
         let hosts = self.hosts.iter().map(host).collect();
         Certificates::load(default, hosts, self.tls.clients.clone(), self.tls.strict_names)
     }
 
-    /// How certificates are obtained, if they are.
+    /// How certificates are obtained, if they are. What comes from one authority is never taken for what
+    /// comes from another.
     pub fn acme(&self) -> Option<portolan_certs::Acme> {
-        self.tls.acme.clone().map(|acme| portolan_certs::Acme {
+        let (acme, state) = (self.tls.acme.clone()?, self.state.as_ref()?);
+        let authority = acme.directory.trim_start_matches("https://");
+        let authority =
+            authority.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.', "_");
+        Some(portolan_certs::Acme {
             directory: acme.directory,
             authorities: acme.authorities,
             contact: acme.contact,
             challenge: acme.challenge,
-            folder: self.state.clone().unwrap_or_default().join(ACME_FOLDER),
+            folder: state.join(ACME_FOLDER).join(authority),
         })
     }
+
+    /// A file or folder with a secret that lies in a folder that is served, and that folder.
+    pub fn exposed(&self) -> Option<(PathBuf, PathBuf)> {
+        let key = |source: &Option<Source>| match source {
+            Some(Source::Files { key, .. }) => Some(key.clone()),
+            _ => None,
+        };
+        let of_hosts = self.hosts.iter().filter_map(|host| key(&host.certificate));
+        let secrets = key(&self.tls.certificate).into_iter().chain(of_hosts);
+        let mut secrets = secrets.chain(self.tls.ticket_key.clone()).chain(self.state.clone());
+        let anonymous = self.hosts.iter().map(|host| &host.anonymous).chain([&self.anonymous]).flatten();
+        let users =
+            self.hosts.iter().flat_map(|host| &host.users).chain(&self.users).map(|user| &user.account);
+        let roots: Vec<PathBuf> =
+            anonymous.chain(users).filter_map(|account| account.root.canonicalize().ok()).collect();
+        secrets.find_map(|secret| {
+            let path = without_links(&secret);
+            let root = roots.iter().find(|root| path.starts_with(root))?;
+            Some((secret, root.clone()))
+        })
+    }
+}
+
+/// The path without links, as far as it is there.
+fn without_links(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => without_links(parent).join(name),
+        _ => path.to_owned(),
+    })
 }
 
 #[cfg(test)]

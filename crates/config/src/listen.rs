@@ -44,10 +44,11 @@ pub(crate) struct Table {
     tls: Option<String>,
 }
 
-/// The places that entries mean; what is wrong is noted.
+/// The places that entries mean; what is wrong is noted. `implicit`: TLS begins at once there, and this is
+/// what it is needed for everywhere.
 pub(crate) fn listeners(
     entries: Vec<Spanned<Entry>>,
-    implicit: bool,
+    implicit: Option<TlsPolicy>,
     check: &mut Check<'_>,
 ) -> Vec<Listener> {
     let mut listeners = Vec::new();
@@ -58,9 +59,9 @@ pub(crate) fn listeners(
             Entry::Table(table) => (table.address, table.tls),
         };
         let tls = tls.and_then(|tls| check.value(&Spanned::new(span.clone(), tls), parse_tls));
-        if implicit && tls == Some(TlsPolicy::Off) {
-            let text = "TLS cannot be off where it begins at once; leave this listener out".to_owned();
-            check.wrong(&Spanned::new(span.clone(), ()), text);
+        if implicit.is_some_and(|everywhere| tls.unwrap_or(everywhere) == TlsPolicy::Off) {
+            let text = "TLS is off, and cannot begin at once then; leave this listener out, or write tls = \"offer\"";
+            check.wrong(&Spanned::new(span.clone(), ()), text.to_owned());
         }
         let parse = |text: &str| {
             text.parse().map_err(|_| {
@@ -68,7 +69,7 @@ pub(crate) fn listeners(
             })
         };
         if let Some(address) = check.value(&Spanned::new(span, address), parse) {
-            listeners.push(Listener { address, implicit_tls: implicit, tls });
+            listeners.push(Listener { address, implicit_tls: implicit.is_some(), tls });
         }
     }
     listeners

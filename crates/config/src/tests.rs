@@ -103,3 +103,71 @@ fn t24_a_malformed_user_is_a_problem_and_not_an_open_door() {
     let hash = PasswordHashForTest::make();
     assert!(problems(&format!("{0}{0}", user(&hash)))[0].contains("already"));
 }
+
+/// The only problem of a text: its place and what it says.
+fn problem(text: &str) -> String {
+    let found = problems(text);
+    assert_eq!(found.len(), 1, "{text}: {found:?}");
+    found[0].trim_start_matches("/tmp/portolan.toml:").to_owned()
+}
+
+#[test]
+fn what_would_have_no_effect_is_a_problem() {
+    for (text, place, said) in [
+        ("[tls]\nclient-authorities = \"a\"", "2:22", "nobody is asked for a certificate"),
+        ("[tls]\ncertificate-login = true", "2:21", "nobody is asked for a certificate"),
+        ("[tls]\nclient-certificates = \"ask\"", "2:23", "client-authorities is missing"),
+        ("[tls]\npolicy = \"require\"\nclear-control = true", "3:17", "nobody may end it"),
+        ("[tls]\ncertificate = \"a\"", "2:15", "the private key is missing"),
+        ("[tls]\nkey = \"a\"", "2:7", "the certificate is missing"),
+        ("[tls]\npolicy = \"maybe\"", "2:10", "write off, offer, require-login, or require"),
+        ("[tls]\nresume = \"always\"", "2:10", "write require, prefer, or off"),
+        ("[tls]\nticket-key = \"/dev/null\"", "2:14", "a secret has at least 32 bytes"),
+        ("listen-implicit = [\"0.0.0.0:990\"]\n[tls]\npolicy = \"off\"", "1:20", "cannot begin at once"),
+        ("listen = [{ address = \"nowhere\" }]", "1:11", "`nowhere` is no address"),
+        ("[tls.acme]\nchallenge = \"dns-01\"", "2:13", "dns-program is missing"),
+        ("[tls.acme]\nchallenge = \"mail\"", "2:13", "write http-01, tls-alpn-01, or dns-01"),
+        ("[tls.acme]\ndns-program = \"/bin/true\"", "2:15", "leave it out"),
+        ("[tls.acme]\nlisten = []", "2:10", "nobody could ask"),
+        ("[tls.acme]\ncontact = \"me\"", "2:11", "mailto:"),
+        ("[tls.acme]\ndirectory = \"http://x\"", "2:13", "https://"),
+        ("names = [\"*.example.org\"]\n[tls.acme]", "1:10", "only with dns-01"),
+        ("names = [\"../x.y\"]", "1:10", "is no host name"),
+        ("[anonymous]\nroot = \"/\"\ntls = \"off\"", "3:7", "write offer, require-login, or require"),
+    ] {
+        let found = problem(text);
+        assert!(found.starts_with(&format!("{place}: ")) && found.contains(said), "{text}: {found}");
+    }
+}
+
+#[test]
+fn hosts_are_checked() {
+    let host = |names: &str, rest: &str| {
+        format!(
+            "names = [\"a.example\"]\n[[host]]\nnames = [{names}]\n{rest}\n[host.anonymous]\nroot = \"/\"\n"
+        )
+    };
+    assert_eq!(problems(&host("\"b.example\"", "")), Vec::<String>::new());
+    for (text, place, said) in [
+        (host("", ""), "3:9", "a host needs a name"),
+        (host("\"A.example\"", ""), "3:10", "there is a host `a.example` already"),
+        (host("\"b.example\", \"b.example\"", ""), "3:23", "already"),
+        (host("\"b.example.\"", ""), "3:10", "is no host name"),
+        (host("\"192.0.2.1\"", ""), "3:10", "is no host name"),
+        (host("\"b.example\"", "acme = true"), "4:8", "there is no table [tls.acme]"),
+        ("[[host]]\nnames = [\"b.example\"]".to_owned(), "2:9", "nobody could log in at this host"),
+    ] {
+        let found = problem(&text);
+        assert!(found.starts_with(&format!("{place}: ")) && found.contains(said), "{text}: {found}");
+    }
+}
+
+#[test]
+fn listeners_may_have_a_policy_of_their_own() {
+    let text = "listen = [\"127.0.0.1:21\", { address = \"127.0.0.1:22\", tls = \"off\" }]\n\
+                listen-implicit = [\"127.0.0.1:990\"]\n[tls]\npolicy = \"require\"";
+    let config = Config::parse(text, Path::new("/tmp/portolan.toml")).unwrap();
+    let policies: Vec<_> = config.listeners().iter().map(|place| (place.implicit_tls, place.tls)).collect();
+    let (off, require) = (TlsPolicy::Off, TlsPolicy::RequireData);
+    assert_eq!(policies, [(false, require), (false, off), (true, require)]);
+}

@@ -62,16 +62,14 @@ pub(crate) struct Table {
     certificate: Option<Spanned<PathBuf>>,
     key: Option<Spanned<PathBuf>>,
     resume: Option<Spanned<String>>,
-    #[serde(default)]
-    clear_control: bool,
+    clear_control: Option<Spanned<bool>>,
     #[serde(default)]
     strict_names: bool,
     ticket_key: Option<Spanned<PathBuf>>,
     client_certificates: Option<Spanned<String>>,
     client_authorities: Option<Spanned<PathBuf>>,
     client_revocations: Option<Spanned<PathBuf>>,
-    #[serde(default)]
-    certificate_login: bool,
+    certificate_login: Option<Spanned<bool>>,
     acme: Option<acme::Table>,
 }
 
@@ -86,19 +84,33 @@ impl Table {
                 .and_then(|text| check.value(text, parse_client_certificates))
                 .unwrap_or_default(),
             authorities: self.client_authorities.as_ref().map(|path| check.path(path)),
-            revoked: self.client_revocations.map(|path| check.path(&path)),
+            revoked: self.client_revocations.as_ref().map(|path| check.path(path)),
         };
-        if let Some(asked) =
-            self.client_certificates.filter(|_| clients.certificates != ClientCertificates::Off)
-        {
-            if clients.authorities.is_none() {
-                check.wrong(
-                    &asked,
-                    "client-authorities is missing: the file of who vouches for clients".to_owned(),
-                );
-            } else if let Err(error) = clients.check() {
-                check.wrong(&asked, error.to_string());
+        if clients.certificates == ClientCertificates::Off {
+            let text =
+                "nobody is asked for a certificate; write client-certificates = \"ask\" or \"require\"";
+            for path in self.client_authorities.iter().chain(&self.client_revocations) {
+                check.wrong(path, text.to_owned());
             }
+            if let Some(login) = self.certificate_login.as_ref().filter(|login| *login.get_ref()) {
+                check.wrong(login, text.to_owned());
+            }
+        } else if let Some(authorities) = &self.client_authorities {
+            if let Err(error) = clients.check() {
+                let of_list =
+                    self.client_revocations.as_ref().filter(|list| error.is_about(&check.path(list)));
+                check.wrong(of_list.unwrap_or(authorities), error.to_string());
+            }
+        } else if let Some(asked) = &self.client_certificates {
+            let text = "client-authorities is missing: the file of who vouches for clients";
+            check.wrong(asked, text.to_owned());
+        }
+        if let Some(clear) = self.clear_control.as_ref().filter(|clear| *clear.get_ref())
+            && policy > TlsPolicy::Offer
+        {
+            let text =
+                "where TLS is required, nobody may end it; leave this out, or write policy = \"offer\"";
+            check.wrong(clear, text.to_owned());
         }
         let ticket_key = self.ticket_key.map(|file| {
             let path = check.path(&file);
@@ -116,11 +128,11 @@ impl Table {
             policy,
             certificate: certificate(self.certificate, self.key, check),
             resume,
-            clear_control: self.clear_control,
+            clear_control: self.clear_control.is_some_and(Spanned::into_inner),
             strict_names: self.strict_names,
             ticket_key,
             clients,
-            certificate_login: self.certificate_login,
+            certificate_login: self.certificate_login.is_some_and(Spanned::into_inner),
             acme: self.acme.map(|table| table.convert(check)),
         }
     }
@@ -146,7 +158,8 @@ pub(crate) fn certificate(
     };
     let source = Source::Files { certificate: check.path(&file), key: check.path(&key) };
     if let Err(error) = source.check() {
-        check.wrong(&file, error.to_string());
+        let wrong = if error.is_about(&check.path(&key)) { &key } else { &file };
+        check.wrong(wrong, error.to_string());
     }
     Some(source)
 }

@@ -80,3 +80,18 @@ pub(crate) fn parse_tls_need(text: &str) -> Result<TlsNeed, String> {
         _ => Err(format!("`{text}` is not known here; write offer, require-login, or require")),
     }
 }
+
+/// Reads the name of a host, in lower case. One of a wildcard begins with `*.`.
+pub(crate) fn parse_host_name(text: &str) -> Result<String, String> {
+    let lower = text.to_ascii_lowercase();
+    let label = |label: &str| {
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        !label.is_empty() && label.len() < 64 && label.bytes().all(letter)
+    };
+    let bare = lower.strip_prefix("*.").unwrap_or(&lower);
+    if lower.len() < 254 && bare.split('.').all(label) && text.parse::<std::net::IpAddr>().is_err() {
+        Ok(lower)
+    } else {
+        Err(format!("`{text}` is no host name; write it like ftp.example.org"))
+    }
+}

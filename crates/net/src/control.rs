@@ -69,9 +69,13 @@ impl Control {
 
     /// Throws away what has come in the clear and was not read; true when there was something.
     pub fn forget_injected(&mut self) -> bool {
+        let mut some = !std::mem::take(&mut self.left).is_empty();
         let mut buffer = [0; 4096];
-        let mut some = false;
-        while matches!(self.stream.try_read(&mut buffer), Ok(1..)) {
+        // Who sends on and on gets a handshake that fails.
+        for _ in 0..16 {
+            if !matches!(self.stream.try_read(&mut buffer), Ok(1..)) {
+                break;
+            }
             some = true;
         }
         some
@@ -129,8 +133,9 @@ impl Control {
     /// # Errors
     /// When the connection broke.
     pub fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        if self.ended_tls && self.tls.is_some() && self.left.is_empty() && self.is_clear()? {
-            self.tls = None;
+        let between = self.tls.as_ref().is_some_and(|session| self.ended_tls && !session.is_amid_records());
+        if between && self.left.is_empty() && self.is_clear()? {
+            self.go_on_in_the_clear()?;
         }
         if self.left.is_empty()
             && let Some(session) = &mut self.tls
@@ -147,7 +152,7 @@ impl Control {
                 // The peer has ended TLS: the connection, or just its protection if that was agreed.
                 Ok(Read::Ended) if self.ended_tls => {
                     self.left = session.take_clear();
-                    self.tls = None;
+                    self.go_on_in_the_clear()?;
                     if self.left.is_empty() {
                         return Ok(None);
                     }
@@ -161,12 +166,20 @@ impl Control {
             let count = self.left.len().min(buffer.len());
             buffer[..count].copy_from_slice(&self.left[..count]);
             self.left.drain(..count);
+            if self.left.is_empty() {
+                self.left = Vec::new();
+            }
             return Ok(Some(count));
         }
         match self.stream.try_read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             done => done.map(Some),
         }
+    }
+
+    fn go_on_in_the_clear(&mut self) -> io::Result<()> {
+        self.tls = None;
+        SockRef::from(&self.stream).set_out_of_band_inline(true)
     }
 
     /// True when what comes next is no record: some clients end TLS without a word.

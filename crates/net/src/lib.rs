@@ -5,7 +5,7 @@
 pub mod active;
 pub mod control;
 pub mod dtp;
-pub mod listen;
+mod listen;
 pub mod passive;
 mod socket;
 mod stream;
@@ -13,6 +13,7 @@ pub mod tls;
 
 pub use active::{Active, ActivePort};
 pub use control::Control;
-pub use listen::Listener;
+pub use listen::{Listener, is_no_ipv6};
 pub use passive::{PassivePool, Place};
+pub use socket::listen;
 pub use stream::{ConnectError, Guard, Stream};

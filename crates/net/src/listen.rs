@@ -3,12 +3,20 @@
 use crate::control::Control;
 use crate::socket;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// Pause after the system refused to hand out a connection, for want of descriptors for instance.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// True when all IPv6 addresses could not be listened on because the system has no IPv6.
+pub fn is_no_ipv6(address: SocketAddr, error: &io::Error) -> bool {
+    let kind = matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported);
+    // The address family is unknown to a system that was built without it.
+    let unknown_family = error.raw_os_error() == Some(97);
+    address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && (kind || unknown_family)
+}
 
 /// A listener for control connections.
 #[derive(Debug)]

@@ -47,7 +47,14 @@ struct Shared {
 /// How many connections that belong to nobody by their address may show whose they are at one time.
 const STRANGERS: usize = 64;
 
-/// How long each of them has for it.
+/// How many of them may come from one address.
+const STRANGERS_OF_ADDRESS: usize = 8;
+
+/// How long a connection has for its handshake whose place is known. Longer than a session waits for it,
+/// since some clients begin only when the transfer does.
+const CANDIDATE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long each of the others has.
 const STRANGER_PATIENCE: Duration = Duration::from_secs(10);
 
 impl PassivePool {
@@ -156,13 +163,15 @@ impl Shared {
             // It fails when the session ended this very moment: the connection is closed then.
             (Claim::Settled(place), _) => drop(place.send(Ok(Stream::plain(socket)))),
             (Claim::Candidate(candidate), Some(tls)) => {
-                let approach = state.approach(socket, port, Some(&candidate));
+                let approach = state.approach(socket, peer.ip(), port, Some(&candidate));
                 tokio::spawn(Arc::clone(self).prove(approach, Arc::clone(tls), candidate, peer, port));
             }
-            (Claim::Stranger, Some(tls)) if tls.resume() != Resume::Off => {
+            (Claim::Stranger, Some(tls))
+                if tls.resume() != Resume::Off && state.strangers_of(peer.ip()) < STRANGERS_OF_ADDRESS =>
+            {
                 match Arc::clone(&self.strangers).try_acquire_owned() {
                     Ok(permit) => {
-                        let approach = state.approach(socket, port, None);
+                        let approach = state.approach(socket, peer.ip(), port, None);
                         let proving = Arc::clone(self).prove_stranger(approach, Arc::clone(tls), peer, port);
                         tokio::spawn(async move {
                             proving.await;
@@ -187,34 +196,37 @@ impl Shared {
         peer: SocketAddr,
         port: u16,
     ) {
+        let shaking = tls.accept(&approach.socket, Purpose::Data, candidate.guard.host);
         let shaken = tokio::select! {
-            shaken = tls.accept(&approach.socket, Purpose::Data, candidate.guard.host) => shaken,
+            shaken = tokio::time::timeout(CANDIDATE_PATIENCE, shaking) => shaken,
             () = candidate.gone.cancelled() => return,
         };
-        let arrival = match shaken {
-            Ok((mut session, handshake)) => {
+        let error = match shaken {
+            Ok(Ok((mut session, handshake))) => {
                 self.send_tickets(&approach, &mut session, &handshake, candidate.guard.identity);
-                match self.deliver_proved(&approach, session, &handshake, &tls, port) {
-                    // Its own place is as empty as before.
-                    None if handshake.resumed != Some(candidate.guard.identity) => {
+                let Some(session) = self.deliver_proved(&approach, session, &handshake, &tls, port) else {
+                    if handshake.resumed != Some(candidate.guard.identity) {
+                        // Its own place is as empty as before.
                         self.state().give_up(&candidate, port);
-                        return;
                     }
-                    None => return,
-                    Some(_) if tls.resume() == Resume::Require => Err(ConnectError::NotResumed),
-                    Some(session) => Ok(Stream::protected(Arc::clone(&approach.socket), session)),
-                }
-            }
-            Err(error) => {
-                tracing::info!(%peer, port, %error, "no TLS on a data connection");
-                // Another connection of this client may do better.
-                if !self.state().give_up(&candidate, port) {
                     return;
+                };
+                match candidate.guard.admit(tls.resume(), &handshake) {
+                    Ok(()) => {
+                        let stream = Stream::protected(Arc::clone(&approach.socket), session);
+                        return self.settle(Ok(stream), &candidate, port);
+                    }
+                    Err(error) => error,
                 }
-                Err(ConnectError::NoHandshake(error))
             }
+            Ok(Err(error)) => ConnectError::NoHandshake(error),
+            Err(late) => ConnectError::NoHandshake(late.into()),
         };
-        self.settle(arrival, &candidate, port);
+        tracing::info!(%peer, port, %error, "data connection refused");
+        // Another connection from this address may do better.
+        if self.state().give_up(&candidate, port) {
+            self.settle(Err(error), &candidate, port);
+        }
     }
 
     fn settle(self: &Arc<Self>, arrival: Arrival, candidate: &Candidate, port: u16) {

@@ -20,8 +20,11 @@ pub(crate) fn new(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// A listening socket.
-pub(crate) fn listen(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
+/// A listening socket. An IPv6 address takes IPv6 connections only.
+///
+/// # Errors
+/// When the address is in use, not this machine's, or not allowed.
+pub fn listen(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
     let socket = new(address)?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;

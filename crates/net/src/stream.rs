@@ -1,6 +1,7 @@
 //! A data connection, plain or protected.
 
-use crate::tls::{Identity, Purpose, Resume, Session, Tls};
+use crate::tls::{Handshake, Identity, Purpose, Resume, Session, Tls};
+use rustls::pki_types::CertificateDer;
 use socket2::SockRef;
 use std::io;
 use std::sync::Arc;
@@ -35,6 +36,26 @@ pub struct Guard {
     pub identity: Identity,
     /// The virtual host that it is with.
     pub host: Option<usize>,
+    /// The certificate that the client showed on the control connection.
+    pub certificate: Option<CertificateDer<'static>>,
+}
+
+impl Guard {
+    /// Whether a data connection from the right address is taken (RFC 4217 §10.2, §15.1.2).
+    pub(crate) fn admit(&self, resume: Resume, handshake: &Handshake) -> Result<(), ConnectError> {
+        if handshake.resumed == Some(self.identity) {
+            return Ok(());
+        }
+        if resume == Resume::Require {
+            return Err(ConnectError::NotResumed);
+        }
+        // Who showed a certificate shows it again: nobody else from that address is taken for them.
+        if self.certificate.is_some() && self.certificate != handshake.certificate {
+            let text = "the certificate is not that of the control connection";
+            return Err(ConnectError::NoHandshake(io::Error::new(io::ErrorKind::PermissionDenied, text)));
+        }
+        Ok(())
+    }
 }
 
 impl Stream {
@@ -54,9 +75,7 @@ impl Stream {
     pub async fn protect(self, tls: &Tls, guard: &Guard) -> Result<Stream, ConnectError> {
         let accepted = tls.accept(&self.socket, Purpose::Data, guard.host).await;
         let (session, handshake) = accepted.map_err(ConnectError::NoHandshake)?;
-        if tls.resume() == Resume::Require && handshake.resumed != Some(guard.identity) {
-            return Err(ConnectError::NotResumed);
-        }
+        guard.admit(tls.resume(), &handshake)?;
         Ok(Stream { tls: Some(Box::new(session)), ..self })
     }
 

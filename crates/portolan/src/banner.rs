@@ -1,6 +1,8 @@
 //! What `serve` prints when it starts: where to connect, in which modes, and what a firewall must
 //! let through.
 
+use portolan_accounts::{Account, User};
+use portolan_certs::Challenge;
 use portolan_config::Config;
 use portolan_net::ActivePort;
 use portolan_proto::server::TlsPolicy;
@@ -16,20 +18,18 @@ pub(crate) struct Banner {
     announce: Option<IpAddr>,
     active_port: ActivePort,
     certificate: &'static str,
+    /// Where an authority asks before it gives a certificate.
+    asked: &'static str,
     fingerprint: Option<String>,
 }
 
 impl Banner {
     pub(crate) fn of(config: &Config) -> Banner {
         let mut who = String::new();
-        let access = |write| if write { "read and write" } else { "read only" };
-        if let Some(account) = &config.anonymous {
-            let _ = writeln!(who, "  Everybody    {} ({})", account.root.display(), access(account.write));
-        }
-        for user in &config.users {
-            let account = &user.account;
-            let name = user.name.escape_debug();
-            let _ = writeln!(who, "  {name:<12} {} ({})", account.root.display(), access(account.write));
+        tell_who(&mut who, config.anonymous.as_ref(), &config.users);
+        for host in &config.hosts {
+            let _ = writeln!(who, "  Host         {}", host.names.join(", "));
+            tell_who(&mut who, host.anonymous.as_ref(), &host.users);
         }
         Banner {
             who,
@@ -38,8 +38,15 @@ impl Banner {
             active_port: config.active_port,
             certificate: match (&config.tls.certificate, &config.tls.acme) {
                 (Some(_), _) => "from its file",
-                (None, Some(acme)) if !acme.names.is_empty() => "obtained by ACME, or its own until then",
+                (None, Some(_)) if !config.names.is_empty() => {
+                    "by ACME, or of its own making until that is there"
+                }
                 (None, _) => "of its own making",
+            },
+            asked: match config.tls.acme.as_ref().map(|acme| &acme.challenge) {
+                Some(Challenge::Http(_)) => ", and for certificates 80",
+                Some(Challenge::TlsAlpn(_)) => ", and for certificates 443",
+                Some(Challenge::Dns(_)) | None => "",
             },
             fingerprint: None,
         }
@@ -85,7 +92,12 @@ impl Banner {
         let _ = writeln!(text, "  Active mode  PORT, EPRT, LPRT from {active}");
         let control: BTreeSet<u16> = addresses.iter().map(SocketAddr::port).collect();
         let control: Vec<String> = control.iter().map(ToString::to_string).collect();
-        let _ = writeln!(text, "  Firewall     let in TCP port {} and {passive};", control.join(", "));
+        let _ = writeln!(
+            text,
+            "  Firewall     let in TCP port {} and {passive}{};",
+            control.join(", "),
+            self.asked
+        );
         let _ = writeln!(text, "               for active mode let out TCP from {active}");
         text
     }
@@ -99,10 +111,22 @@ fn ports(range: &RangeInclusive<u16>) -> String {
     }
 }
 
+fn tell_who(text: &mut String, anonymous: Option<&Account>, users: &[User]) {
+    let access = |write| if write { "read and write" } else { "read only" };
+    if let Some(account) = anonymous {
+        let _ = writeln!(text, "  Everybody    {} ({})", account.root.display(), access(account.write));
+    }
+    for user in users {
+        let account = &user.account;
+        let name = user.name.escape_debug();
+        let _ = writeln!(text, "  {name:<12} {} ({})", account.root.display(), access(account.write));
+    }
+}
+
 fn policy_words(policy: TlsPolicy) -> &'static str {
     match policy {
         TlsPolicy::Off => "off",
-        TlsPolicy::Offer => "for who asks for it, AUTH TLS",
+        TlsPolicy::Offer => "for who wants it",
         TlsPolicy::RequireLogin => "needed to log in",
         TlsPolicy::RequireData => "needed to log in and for data",
     }

@@ -15,7 +15,7 @@ pub(crate) fn read(file: &Path) -> Result<Config, Exit> {
 /// Says whether a configuration file is right.
 pub(crate) fn check(file: &Path) -> Result<(), Exit> {
     let config = read(file)?;
-    if config.users.is_empty() && config.anonymous.is_none() {
+    if !config.has_users() {
         return Err(Exit::wrong(format!(
             "{}: nobody could log in; write an [anonymous] table or a [[user]]",
             file.display()

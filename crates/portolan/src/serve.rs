@@ -49,27 +49,57 @@ fn configuration(args: ServeArgs) -> Result<Config, Exit> {
             config.users.push(User { name, password, account });
         }
     }
+    // What is said for every listener counts for every listener.
+    if args.tls.is_some() {
+        config.listen.iter_mut().for_each(|listener| listener.tls = None);
+    }
     if !args.listen.is_empty() {
         config.listen.retain(|listener| listener.implicit_tls);
         config.listen.extend(args.listen.into_iter().map(Listener::explicit));
     }
-    config.listen.extend(args.listen_implicit.into_iter().map(Listener::implicit));
+    if !args.listen_implicit.is_empty() {
+        config.listen.retain(|listener| !listener.implicit_tls);
+        config.listen.extend(args.listen_implicit.into_iter().map(Listener::implicit));
+    }
     config.tls.policy = args.tls.unwrap_or(config.tls.policy);
     config.tls.resume = args.tls_resume.unwrap_or(config.tls.resume);
     if let (Some(certificate), Some(key)) = (args.tls_cert, args.tls_key) {
-        config.tls.certificate = Some(Source::Files { certificate, key });
+        let source = Source::Files { certificate, key };
+        source.check().map_err(|error| Exit::wrong(error.to_string()))?;
+        config.tls.certificate = Some(source);
     }
     let implicit = |listener: &Listen| listener.implicit_tls && listener.tls == TlsPolicy::Off;
     if config.listeners().iter().any(implicit) {
         return Err(Exit::wrong(
-            "TLS is off and there is a listener whose TLS begins at once; leave one of them out",
+            "TLS is off, and cannot begin at once then; leave out --tls off or --listen-implicit",
         ));
     }
-    config.state = config.state.or_else(state_folder);
     config.passive_ports = args.passive_ports.unwrap_or(config.passive_ports);
     config.announce = args.announce.or(config.announce);
     config.active_port = args.active_port.unwrap_or(config.active_port);
+    keep_state(&mut config)?;
     Ok(config)
+}
+
+/// Finds the folder for what the server makes for itself. Nobody may fetch its private key from there.
+fn keep_state(config: &mut Config) -> Result<(), Exit> {
+    let written = config.state.is_some();
+    config.state = config.state.take().or_else(state_folder);
+    if let Some((secret, root)) = config.exposed() {
+        if written || config.state.as_ref() != Some(&secret) || secret.exists() {
+            let (secret, root) = (secret.display(), root.display());
+            return Err(Exit::wrong(format!(
+                "{secret} lies in the folder {root}, which is served, and anybody who may read there could fetch \
+                 a private key; move it, or serve another folder (what the server makes for itself goes to \
+                 `state` in the configuration, or to $XDG_STATE_HOME)"
+            )));
+        }
+        config.state = None;
+    }
+    if config.tls.acme.is_some() && config.state.is_none() {
+        return Err(Exit::wrong("certificates by ACME have to be kept somewhere; write state = \"…\""));
+    }
+    Ok(())
 }
 
 /// Where the server keeps what it makes for itself: where systemd says, else where the user's other
@@ -93,7 +123,7 @@ async fn serve(config: Config) -> Result<(), Exit> {
     let server = Server::start(options).map_err(cannot)?;
     if let Some(certificates) = certificates {
         banner.set_fingerprint(certificates.fingerprint());
-        let obtained = certificates.obtained();
+        let obtained = certificates.to_obtain();
         tokio::spawn(portolan_certs::watch(certificates));
         if let Some(acme) = acme {
             let renewal = acme.start().await.map_err(cannot)?;

@@ -237,8 +237,13 @@ impl Driver {
     fn read(&mut self, now: std::time::Instant) -> io::Result<()> {
         let mut buffer = [0; 4096];
         let room = self.read.min(buffer.len());
-        let read = self.control.try_read(&mut buffer[..room])?;
+        let read = self.control.try_read(&mut buffer[..room]);
         let answers = self.control.take_answers();
+        if read.is_err() {
+            // The alert that says what was wrong.
+            self.control.write_last(&answers);
+        }
+        let read = read?;
         self.send(answers, false);
         match read {
             None => {}

@@ -5,13 +5,15 @@ use crate::{Shared, moving, registry, storage};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use portolan_accounts::TlsNeed;
+use portolan_certs::users_in;
 use portolan_net::dtp::Progress;
 use portolan_net::tls::Identity;
 use portolan_net::{ConnectError, Control, Guard, Place, Stream};
-use portolan_proto::server::{Effect, Failure, Outcome, Proof, Rights, Storage, Target};
+use portolan_proto::server::{Effect, Failure, Host, Outcome, Proof, Rights, Storage, Target};
 use portolan_vfs::Vfs;
 use portolan_vfs::charset::Charset;
 use portolan_vfs_local::Local;
+use rustls::pki_types::CertificateDer;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -19,8 +21,6 @@ use std::sync::Arc;
 pub(crate) struct Holdings {
     /// What data connections prove by TLS.
     pub(crate) guard: Guard,
-    /// The names in the certificate that the client showed.
-    pub(crate) certificate: Option<Vec<String>>,
     tree: Option<Arc<dyn Vfs>>,
     place: Option<Place>,
     opened: Option<Opened>,
@@ -48,8 +48,7 @@ impl Holdings {
     /// Those of a new session.
     pub(crate) fn new() -> Holdings {
         Holdings {
-            guard: Guard { identity: Identity::random(), host: None },
-            certificate: None,
+            guard: Guard { identity: Identity::random(), host: None, certificate: None },
             tree: None,
             place: None,
             opened: None,
@@ -102,8 +101,8 @@ pub(crate) fn start(
         // The driver does these itself.
         Effect::PrepareTls | Effect::BeginTls { .. } => failed(Failure::Local),
         Effect::Authenticate { host, user, proof, protected } => {
-            let names = holdings.certificate.clone().unwrap_or_default();
-            let login = Login { session, peer, host, user, proof, protected, names };
+            let certificate = holdings.guard.certificate.clone();
+            let login = Login { session, peer, host, user, proof, protected, certificate };
             authenticate(shared, login).boxed()
         }
         Effect::Who => {
@@ -115,6 +114,8 @@ pub(crate) fn start(
             let address = shared.options.announce.map(IpAddr::V4).filter(|_| announce && local.is_ipv4());
             let address = address.unwrap_or(local.ip());
             let from = match peer.ip() {
+                // A protected connection is this client's, or shows whose it is.
+                own if protected => own,
                 IpAddr::V4(_) if anyone => Ipv4Addr::UNSPECIFIED.into(),
                 IpAddr::V6(_) if anyone => Ipv6Addr::UNSPECIFIED.into(),
                 own => own,
@@ -193,24 +194,27 @@ fn failed(failure: Failure) -> BoxFuture<'static, Done> {
 struct Login {
     session: u64,
     peer: SocketAddr,
-    host: Option<usize>,
+    host: Host,
     user: Vec<u8>,
     proof: Proof,
     protected: bool,
-    /// The names in the certificate that the client showed.
-    names: Vec<String>,
+    /// What the client showed in the TLS handshake.
+    certificate: Option<CertificateDer<'static>>,
 }
 
 async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
-    let Login { session, peer, host, user, proof, protected, names } = login;
+    let Login { session, peer, host, user, proof, protected, certificate } = login;
     let name = user.escape_ascii().to_string();
     let accounts = match host {
-        Some(number) => shared.options.host_accounts.get(number),
-        None => Some(&shared.options.accounts),
+        Host::Virtual(number) => shared.options.host_accounts.get(number),
+        Host::Default => Some(&shared.options.accounts),
     };
     let account = match (&proof, accounts) {
         (Proof::Password(password), Some(accounts)) => accounts.authenticate(&user, password).await,
-        (Proof::Certificate, Some(accounts)) => accounts.vouched(&user, &names),
+        (Proof::Certificate, Some(accounts)) => {
+            let names = certificate.map(|der| users_in(&der)).unwrap_or_default();
+            accounts.vouched(&user, &names)
+        }
         (_, None) => None,
     };
     let Some(account) = account else {

@@ -15,11 +15,11 @@ pub mod storage;
 pub mod transfer;
 
 use driver::Driver;
-use portolan_net::{Active, Control, Listener, PassivePool};
+use portolan_net::{Active, Control, Listener, PassivePool, is_no_ipv6};
 use portolan_proto::server::{Settings, replies};
 use registry::{Refusal, Registry};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -112,13 +112,6 @@ fn bind(places: &[Listen]) -> io::Result<Vec<(Listener, Listen)>> {
         }
     }
     Ok(listeners)
-}
-
-fn is_no_ipv6(address: SocketAddr, error: &io::Error) -> bool {
-    let kind = matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported);
-    // The address family is unknown to a system that was built without it.
-    let unknown_family = error.raw_os_error() == Some(97);
-    address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && (kind || unknown_family)
 }
 
 /// Where passive data connections may come to: where the control connections do, if that is one

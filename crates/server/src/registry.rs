@@ -22,11 +22,9 @@ struct Known {
     since: Instant,
 }
 
-/// TLS handshakes that run at the same time on control connections: each costs a fair amount of work.
-const HANDSHAKES: usize = 512;
-
-/// Those of one address, so that no single one can lock out the others.
-const HANDSHAKES_PER_ADDRESS: usize = 64;
+/// TLS handshakes that run at the same time on control connections from one address: each costs a fair
+/// amount of work.
+const HANDSHAKES_PER_ADDRESS: usize = 256;
 
 #[derive(Debug, Default)]
 struct Sessions {
@@ -118,9 +116,8 @@ impl Entry {
     pub(crate) fn begin_handshake(&self) -> Option<HandshakeRoom> {
         let mut sessions = lock(&self.sessions);
         let address = household(self.peer);
-        let total: usize = sessions.handshakes.values().sum();
         let own = sessions.handshakes.entry(address).or_default();
-        if total >= HANDSHAKES || *own >= HANDSHAKES_PER_ADDRESS {
+        if *own >= HANDSHAKES_PER_ADDRESS {
             return None;
         }
         *own += 1;

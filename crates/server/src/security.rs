@@ -1,8 +1,7 @@
 //! TLS on the control connection, for the driver.
 
 use crate::driver::Driver;
-use portolan_certs::names_in;
-use portolan_proto::server::{Failure, Outcome};
+use portolan_proto::server::{Failure, Host, Outcome};
 use std::io;
 use tokio::time::timeout;
 
@@ -24,7 +23,8 @@ impl Driver {
     ///
     /// # Errors
     /// When the connection broke.
-    pub(crate) async fn begin_tls(&mut self, host: Option<usize>) -> io::Result<Outcome> {
+    pub(crate) async fn begin_tls(&mut self, host: Host) -> io::Result<Outcome> {
+        let host = number_of(host);
         // With implicit TLS nothing was prepared.
         let room = self.handshake.take().or_else(|| self.entry.begin_handshake());
         let (Some(_room), Some(tls)) = (room, self.shared.options.tls.clone()) else {
@@ -33,18 +33,21 @@ impl Driver {
         self.holdings.guard.host = host;
         let identity = self.holdings.guard.identity;
         let (id, peer) = (self.entry.id(), self.control.peer());
+        let mut shutdown = self.shared.shutdown.subscribe();
         let shaken = timeout(self.handshake_limit, async {
             self.flush().await?;
-            self.control.protect(&tls, identity, host).await
+            tokio::select! {
+                shaken = self.control.protect(&tls, identity, host) => shaken,
+                _ = shutdown.wait_for(Option::is_some) => Err(io::ErrorKind::Interrupted.into()),
+            }
         });
         match shaken.await {
             Ok(Ok(handshake)) => {
                 let resumed = handshake.resumed.is_some();
                 let name = handshake.name;
                 tracing::info!(session = id, %peer, version = handshake.version, resumed, name, "TLS begins");
-                self.holdings.certificate = handshake.certificate.as_ref().map(|der| names_in(der));
-                let certificate =
-                    self.holdings.certificate.is_some() && self.shared.options.certificate_login;
+                let certificate = handshake.certificate.is_some() && self.shared.options.certificate_login;
+                self.holdings.guard.certificate = handshake.certificate;
                 Ok(Outcome::Secured { name: name.map(String::into_bytes), certificate })
             }
             Ok(Err(error)) => {
@@ -63,5 +66,13 @@ impl Driver {
         let attacks = self.entry.count_attack();
         let (session, peer) = (self.entry.id(), self.control.peer());
         tracing::warn!(session, %peer, attacks, "attack: clear text behind AUTH was thrown away");
+    }
+}
+
+/// The number of a virtual host.
+fn number_of(host: Host) -> Option<usize> {
+    match host {
+        Host::Default => None,
+        Host::Virtual(number) => Some(number),
     }
 }

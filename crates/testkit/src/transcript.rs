@@ -27,6 +27,7 @@
 //! * clear control           CCC is allowed; only before the first step
 //! * implicit                TLS begins at once; only before the first step
 //! * host a.example Hello    there is a virtual host with this greeting; only before the first step
+//! * default a.example       the default host has this name; only before the first step
 //! * name a.example          the client names this host in the TLS handshake
 //! * certificate             the client shows a certificate in the TLS handshake
 //! * in the clear            the control connection is not protected now
@@ -72,9 +73,11 @@ impl Transcript {
                 ["*", "tls", policy] => settings.tls = policy_of(policy),
                 ["*", "clear", "control"] => settings.clear_control = true,
                 ["*", "implicit"] => connection.implicit_tls = true,
+                ["*", "default", name] => settings.names.push(name.to_owned()),
                 ["*", "host", name, greeting] => settings
                     .hosts
                     .push(VirtualHost { names: vec![name.to_owned()], welcome: vec![greeting.to_owned()] }),
+                ["*", "host", ..] => panic!("{name}: a host has one name and a greeting of one word: {line}"),
                 _ => {}
             }
         }
@@ -206,7 +209,7 @@ fn direct(world: &mut World, rest: &str) -> Result<(), String> {
     let (verb, rest) = rest.split_once(' ').unwrap_or((rest, ""));
     let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
     match verb {
-        "peer" | "tls" | "clear" | "implicit" | "host" => {}
+        "peer" | "tls" | "clear" | "implicit" | "default" | "host" => {}
         "name" => world.name = Some(rest.as_bytes().to_vec()),
         "certificate" => world.certificate = true,
         "in" => return (!world.protected).then_some(()).ok_or("it is protected".to_owned()),

@@ -6,7 +6,7 @@
 
 use portolan_net::dtp::{Sink, Source};
 use portolan_proto::server::{
-    Connection, Effect, Failure, Input, Outcome, Output, Proof, Rights, Session, Settings, Target,
+    Connection, Effect, Failure, Host, Input, Outcome, Output, Proof, Rights, Session, Settings, Target,
 };
 use portolan_server::storage;
 use portolan_server::transfer::{self, Content, Markers, Opened};
@@ -60,8 +60,8 @@ pub struct World {
     pub certificate: bool,
     /// True while TLS protects the control connection.
     pub protected: bool,
-    /// The virtual host of each login.
-    pub hosts: Vec<Option<usize>>,
+    /// The host of each login.
+    pub hosts: Vec<Host>,
     /// How often something was found behind `AUTH`.
     pub injected: usize,
     logged_in: bool,

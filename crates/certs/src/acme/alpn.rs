@@ -1,5 +1,6 @@
 //! TLS-ALPN-01: the authority asks for a certificate that only we can have made (RFC 8737).
 
+use super::listen::listen;
 use super::order::Answer;
 use rcgen::{CertificateParams, CustomExtension, KeyPair};
 use rustls::ServerConfig;
@@ -11,16 +12,9 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 const PROTOCOL: &[u8] = b"acme-tls/1";
-
-/// Questions that are answered at the same time, and how long each may take.
-const AT_ONCE: usize = 16;
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// By name: the certificate that answers for it.
 #[derive(Debug, Default)]
@@ -40,9 +34,12 @@ impl Responder {
             .with_cert_resolver(Arc::clone(&answers) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![PROTOCOL.to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        for listener in listen(addresses).await? {
-            tokio::spawn(serve(listener, acceptor.clone()));
-        }
+        let answer = move |stream| {
+            let handshake = acceptor.accept(stream);
+            // The handshake is all there is to see.
+            async move { drop(handshake.await) }
+        };
+        listen(addresses, answer).await?;
         Ok(Responder { answers })
     }
 
@@ -76,39 +73,4 @@ impl ResolvesServerCert for Answers {
         let name = hello.server_name()?.to_ascii_lowercase();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned()
     }
-}
-
-async fn serve(listener: TcpListener, acceptor: TlsAcceptor) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let acceptor = acceptor.clone();
-                tokio::spawn(async move {
-                    // The handshake is all there is to see.
-                    let _ = tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot take a connection for TLS-ALPN-01");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        }
-    }
-}
-
-/// Listens on all addresses that this system has.
-pub(super) async fn listen(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
-    let mut listeners = Vec::new();
-    for address in addresses {
-        match TcpListener::bind(address).await {
-            Ok(listener) => listeners.push(listener),
-            // A socket of all IPv6 addresses takes IPv4 too on most systems, and then has the port.
-            Err(error) if !listeners.is_empty() => tracing::warn!(%address, %error, "not listened on"),
-            Err(error) => return Err(io::Error::new(error.kind(), format!("{address}: {error}"))),
-        }
-    }
-    Ok(listeners)
 }

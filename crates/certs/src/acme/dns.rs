@@ -36,7 +36,10 @@ impl Responder {
             .arg(format!("_acme-challenge.{}", answer.name))
             .arg(answer.authorization.dns_value());
         let running = command.stdin(Stdio::null()).kill_on_drop(true).output();
-        let output = tokio::time::timeout(PATIENCE, running).await??;
+        let named =
+            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", self.program.display()));
+        let output = tokio::time::timeout(PATIENCE, running).await.map_err(|late| named(late.into()))?;
+        let output = output.map_err(named)?;
         if output.status.success() {
             return Ok(());
         }

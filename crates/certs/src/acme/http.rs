@@ -1,5 +1,6 @@
 //! HTTP-01: the authority fetches a file (RFC 8555 §8.3).
 
+use super::listen::listen;
 use super::order::Answer;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -12,15 +13,9 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpStream;
 
 const FOLDER: &str = "/.well-known/acme-challenge/";
-
-/// Questions that are answered at the same time, and how long each may take.
-const AT_ONCE: usize = 16;
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// By token: what the file of that name has to hold.
 type Files = Arc<Mutex<HashMap<String, String>>>;
@@ -32,9 +27,8 @@ pub(super) struct Responder {
 impl Responder {
     pub(super) async fn start(addresses: &[SocketAddr]) -> io::Result<Responder> {
         let files = Files::default();
-        for listener in super::alpn::listen(addresses).await? {
-            tokio::spawn(serve(listener, Arc::clone(&files)));
-        }
+        let answered = Arc::clone(&files);
+        listen(addresses, move |stream| answer(stream, Arc::clone(&answered))).await?;
         Ok(Responder { files })
     }
 
@@ -45,27 +39,6 @@ impl Responder {
 
     pub(super) fn withdraw(&self, answer: &Answer) {
         self.files.lock().unwrap_or_else(PoisonError::into_inner).remove(&answer.token);
-    }
-}
-
-async fn serve(listener: TcpListener, files: Files) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let files = Arc::clone(&files);
-                tokio::spawn(async move {
-                    // Who asks for long, or nonsense, has had its chance.
-                    let _ = tokio::time::timeout(PATIENCE, answer(stream, files)).await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot take a connection for HTTP-01");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        }
     }
 }
 

@@ -7,11 +7,12 @@
 mod alpn;
 mod dns;
 mod http;
+mod listen;
 mod order;
 
-use crate::{CertError, files};
+use crate::{files, private};
 use rand::RngExt;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -22,6 +23,9 @@ pub const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 
 /// How often the certificates are looked at.
 const EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// How long obtaining a certificate may take: a program for DNS-01 may wait long for name servers.
+const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
 /// The pause after a failure; it doubles with each, up to the second value.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(12 * 60 * 60));
@@ -104,7 +108,8 @@ impl Renewal {
                     Ok(()) => tracing::info!(?names, "certificate obtained"),
                     Err(error) => {
                         failed = true;
-                        tracing::error!(?names, %error, again_in = pause.as_secs(), "no certificate");
+                        let error = whole(&error);
+                        tracing::error!(?names, error, again_in = pause.as_secs(), "no certificate");
                     }
                 }
             }
@@ -116,26 +121,31 @@ impl Renewal {
     }
 
     async fn obtain(&self, names: &[String], file: &Path) -> Result<(), order::OrderError> {
-        let text = order::obtain(&self.acme, &self.responder, names).await?;
-        Ok(keep(file, &text)?)
+        let obtaining = order::obtain(&self.acme, &self.responder, names);
+        let text = tokio::time::timeout(PATIENCE, obtaining).await.map_err(|_| order::OrderError::Late)??;
+        private::write(file, &text).map_err(|error| order::OrderError::Kept(file.to_owned(), error))
     }
 }
 
-/// Writes a file that is for its owner only; it has its name when it is whole.
-fn keep(file: &Path, text: &str) -> Result<(), CertError> {
-    let folder = file.parent().unwrap_or(Path::new(""));
-    std::fs::create_dir_all(folder).map_err(CertError::file(folder))?;
-    let mut whole = tempfile::NamedTempFile::new_in(folder).map_err(CertError::file(folder))?;
-    whole.write_all(text.as_bytes()).map_err(CertError::file(file))?;
-    whole.persist(file).map_err(|error| CertError::File { path: file.to_owned(), error: error.error })?;
-    Ok(())
+/// An error with what caused it, which libraries leave out of their own words.
+fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        let words = deeper.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = deeper.source();
+    }
+    text
 }
 
 /// True when there is no certificate for these names, or when two thirds of its time are over.
 fn is_due(file: &Path, names: &[String]) -> bool {
-    let Ok(chain) = files::certificates(file) else { return true };
-    let Some(der) = chain.first() else { return true };
-    let has = crate::names_in(der);
+    let Ok(loaded) = files::load(file, file) else { return true };
+    let Some(der) = loaded.cert.first() else { return true };
+    let has = crate::names::hosts_in(der);
     if names.iter().any(|name| !has.iter().any(|own| own.eq_ignore_ascii_case(name))) {
         return true;
     }
@@ -164,8 +174,9 @@ mod tests {
                 at.into()
             };
             (parameters.not_before, parameters.not_after) = (day(from), day(until));
-            let certificate = parameters.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
-            std::fs::write(&file, certificate.pem()).unwrap();
+            let key = rcgen::KeyPair::generate().unwrap();
+            let certificate = parameters.self_signed(&key).unwrap().pem();
+            std::fs::write(&file, certificate + &key.serialize_pem()).unwrap();
         };
         for (from, until, due) in [(-1, 89, false), (-59, 31, false), (-61, 29, true), (-91, -1, true)] {
             write(from, until);
@@ -173,5 +184,7 @@ mod tests {
         }
         write(-1, 89);
         assert!(is_due(&file, &["other.example.org".to_owned()]));
+        std::fs::write(&file, "").unwrap();
+        assert!(is_due(&file, &names), "it is damaged");
     }
 }

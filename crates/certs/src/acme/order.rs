@@ -1,16 +1,23 @@
 //! One order: from the account to the certificate.
 
-use super::{Acme, Responder, keep};
-use crate::CertError;
+use super::{Acme, Responder};
+use crate::private;
 use instant_acme::{
     Account, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder, OrderStatus, RetryPolicy,
 };
-use std::path::Path;
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long the authority may take for its questions, and then for the certificate.
 const PATIENCE: RetryPolicy =
     RetryPolicy::new().initial_delay(Duration::from_millis(500)).timeout(Duration::from_secs(120));
+
+/// The file of the account.
+const ACCOUNT: &str = "account.json";
+
+/// What an authority says of an account that it does not know (RFC 8555 §6.7).
+const FORGOTTEN: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
 
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
@@ -19,14 +26,18 @@ pub(crate) enum OrderError {
     Authority(#[from] instant_acme::Error),
     #[error("the authority does not offer this challenge for {0}")]
     NoChallenge(String),
+    #[error("the authority asks for the name {0}, which was not ordered")]
+    OtherName(String),
     #[error("the authority did not find the names to be ours: {0}")]
     NotOurs(String),
     #[error("the challenge cannot be answered: {0}")]
-    Answer(#[from] std::io::Error),
-    #[error(transparent)]
-    Kept(#[from] CertError),
-    #[error("{path}: not the account that was written there: {error}", path = .0.display(), error = .1)]
-    Account(std::path::PathBuf, serde_json::Error),
+    Answer(#[from] io::Error),
+    #[error("it took too long")]
+    Late,
+    #[error("{path} cannot be written or read: {error}", path = .0.display(), error = .1)]
+    Kept(PathBuf, io::Error),
+    #[error("{path} is no account; remove it, and another one is made: {error}", path = .0.display(), error = .1)]
+    Account(PathBuf, serde_json::Error),
 }
 
 /// Obtains a certificate: the chain and its key, in PEM.
@@ -35,11 +46,19 @@ pub(super) async fn obtain(
     responder: &Responder,
     names: &[String],
 ) -> Result<String, OrderError> {
-    let account = account(acme).await?;
     let identifiers: Vec<Identifier> = names.iter().cloned().map(Identifier::Dns).collect();
-    let mut order = account.new_order(&NewOrder::new(&identifiers)).await?;
+    let wanted = NewOrder::new(&identifiers);
+    let mut order = match account(acme).await?.new_order(&wanted).await {
+        Err(instant_acme::Error::Api(problem)) if problem.r#type.as_deref() == Some(FORGOTTEN) => {
+            tracing::warn!("the authority does not know our account any more: another one is made");
+            let file = acme.folder.join(ACCOUNT);
+            std::fs::remove_file(&file).map_err(|error| OrderError::Kept(file, error))?;
+            account(acme).await?.new_order(&wanted).await?
+        }
+        order => order?,
+    };
     let mut answers = Vec::new();
-    let done = answer(responder, &mut order, &mut answers).await;
+    let done = answer(responder, &mut order, names, &mut answers).await;
     for answer in answers {
         responder.withdraw(answer).await;
     }
@@ -59,6 +78,7 @@ pub(super) struct Answer {
 async fn answer(
     responder: &Responder,
     order: &mut instant_acme::Order,
+    names: &[String],
     answers: &mut Vec<Answer>,
 ) -> Result<(), OrderError> {
     let mut authorizations = order.authorizations();
@@ -68,8 +88,8 @@ async fn answer(
             continue;
         }
         let name = match authorization.identifier().identifier {
-            Identifier::Dns(name) => name.clone(),
-            other => format!("{other:?}"),
+            Identifier::Dns(name) if is_ordered(name, names) => name.clone(),
+            other => return Err(OrderError::OtherName(format!("{other:?}"))),
         };
         let mut challenge =
             authorization.challenge(responder.kind()).ok_or_else(|| OrderError::NoChallenge(name.clone()))?;
@@ -83,6 +103,11 @@ async fn answer(
         return Ok(());
     }
     Err(OrderError::NotOurs(why(order).await))
+}
+
+/// The name of a wildcard comes without its star.
+fn is_ordered(name: &str, names: &[String]) -> bool {
+    names.iter().any(|ordered| ordered.strip_prefix("*.").unwrap_or(ordered).eq_ignore_ascii_case(name))
 }
 
 /// What the authority says about the names that it refused.
@@ -109,27 +134,22 @@ async fn account(acme: &Acme) -> Result<Account, OrderError> {
         Some(file) => Account::builder_with_root(file),
         None => Account::builder(),
     };
-    let file = acme.folder.join("account.json");
-    if let Some(text) = read(&file)? {
-        let credentials =
-            serde_json::from_str(&text).map_err(|error| OrderError::Account(file.clone(), error))?;
-        return Ok(builder()?.from_credentials(credentials).await?);
+    let file = acme.folder.join(ACCOUNT);
+    match std::fs::read_to_string(&file) {
+        Ok(text) => {
+            let known = serde_json::from_str(&text).map_err(|error| OrderError::Account(file, error))?;
+            return Ok(builder()?.from_credentials(known).await?);
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(OrderError::Kept(file, error)),
     }
     let contact: Vec<&str> = acme.contact.as_deref().into_iter().collect();
     let wanted = NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
     let (account, credentials) = builder()?.create(&wanted, acme.directory.clone(), None).await?;
     let text =
         serde_json::to_string(&credentials).map_err(|error| OrderError::Account(file.clone(), error))?;
-    keep(&file, &text)?;
+    private::write(&file, &text).map_err(|error| OrderError::Kept(file, error))?;
     Ok(account)
-}
-
-fn read(file: &Path) -> Result<Option<String>, CertError> {
-    match std::fs::read_to_string(file) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(CertError::file(file)(error)),
-    }
 }
 
 impl Responder {

@@ -30,6 +30,9 @@ pub async fn receive_file(
     };
     loop {
         let ready = matches!(&reader, Reader::Protected(session) if session.has_early());
+        if progress.is_stopped() {
+            return Err(Failure::Stopped);
+        }
         if !ready {
             readable(&stream.socket, progress).await?;
         }
@@ -120,6 +123,9 @@ pub async fn receive<E>(
 ) -> Result<(), Failure<E>> {
     let mut buffer = Vec::new();
     loop {
+        if progress.is_stopped() {
+            return Err(Failure::Stopped);
+        }
         if !stream.tls.as_ref().is_some_and(|session| session.has_early()) {
             readable(&stream.socket, progress).await?;
         }

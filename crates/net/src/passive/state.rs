@@ -69,6 +69,7 @@ pub(super) struct Candidate {
 #[derive(Debug)]
 pub(super) struct Approach {
     pub(super) socket: Arc<TcpStream>,
+    peer: IpAddr,
     port: u16,
     /// The holder of the place that it may belong to by its address.
     holder: Option<u64>,
@@ -112,6 +113,22 @@ enum Slot {
     Resting {
         until: Instant,
     },
+}
+
+impl Slot {
+    /// False when nobody waits at it any more, and it has rested.
+    fn is_wanted(&self, now: Instant, guarded: &mut HashMap<Identity, (IpAddr, u16)>) -> bool {
+        match self {
+            Slot::Held { connection, guard, .. } if connection.is_closed() => {
+                if let Some(guard) = guard {
+                    guarded.remove(&guard.identity);
+                }
+                false
+            }
+            Slot::Held { .. } => true,
+            Slot::Resting { until } => now < *until,
+        }
+    }
 }
 
 /// What is known of one peer; forgotten as soon as it is empty.
@@ -269,7 +286,8 @@ impl State {
                     let id = *id;
                     return self.take(holder, port, id).map_or(Claim::Nobody, Claim::Settled);
                 }
-                Some(Slot::Held { candidates, .. }) if *candidates >= CANDIDATES => return Claim::Nobody,
+                // It may still show whose it is.
+                Some(Slot::Held { candidates, .. }) if *candidates >= CANDIDATES => {}
                 Some(Slot::Held { guard: Some(guard), candidates, id, gone, .. }) => {
                     *candidates += 1;
                     let (guard, gone) = (guard.clone(), gone.clone());
@@ -291,8 +309,8 @@ impl State {
     ) -> Option<(IpAddr, oneshot::Sender<Arrival>)> {
         let (peer, at) = *self.guarded.get(&identity)?;
         let slot = self.peers.get(&peer)?.slots.get(&port).filter(|_| at == port)?;
-        let Slot::Held { id, .. } = slot else { return None };
-        let id = *id;
+        let Slot::Held { id, guard: Some(guard), .. } = slot else { return None };
+        let id = (guard.identity == identity).then_some(*id)?;
         Some((peer, self.take(peer, port, id)?))
     }
 
@@ -364,15 +382,26 @@ impl State {
     pub(super) fn approach(
         &mut self,
         socket: TcpStream,
+        peer: IpAddr,
         port: u16,
         candidate: Option<&Candidate>,
     ) -> Arc<Approach> {
         self.approaches.retain(|approach| approach.strong_count() > 0);
         let holder = candidate.map(|candidate| candidate.id);
         let early = AtomicBool::new(false);
-        let approach = Arc::new(Approach { socket: Arc::new(socket), port, holder, early });
+        let approach = Arc::new(Approach { socket: Arc::new(socket), peer, port, holder, early });
         self.approaches.push(Arc::downgrade(&approach));
         approach
+    }
+
+    /// Connections from this address, or its part of the network, that nobody waits for.
+    pub(super) fn strangers_of(&self, peer: IpAddr) -> usize {
+        let near = |approach: &Arc<Approach>| match (approach.peer, peer) {
+            (IpAddr::V6(one), IpAddr::V6(other)) => one.to_bits() >> 64 == other.to_bits() >> 64,
+            (one, other) => one == other,
+        };
+        let strangers = self.approaches.iter().filter_map(Weak::upgrade);
+        strangers.filter(|approach| approach.holder.is_none() && near(approach)).count()
     }
 
     /// When this session said its transfer command, if it waits at a place and has.
@@ -389,10 +418,7 @@ impl State {
         self.unusable.retain(|_, until| now < *until);
         let Some(of_peer) = self.peers.get_mut(&peer) else { return };
         let awaited = !of_peer.waiting.is_empty();
-        of_peer.slots.retain(|_, slot| match slot {
-            Slot::Held { connection, .. } => !connection.is_closed(),
-            Slot::Resting { until } => now < *until,
-        });
+        of_peer.slots.retain(|_, slot| slot.is_wanted(now, &mut self.guarded));
         for slot in of_peer.slots.values_mut().filter(|_| awaited) {
             if let Slot::Held { since, engaged: None, guard, .. } = slot
                 && now >= *since + PATIENCE
@@ -418,10 +444,7 @@ impl State {
 
     fn sweep(&mut self, now: Instant) {
         for of_peer in self.peers.values_mut() {
-            of_peer.slots.retain(|_, slot| match slot {
-                Slot::Held { connection, .. } => !connection.is_closed(),
-                Slot::Resting { until } => now < *until,
-            });
+            of_peer.slots.retain(|_, slot| slot.is_wanted(now, &mut self.guarded));
         }
         self.peers.retain(|_, of_peer| !of_peer.slots.is_empty() || !of_peer.waiting.is_empty());
         self.sweep_at = (2 * self.peers.len()).max(SWEEP_MIN);

@@ -170,11 +170,13 @@ impl StoresServerSessions for Note {
     }
 
     fn get(&self, number: &[u8]) -> Option<Vec<u8>> {
-        self.open(&self.remembered.get(number)?)
+        // A control connection would keep the number of the old session, and its identity with it.
+        let of_data = self.is_for_data().then_some(number)?;
+        self.open(&self.remembered.get(of_data)?)
     }
 
     fn take(&self, number: &[u8]) -> Option<Vec<u8>> {
-        self.open(&self.remembered.take(number)?)
+        self.get(number)
     }
 
     fn can_cache(&self) -> bool {

@@ -24,8 +24,9 @@ pub use handshake::Handshake;
 pub(crate) use session::{Read, Session};
 pub use tickets::TicketKey;
 
-/// Sessions that are remembered for clients of TLS 1.2 that know no tickets. The oldest is forgotten.
-const REMEMBERED: usize = 4096;
+/// Sessions that are remembered for clients of TLS 1.2 that know no tickets, more than there can be at
+/// once. The oldest is forgotten.
+const REMEMBERED: usize = 16_384;
 
 /// Where certificates come from. What it gives may change at any time.
 pub trait Credentials: Debug + Send + Sync {

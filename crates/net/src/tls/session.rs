@@ -16,11 +16,12 @@ use tokio::net::TcpStream;
 /// Bytes of one reading while the handshake runs, or where little is expected.
 const LITTLE: usize = 4 << 10;
 
-/// Bytes that a peer may send before a record or a message of the handshake ends.
-const UNFINISHED_MAX: usize = 128 << 10;
+/// Bytes that a peer may send before a message of the handshake ends: certificates can be long.
+const HANDSHAKE_MAX: usize = 64 << 10;
 
-/// What a record costs beyond its content, at most.
+/// What a record costs beyond its content, at most: TLS 1.2 allows more than anybody uses (RFC 5246 §6.2.3).
 const RECORD_OVERHEAD: usize = 64;
+const OVERHEAD_MAX: usize = 2048 + 5;
 
 /// Content of the largest record (RFC 8446 §5.1).
 const RECORD: usize = 16 << 10;
@@ -129,7 +130,8 @@ impl Session {
 
     /// Reads from the socket what is there, up to `count` bytes and what is left over.
     fn fill(&mut self, socket: &TcpStream, count: usize) -> io::Result<usize> {
-        if self.incoming.filled().len() >= UNFINISHED_MAX.max(count) {
+        let most = if self.connection.is_handshaking() { HANDSHAKE_MAX } else { RECORD + OVERHEAD_MAX };
+        if self.incoming.filled().len() > most {
             return Err(io::Error::new(ErrorKind::InvalidData, "a TLS message without an end"));
         }
         let read = socket.try_read(self.incoming.room(count))?;
@@ -177,7 +179,8 @@ impl Session {
     /// Takes in what was read.
     fn process(&mut self, mut sink: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let mut failed = None;
-        loop {
+        // After an error only the alert about it is fetched.
+        while failed.is_none() || self.connection.wants_write() {
             let UnbufferedStatus { mut discard, state } =
                 self.connection.process_tls_records(self.incoming.filled_mut());
             let mut over = false;
@@ -204,16 +207,16 @@ impl Session {
                 Ok(ConnectionState::PeerClosed) => self.ended = true,
                 Ok(ConnectionState::Closed | ConnectionState::BlockedHandshake)
                 | Ok(ConnectionState::WriteTraffic(_)) => over = true,
-                Ok(_) => failed = Some(io::Error::from(ErrorKind::Unsupported)),
-                // The alert about it comes out when asked again.
-                Err(error) if failed.is_none() => failed = Some(invalid(error)),
-                Err(_) => over = true,
+                // Early data, which is not offered.
+                Ok(_) => return Err(ErrorKind::Unsupported.into()),
+                Err(error) => failed = failed.or_else(|| Some(invalid(error))),
             }
             self.incoming.consume(discard);
             if over {
-                return failed.map_or(Ok(()), Err);
+                break;
             }
         }
+        failed.map_or(Ok(()), Err)
     }
 
     /// Encrypts bytes; they are sent by [`try_flush`](Self::try_flush).
@@ -299,6 +302,11 @@ impl Session {
     /// The records that wait to be sent, for who sends them in another way.
     pub(crate) fn take_outgoing(&mut self) -> Vec<u8> {
         self.outgoing.take()
+    }
+
+    /// True when records were read that are not taken in yet, or the peer has sent its last one.
+    pub(crate) fn is_amid_records(&self) -> bool {
+        self.ended || !self.incoming.is_empty()
     }
 
     /// True when something can be read without the socket.

@@ -40,6 +40,14 @@ struct World {
     _running: [Running; 2],
 }
 
+impl World {
+    /// Where a server with its state in this folder keeps what it got from this authority.
+    fn kept(&self, folder: &Path) -> std::path::PathBuf {
+        let name = self.directory.trim_start_matches("https://").replace([':', '/'], "_");
+        folder.join("state/acme").join(name)
+    }
+}
+
 /// An authority that knows its own certificate by `ca.pem` in this folder.
 fn world(folder: &Path) -> World {
     isolate();
@@ -78,7 +86,7 @@ fn world(folder: &Path) -> World {
 
 fn serve(folder: tempfile::TempDir, world: &World, challenge: &str) -> Served {
     let text = format!(
-        "listen = [\"LISTEN\"]\nstate = \"state\"\n[tls.acme]\nnames = [\"ftp.example.org\"]\n\
+        "listen = [\"LISTEN\"]\nstate = \"state\"\nnames = [\"ftp.example.org\"]\n[tls.acme]\n\
          directory = \"{}\"\ndirectory-authorities = \"ca.pem\"\ncontact = \"mailto:me@example.org\"\n{challenge}\n\
          [anonymous]\nroot = \"root\"\n\
          [[host]]\nnames = [\"two.example.org\", \"www.two.example.org\"]\nacme = true\n\
@@ -100,18 +108,15 @@ fn shown(served: &Served, name: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn must_obtain(served: &Served) {
-    let before = shown(served, "ftp.example.org");
-    assert!(!before.contains("Pebble"), "{before}");
+fn must_obtain(served: &Served, world: &World) {
     for _ in 0..2 {
         served.wait_for_log("certificate taken up");
     }
     let (one, two) = (shown(served, "ftp.example.org"), shown(served, "www.two.example.org"));
     assert!(one.contains("Pebble") && one.contains("DNS:ftp.example.org"), "{one}");
     assert!(two.contains("Pebble") && two.contains("DNS:www.two.example.org"), "{two}");
-    let state = served.folder.path().join("state/acme");
     for file in ["account.json", "ftp.example.org.pem", "two.example.org.pem"] {
-        let mode = fs::metadata(state.join(file)).unwrap().permissions().mode();
+        let mode = fs::metadata(world.kept(served.folder.path()).join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
 }
@@ -122,7 +127,7 @@ fn by_http_and_again_from_the_disk() {
     let world = world(folder.path());
     let challenge = format!("challenge = \"http-01\"\nlisten = [\"127.0.0.1:{}\"]", world.http);
     let mut served = serve(folder, &world, &challenge);
-    must_obtain(&served);
+    must_obtain(&served, &world);
     // Another start takes what is there, and asks nobody.
     let state = served.folder.path().join("state");
     let again = crate::folder().0;
@@ -130,9 +135,26 @@ fn by_http_and_again_from_the_disk() {
     Command::new("kill").arg(served.pid().to_string()).status().unwrap();
     served.wait();
     let served = serve(again, &world, &challenge);
-    assert!(served.banner.contains("obtained by ACME"), "{}", served.banner);
+    assert!(served.banner.contains("Certificate  by ACME"), "{}", served.banner);
     assert!(shown(&served, "two.example.org").contains("Pebble"));
     assert!(!served.log().iter().any(|line| line.contains("asking for a certificate")));
+    // One whose time is nearly over is renewed while the server runs, one that is damaged is obtained again;
+    // both with the account that is there.
+    let third = crate::folder().0;
+    must_copy(&served.folder.path().join("state"), &third.path().join("state"));
+    let kept = world.kept(third.path());
+    let account = fs::read(kept.join("account.json")).unwrap();
+    let mut old = rcgen::CertificateParams::new(vec!["ftp.example.org".to_owned()]).unwrap();
+    let now = std::time::SystemTime::now();
+    old.not_before = (now - std::time::Duration::from_secs(80 * 86_400)).into();
+    old.not_after = (now + std::time::Duration::from_secs(10 * 86_400)).into();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let old = old.self_signed(&key).unwrap().pem() + &key.serialize_pem();
+    fs::write(kept.join("ftp.example.org.pem"), old).unwrap();
+    fs::write(kept.join("two.example.org.pem"), "").unwrap();
+    let served = serve(third, &world, &challenge);
+    must_obtain(&served, &world);
+    assert_eq!(fs::read(world.kept(served.folder.path()).join("account.json")).unwrap(), account);
 }
 
 fn must_copy(from: &Path, to: &Path) {
@@ -144,7 +166,7 @@ fn by_tls_alpn() {
     let (folder, _) = folder();
     let world = world(folder.path());
     let challenge = format!("challenge = \"tls-alpn-01\"\nlisten = [\"127.0.0.1:{}\"]", world.alpn);
-    must_obtain(&serve(folder, &world, &challenge));
+    must_obtain(&serve(folder, &world, &challenge), &world);
 }
 
 #[test]
@@ -162,7 +184,7 @@ fn by_dns_with_a_program() {
     fs::write(&program, text).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let served = serve(folder, &world, "challenge = \"dns-01\"\ndns-program = \"record\"");
-    must_obtain(&served);
+    must_obtain(&served, &world);
     let calls = fs::read_to_string(served.folder.path().join("calls")).unwrap();
     for verb in ["add", "remove"] {
         for name in ["ftp.example.org", "two.example.org", "www.two.example.org"] {

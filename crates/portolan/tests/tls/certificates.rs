@@ -75,11 +75,11 @@ fn what_is_wrong_with_certificates_is_said_before_anything_starts() {
     let path = folder.path();
     authority.server("localhost").write(path, "other");
     fs::write(path.join("empty"), "").unwrap();
-    for (certificate, key, said) in [
-        ("server.pem", "missing.key", "missing.key: No such file"),
-        ("server.pem", "other.key", "the key does not belong to"),
-        ("empty", "server.key", "there is no certificate in it"),
-        ("server.pem", "server.pem", "there is no private key in it"),
+    for (certificate, key, place, said) in [
+        ("server.pem", "missing.key", "3:7", "missing.key: No such file"),
+        ("server.pem", "other.key", "3:7", "the key does not belong to"),
+        ("empty", "server.key", "2:15", "there is no certificate in it"),
+        ("server.pem", "empty", "3:7", "there is no private key in it"),
     ] {
         let toml = path.join("portolan.toml");
         let text = format!(
@@ -88,15 +88,48 @@ fn what_is_wrong_with_certificates_is_said_before_anything_starts() {
         fs::write(&toml, text).unwrap();
         let output = Command::new(PROGRAM).args(["config", "check"]).arg(&toml).output().unwrap();
         let message = String::from_utf8(output.stderr).unwrap();
-        assert!(message.contains("portolan.toml:2:15: ") && message.contains(said), "{message}");
+        assert!(message.contains(&format!("portolan.toml:{place}: ")) && message.contains(said), "{message}");
         assert_eq!(output.status.code(), Some(2));
         let mut serve = Command::new(PROGRAM);
         serve.arg("serve").arg(path.join("root")).arg("--tls-cert").arg(path.join(certificate));
         let output = serve.arg("--tls-key").arg(path.join(key)).output().unwrap();
         let message = String::from_utf8(output.stderr).unwrap();
         assert!(message.contains(said), "{message}");
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.status.code(), Some(2));
     }
+}
+
+#[test]
+fn a_key_is_never_served() {
+    // What the server makes for itself would lie in the folder that everybody may read.
+    let (folder, _) = folder();
+    let inside = folder.path().join("root/state");
+    let start = |key: &str| {
+        let mut serve = Command::new(PROGRAM);
+        serve.arg("serve").arg(folder.path().join("root")).env("XDG_STATE_HOME", &inside);
+        serve
+            .arg("--tls-cert")
+            .arg(folder.path().join("server.pem"))
+            .arg("--tls-key")
+            .arg(folder.path().join(key));
+        let output = serve.args(["--listen", "127.0.0.1:1"]).output().unwrap();
+        (String::from_utf8(output.stderr).unwrap(), output.status.code())
+    };
+    fs::copy(folder.path().join("server.key"), folder.path().join("root/inside.key")).unwrap();
+    let (message, code) = start("root/inside.key");
+    assert!(message.contains("inside.key lies in the folder") && code == Some(2), "{message}");
+    fs::create_dir_all(inside.join("portolan")).unwrap();
+    let (message, code) = start("server.key");
+    assert!(message.contains("state/portolan lies in the folder") && code == Some(2), "{message}");
+    // A folder that is not there yet is not made: the certificate is another one at each start.
+    fs::remove_dir_all(&inside).unwrap();
+    let port = portolan_testkit::launch::free_ports(1);
+    let mut serve = Command::new(PROGRAM);
+    serve.arg("serve").arg(folder.path()).args(["--listen", &format!("127.0.0.1:{port}")]);
+    let served = Served::launch(serve, folder, port);
+    assert!(served.banner.contains("of its own making"), "{}", served.banner);
+    served.wait_for_log("cannot be kept");
+    assert!(!served.folder.path().join("portolan").exists());
 }
 
 /// A server that asks clients for certificates; `anna` has a password, but hers can stand for it.

@@ -4,6 +4,7 @@
 use crate::serve;
 use portolan_testkit::launch::{Served, free_ports, isolate, must_be_same_tree, must_run};
 use std::fs;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
@@ -340,15 +341,32 @@ fn python() {
     }
 }
 
-/// Runs a program that speaks TLS and nothing more, and gives what it printed.
-fn converse(mut command: Command, lines: &str) -> String {
-    let mut shell = Command::new("sh");
-    // The lines come one after the other, as a person would write them.
-    shell.arg("-c").arg(format!("for line in {lines}; do sleep 0.3; printf '%s\\r\\n' \"$line\"; done"));
-    let mut lines = shell.stdout(Stdio::piped()).spawn().unwrap();
-    let output = command.stdin(lines.stdout.take().unwrap()).stderr(Stdio::piped()).output().unwrap();
-    lines.wait().unwrap();
-    format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+/// Runs a program that speaks TLS and nothing more, as a person would: each line when the reply to the
+/// last one is there. Gives all that it printed.
+fn converse(mut command: Command, lines: &[(&str, &str)]) -> String {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = child.stdout.take().unwrap();
+    let mut said = Vec::new();
+    let mut buffer = [0; 4096];
+    for (line, reply) in lines {
+        let before = said.len();
+        while !String::from_utf8_lossy(&said[before..]).contains(reply) {
+            let count = output.read(&mut buffer).unwrap();
+            assert!(count > 0, "no {reply}: {}", String::from_utf8_lossy(&said));
+            said.extend_from_slice(&buffer[..count]);
+        }
+        input.write_all(format!("{line}\r\n").as_bytes()).unwrap();
+    }
+    output.read_to_end(&mut said).unwrap();
+    child.wait().unwrap();
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+/// What is said, each line after such a reply; the first after what the program says of the handshake.
+fn lines(ready: &str) -> [(&str, &str); 4] {
+    [("USER anonymous", ready), ("PASS x", "331 "), ("PWD", "230 "), ("QUIT", "257 ")]
 }
 
 #[test]
@@ -362,8 +380,8 @@ fn openssl_s_client() {
             if starttls {
                 client.args(["-starttls", "ftp"]);
             }
-            let text = converse(client, "'USER anonymous' 'PASS x' 'PWD' 'QUIT'");
-            for wanted in ["Verify return code: 0 (ok)", name, "230 ", "257 \"/\"", "221 "] {
+            let text = converse(client, &lines("Verify return code"));
+            for wanted in ["Verify return code: 0 (ok)", name, "257 \"/\"", "221 "] {
                 assert!(text.contains(wanted), "{wanted}: {text}");
             }
         }
@@ -390,14 +408,9 @@ fn gnutls_cli() {
             if starttls {
                 client.arg("--starttls-proto=ftp");
             }
-            let text = converse(
-                {
-                    client.arg("127.0.0.1");
-                    client
-                },
-                "'USER anonymous' 'PASS x' 'PWD' 'QUIT'",
-            );
-            for wanted in ["The certificate is trusted", name, "230 ", "257 \"/\"", "221 "] {
+            client.arg("127.0.0.1");
+            let text = converse(client, &lines("Simple Client Mode"));
+            for wanted in ["The certificate is trusted", name, "257 \"/\"", "221 "] {
                 assert!(text.contains(wanted), "{wanted}: {text}");
             }
         }

@@ -71,11 +71,15 @@ impl How {
         How { config: Arc::new(config), name: self.name.clone() }
     }
 
+    /// The client's end of a connection, before its handshake.
+    pub(crate) fn connection(&self) -> ClientConnection {
+        ClientConnection::new(Arc::clone(&self.config), self.name.clone()).unwrap()
+    }
+
     /// Does the handshake over a connection.
     pub(crate) fn wrap(&self, stream: TcpStream) -> io::Result<Stream> {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let connection = ClientConnection::new(Arc::clone(&self.config), self.name.clone()).unwrap();
-        let mut stream = StreamOwned::new(connection, stream);
+        let mut stream = StreamOwned::new(self.connection(), stream);
         while stream.conn.is_handshaking() {
             stream.conn.complete_io(&mut stream.sock)?;
         }

@@ -1,5 +1,6 @@
 //! What a session asks of its owner, and what it is told.
 
+use super::settings::Host;
 use portolan_wire::data::Marker;
 use portolan_wire::facts::FactSet;
 use portolan_wire::hash::Algorithm;
@@ -75,13 +76,13 @@ pub enum Effect {
     /// Send everything that waits, then do the TLS handshake. Outcome: [`Outcome::Secured`]. A failure
     /// ends the session.
     BeginTls {
-        /// The virtual host whose certificate is shown to a client that names none.
-        host: Option<usize>,
+        /// The host whose certificate is shown to a client that names none.
+        host: Host,
     },
     /// Check who it is. Outcome: [`Outcome::LoggedIn`], [`Outcome::Denied`] or [`Outcome::NeedsTls`].
     Authenticate {
-        /// The virtual host, by its number in the settings.
-        host: Option<usize>,
+        /// The host.
+        host: Host,
         /// The name that `USER` gave.
         user: Vec<u8>,
         /// What shows that it is this user.

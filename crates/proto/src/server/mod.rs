@@ -30,5 +30,5 @@ mod verbs;
 
 pub use effect::{Effect, Failure, Input, Listing, Open, Outcome, Output, Proof, Rights, Storage, Target};
 pub use session::{Connection, Session};
-pub use settings::{Limits, Settings, TlsPolicy, VirtualHost};
+pub use settings::{Host, Limits, Settings, TlsPolicy, VirtualHost};
 pub use verbs::{Entry, Right, VERBS, When};

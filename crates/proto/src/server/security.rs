@@ -47,11 +47,12 @@ impl Session {
             return Step::Leave;
         };
         let named = name.as_deref().and_then(|name| self.settings.host(name));
+        let differs = name.is_some() && self.chosen.is_some() && self.chosen != named;
         self.security = Security { control: Control::Protected, sized: false, data, certificate, name };
-        if named.is_some() && self.host.is_some_and(|host| Some(host) != named) {
+        if differs {
             return Step::Close(replies::hosts_differ());
         }
-        self.host = named.or(self.host);
+        self.chosen = named.or(self.chosen);
         Step::Later
     }
 

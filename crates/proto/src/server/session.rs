@@ -4,7 +4,7 @@ use super::data::DataSetup;
 use super::effect::{Effect, Input, Outcome, Output};
 use super::login::Login;
 use super::security::Security;
-use super::settings::Settings;
+use super::settings::{Host, Settings};
 use super::transfer::{CancelReason, Stage, Transfer};
 use super::verbs::{self, Entry};
 use super::{Right, When, replies};
@@ -66,9 +66,11 @@ pub struct Session {
     pub(super) now: Instant,
     pub(super) peer: SocketAddr,
     pub(super) local: SocketAddr,
+    /// TLS began at once.
+    pub(super) implicit_tls: bool,
     pub(super) security: Security,
-    /// The virtual host that was chosen, by its number in the settings.
-    pub(super) host: Option<usize>,
+    /// The host that `HOST` or the TLS handshake chose.
+    pub(super) chosen: Option<Host>,
     pub(super) login: Login,
     /// Wrong passwords on this connection, whoever logged in in between.
     pub(super) denied: u32,
@@ -103,8 +105,9 @@ impl Session {
             now,
             peer,
             local,
+            implicit_tls,
             security: Security::NONE,
-            host: None,
+            chosen: None,
             login: Login::Nobody,
             denied: 0,
             parameters: Parameters::default(),
@@ -130,7 +133,7 @@ impl Session {
                 Step::Later => Step::Reply(session.greeting()),
                 step => step,
             };
-            session.take_step(Step::Start(Effect::BeginTls { host: None }, Box::new(then)));
+            session.take_step(Step::Start(Effect::BeginTls { host: Host::Default }, Box::new(then)));
         } else {
             session.send(&session.greeting());
         }
@@ -139,8 +142,15 @@ impl Session {
 
     /// The greeting of the host that was chosen.
     pub(super) fn greeting(&self) -> Reply {
-        let host = self.host.map(|number| &self.settings.hosts[number].welcome);
-        replies::greeting(host.unwrap_or(&self.settings.welcome))
+        replies::greeting(match self.host() {
+            Host::Default => &self.settings.welcome,
+            Host::Virtual(number) => &self.settings.hosts[number].welcome,
+        })
+    }
+
+    /// The host that the client is with.
+    pub(super) fn host(&self) -> Host {
+        self.chosen.unwrap_or_default()
     }
 
     /// Tells the session what happened at `now`. Call [`poll_output`](Self::poll_output) afterwards.

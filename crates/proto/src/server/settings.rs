@@ -14,7 +14,9 @@ pub struct Settings {
     /// True when `CCC` may end the protection of the control connection, so that helpers in routers
     /// can read it again.
     pub clear_control: bool,
-    /// Hosts beside the one that everybody finds who names none.
+    /// Names of the default host, which everybody finds who names none.
+    pub names: Vec<String>,
+    /// Hosts beside the default one.
     pub hosts: Vec<VirtualHost>,
     /// Limits of a session.
     pub limits: Limits,
@@ -27,6 +29,7 @@ impl Default for Settings {
             utf8: true,
             tls: TlsPolicy::Offer,
             clear_control: false,
+            names: Vec::new(),
             hosts: Vec::new(),
             limits: Limits::default(),
         }
@@ -34,13 +37,34 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The number of the virtual host with this name, in any case, with or without the dot of a full
-    /// domain name.
-    pub fn host(&self, name: &[u8]) -> Option<usize> {
+    /// The host with this name, in any case, with or without the dot of a full domain name.
+    pub fn host(&self, name: &[u8]) -> Option<Host> {
         let name = name.strip_suffix(b".").unwrap_or(name);
-        let has = |host: &VirtualHost| host.names.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(name));
-        self.hosts.iter().position(has)
+        let has = |names: &[String]| names.iter().any(|own| is_name(own.as_bytes(), name));
+        if has(&self.names) {
+            return Some(Host::Default);
+        }
+        self.hosts.iter().position(|host| has(&host.names)).map(Host::Virtual)
     }
+}
+
+/// True when this is the name, or one that a `*` for its first label stands for.
+fn is_name(own: &[u8], name: &[u8]) -> bool {
+    match (own.strip_prefix(b"*."), name.iter().position(|byte| *byte == b'.')) {
+        (None, _) => own.eq_ignore_ascii_case(name),
+        (Some(parent), Some(dot @ 1..)) => parent.eq_ignore_ascii_case(&name[dot + 1..]),
+        (Some(_), _) => false,
+    }
+}
+
+/// A host that a client can be with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Host {
+    /// The one for everybody who names none.
+    #[default]
+    Default,
+    /// A virtual one, by its number in the settings.
+    Virtual(usize),
 }
 
 /// What TLS is needed for (RFC 4217 §9).

@@ -26,7 +26,7 @@ pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
         }
         session.reset();
         session.send(&replies::begin_tls());
-        let effect = Effect::BeginTls { host: session.host };
+        let effect = Effect::BeginTls { host: session.host() };
         Step::Start(effect, Box::new(move |session, outcome| session.take_handshake(outcome, data)))
     };
     Ok(Step::Start(Effect::PrepareTls, Box::new(then)))

@@ -3,6 +3,7 @@
 use crate::server::login::Login;
 use crate::server::replies;
 use crate::server::session::{Answer, Session, Step};
+use crate::server::settings::Host;
 use std::net::IpAddr;
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
@@ -16,14 +17,16 @@ pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     if session.settings.hosts.is_empty() {
         return Ok(Step::Reply(replies::only_host()));
     }
-    if session.security.name.as_deref().is_some_and(|name| !is_same(name, argument)) {
+    let host = match literal {
+        Some(address) => (address == session.local.ip()).then_some(Host::Default),
+        None => session.settings.host(argument),
+    };
+    let host = host.ok_or_else(replies::unknown_host)?;
+    // Two names of one host agree.
+    if session.security.name.as_deref().is_some_and(|name| session.settings.host(name) != Some(host)) {
         return Err(replies::other_host_in_tls());
     }
-    session.host = match literal {
-        Some(address) if address == session.local.ip() => None,
-        Some(_) => return Err(replies::unknown_host()),
-        None => Some(session.settings.host(argument).ok_or_else(replies::unknown_host)?),
-    };
+    session.chosen = Some(host);
     Ok(Step::Reply(session.greeting()))
 }
 
@@ -36,9 +39,4 @@ fn literal(argument: &[u8]) -> Option<IpAddr> {
 fn is_domain(argument: &[u8]) -> bool {
     let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     (1..=255).contains(&argument.len()) && argument.iter().all(letter)
-}
-
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    let bare = |name: &[u8]| name.strip_suffix(b".").unwrap_or(name).to_ascii_lowercase();
-    bare(one) == bare(other)
 }

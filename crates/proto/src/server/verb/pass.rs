@@ -14,7 +14,7 @@ pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
         Login::Somebody(_) => return Err(replies::after_login()),
     };
     let effect = Effect::Authenticate {
-        host: session.host,
+        host: session.host(),
         user: user.clone(),
         proof: Proof::Password(argument.to_vec()),
         protected: session.security.is_protected(),

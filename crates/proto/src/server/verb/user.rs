@@ -19,11 +19,11 @@ pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     session.log_out();
     let user = argument.to_vec();
     session.login = Login::Named { user: user.clone() };
-    if !session.security.certificate {
+    if !(protected && session.security.certificate) {
         return Ok(Step::Reply(replies::need_password()));
     }
     let proof = Proof::Certificate;
-    let effect = Effect::Authenticate { host: session.host, user: user.clone(), proof, protected };
+    let effect = Effect::Authenticate { host: session.host(), user: user.clone(), proof, protected };
     let then = move |session: &mut Session, outcome: Outcome| {
         Step::Reply(match outcome {
             Outcome::LoggedIn(rights) => {
