@@ -13,19 +13,19 @@
 //! A place that is given up before its connection came rests for a moment, since that connection
 //! may still be on its way and belongs to nobody else.
 
+mod prove;
 mod state;
 
 use crate::socket;
 use crate::stream::{ConnectError, Guard, Stream};
-use crate::tls::{Handshake, Identity, Purpose, Resume, Session, Tls};
-use state::{Approach, Arrival, Candidate, Claim, Grant, State};
+use crate::tls::{Resume, Tls};
+use state::{Arrival, Claim, Grant, State};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 
@@ -40,29 +40,13 @@ struct Shared {
     addresses: (Ipv4Addr, Ipv6Addr),
     tls: Option<Arc<Tls>>,
     state: Mutex<State>,
-    /// Handshakes of connections that belong to nobody by their address.
-    strangers: Arc<Semaphore>,
 }
-
-/// How many connections that belong to nobody by their address may show whose they are at one time.
-const STRANGERS: usize = 64;
-
-/// How many of them may come from one address.
-const STRANGERS_OF_ADDRESS: usize = 8;
-
-/// How long a connection has for its handshake whose place is known. Longer than a session waits for it,
-/// since some clients begin only when the transfer does.
-const CANDIDATE_PATIENCE: Duration = Duration::from_secs(60);
-
-/// How long each of the others has.
-const STRANGER_PATIENCE: Duration = Duration::from_secs(10);
 
 impl PassivePool {
     /// A pool of these ports on these addresses; unspecified ones mean all of the family. Each port is
     /// bound when it is first drawn. `tls` is what connections are protected with.
     pub fn new(ports: RangeInclusive<u16>, v4: Ipv4Addr, v6: Ipv6Addr, tls: Option<Arc<Tls>>) -> PassivePool {
-        let strangers = Arc::new(Semaphore::new(STRANGERS));
-        let shared = Shared { addresses: (v4, v6), tls, state: Mutex::new(State::new(ports)), strangers };
+        let shared = Shared { addresses: (v4, v6), tls, state: Mutex::new(State::new(ports)) };
         PassivePool { shared: Arc::new(shared) }
     }
 
@@ -76,7 +60,11 @@ impl PassivePool {
         let mut turn = {
             let mut state = self.shared.state();
             let turn = state.queue(peer, guard, Instant::now());
-            self.shared.grant(&mut state, peer)?;
+            let failed = self.shared.grant(&mut state, peer).err();
+            // It may be the next one's turn that failed.
+            if let Some(error) = failed.filter(|_| turn.is_empty()) {
+                return Err(error);
+            }
             turn
         };
         if turn.is_empty() {
@@ -95,8 +83,10 @@ impl PassivePool {
                     return Ok(Place { shared, peer, port, id, connection, _gone: gone });
                 }
                 () = tokio::time::sleep_until(change) => {
-                    let mut state = self.shared.state();
-                    self.shared.grant(&mut state, peer)?;
+                    let failed = self.shared.grant(&mut self.shared.state(), peer).err();
+                    if let Some(error) = failed.filter(|_| turn.is_empty()) {
+                        return Err(error);
+                    }
                 }
             }
         }
@@ -158,145 +148,23 @@ impl Shared {
     fn deliver(self: &Arc<Self>, socket: TcpStream, peer: SocketAddr, port: u16) {
         let peer = socket::canonical(peer);
         let mut state = self.state();
-        let stranger = || tracing::info!(%peer, port, "data connection of a stranger closed");
         match (state.claim(peer.ip(), port), &self.tls) {
             // It fails when the session ended this very moment: the connection is closed then.
             (Claim::Settled(place), _) => drop(place.send(Ok(Stream::plain(socket)))),
             (Claim::Candidate(candidate), Some(tls)) => {
-                let approach = state.approach(socket, peer.ip(), port, Some(&candidate));
-                tokio::spawn(Arc::clone(self).prove(approach, Arc::clone(tls), candidate, peer, port));
+                let approach = state.approach(socket, peer, port, Some(&candidate));
+                tokio::spawn(Arc::clone(self).prove(approach, Arc::clone(tls), candidate));
             }
-            (Claim::Stranger, Some(tls))
-                if tls.resume() != Resume::Off && state.strangers_of(peer.ip()) < STRANGERS_OF_ADDRESS =>
-            {
-                match Arc::clone(&self.strangers).try_acquire_owned() {
-                    Ok(permit) => {
-                        let approach = state.approach(socket, peer.ip(), port, None);
-                        let proving = Arc::clone(self).prove_stranger(approach, Arc::clone(tls), peer, port);
-                        tokio::spawn(async move {
-                            proving.await;
-                            drop(permit);
-                        });
-                    }
-                    Err(_) => stranger(),
-                }
+            (Claim::Stranger, Some(tls)) if tls.resume() != Resume::Off => {
+                let approach = state.approach(socket, peer, port, None);
+                tokio::spawn(Arc::clone(self).prove_stranger(approach, Arc::clone(tls)));
             }
-            (Claim::Stranger | Claim::Nobody | Claim::Candidate(_), _) => stranger(),
+            (Claim::Stranger | Claim::Nobody | Claim::Candidate(_), _) => {
+                tracing::info!(%peer, port, "data connection of a stranger closed");
+            }
         }
         // Whoever waits hears of an error when they look for themselves.
         let _ = self.grant(&mut state, peer.ip());
-    }
-
-    /// Sees whose a connection is that is somebody's by its address.
-    async fn prove(
-        self: Arc<Self>,
-        approach: Arc<Approach>,
-        tls: Arc<Tls>,
-        candidate: Candidate,
-        peer: SocketAddr,
-        port: u16,
-    ) {
-        let shaking = tls.accept(&approach.socket, Purpose::Data, candidate.guard.host);
-        let shaken = tokio::select! {
-            shaken = tokio::time::timeout(CANDIDATE_PATIENCE, shaking) => shaken,
-            () = candidate.gone.cancelled() => return,
-        };
-        let error = match shaken {
-            Ok(Ok((mut session, handshake))) => {
-                self.send_tickets(&approach, &mut session, &handshake, candidate.guard.identity);
-                let Some(session) = self.deliver_proved(&approach, session, &handshake, &tls, port) else {
-                    if handshake.resumed != Some(candidate.guard.identity) {
-                        // Its own place is as empty as before.
-                        self.state().give_up(&candidate, port);
-                    }
-                    return;
-                };
-                match candidate.guard.admit(tls.resume(), &handshake) {
-                    Ok(()) => {
-                        let stream = Stream::protected(Arc::clone(&approach.socket), session);
-                        return self.settle(Ok(stream), &candidate, port);
-                    }
-                    Err(error) => error,
-                }
-            }
-            Ok(Err(error)) => ConnectError::NoHandshake(error),
-            Err(late) => ConnectError::NoHandshake(late.into()),
-        };
-        tracing::info!(%peer, port, %error, "data connection refused");
-        // Another connection from this address may do better.
-        if self.state().give_up(&candidate, port) {
-            self.settle(Err(error), &candidate, port);
-        }
-    }
-
-    fn settle(self: &Arc<Self>, arrival: Arrival, candidate: &Candidate, port: u16) {
-        let mut state = self.state();
-        if let Some(place) = state.take(candidate.peer, port, candidate.id) {
-            // It fails when the session ended this very moment.
-            drop(place.send(arrival));
-        }
-        let _ = self.grant(&mut state, candidate.peer);
-    }
-
-    /// Sees whose a connection is that is nobody's by its address.
-    async fn prove_stranger(
-        self: Arc<Self>,
-        approach: Arc<Approach>,
-        tls: Arc<Tls>,
-        peer: SocketAddr,
-        port: u16,
-    ) {
-        let shaking = tls.accept(&approach.socket, Purpose::Data, None);
-        let Ok(Ok((mut session, handshake))) = tokio::time::timeout(STRANGER_PATIENCE, shaking).await else {
-            tracing::info!(%peer, port, "data connection of a stranger closed");
-            return;
-        };
-        if let Some(identity) = handshake.resumed {
-            self.send_tickets(&approach, &mut session, &handshake, identity);
-        }
-        if self.deliver_proved(&approach, session, &handshake, &tls, port).is_none() {
-            tracing::info!(%peer, port, "data connection taken from another address by its TLS session");
-        } else {
-            tracing::info!(%peer, port, "data connection of a stranger closed");
-        }
-    }
-
-    /// Sends the tickets at once to a client that began its handshake before it could know that the
-    /// transfer begins: those are the ones that read before they close an upload, and need what they
-    /// find there for the next.
-    fn send_tickets(
-        &self,
-        approach: &Approach,
-        session: &mut Session,
-        handshake: &Handshake,
-        identity: Identity,
-    ) {
-        let engaged = self.state().engaged_at(identity);
-        if approach.is_early() || engaged.is_none_or(|engaged| handshake.began < engaged) {
-            // They are little, so that they fit; an error shows again with the data.
-            let _ = session.try_flush(&approach.socket);
-        }
-    }
-
-    /// Hands a connection to the session whose TLS session it resumes; gives its own back if there is
-    /// none that waits here.
-    fn deliver_proved(
-        self: &Arc<Self>,
-        approach: &Approach,
-        session: Session,
-        handshake: &Handshake,
-        tls: &Tls,
-        port: u16,
-    ) -> Option<Session> {
-        let mut state = self.state();
-        let identity = handshake.resumed.filter(|_| tls.resume() != Resume::Off);
-        let Some((peer, place)) = identity.and_then(|identity| state.take_proved(identity, port)) else {
-            return Some(session);
-        };
-        // It fails when the session ended this very moment.
-        drop(place.send(Ok(Stream::protected(Arc::clone(&approach.socket), session))));
-        let _ = self.grant(&mut state, peer);
-        None
     }
 
     /// Takes the connections that have come to a port by now, without waiting.

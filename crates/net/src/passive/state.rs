@@ -1,13 +1,12 @@
 //! Who holds which place, and who waits for one. No I/O here: time is an argument.
 
+use super::prove::Approach;
 use crate::stream::{ConnectError, Guard, Stream};
 use crate::tls::Identity;
 use rand::seq::IteratorRandom;
-use rustix::net::RecvFlags;
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -27,6 +26,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connections to one place whose handshakes run at the same time.
 const CANDIDATES: usize = 8;
+
+/// Connections that belong to nobody by their address, and may show whose they are at one time.
+const STRANGERS: usize = 64;
+
+/// Those of one address.
+const STRANGERS_OF_ADDRESS: usize = 8;
 
 /// What comes to a place: a connection, or why it was none.
 pub(super) type Arrival = Result<Stream, ConnectError>;
@@ -63,30 +68,6 @@ pub(super) struct Candidate {
     pub(super) guard: Guard,
     /// Cancelled when the place is given up.
     pub(super) gone: CancellationToken,
-}
-
-/// A connection whose handshake runs.
-#[derive(Debug)]
-pub(super) struct Approach {
-    pub(super) socket: Arc<TcpStream>,
-    peer: IpAddr,
-    port: u16,
-    /// The holder of the place that it may belong to by its address.
-    holder: Option<u64>,
-    /// The client had begun its handshake when the session said its transfer command.
-    early: AtomicBool,
-}
-
-impl Approach {
-    pub(super) fn is_early(&self) -> bool {
-        self.early.load(Ordering::Relaxed)
-    }
-
-    /// True when something has come that was not read yet.
-    fn has_bytes(&self) -> bool {
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        matches!(rustix::net::recv(&*self.socket, &mut [0], flags), Ok((1, _)))
-    }
 }
 
 /// Somebody who waits for a place.
@@ -298,7 +279,7 @@ impl State {
         }
         let awaited =
             self.guarded.values().any(|(holder, at)| *at == port && holder.is_ipv4() == peer.is_ipv4());
-        if awaited { Claim::Stranger } else { Claim::Nobody }
+        if awaited && self.has_room_for_stranger(peer) { Claim::Stranger } else { Claim::Nobody }
     }
 
     /// Takes the place of the session that this connection has proved to belong to.
@@ -371,9 +352,7 @@ impl State {
         {
             *engaged = Some(now);
             for approach in self.approaches.iter().filter_map(Weak::upgrade) {
-                if approach.port == port && approach.holder.is_none_or(|holder| holder == id) {
-                    approach.early.fetch_or(approach.has_bytes(), Ordering::Relaxed);
-                }
+                approach.note_engaged(port, id);
             }
         }
     }
@@ -382,26 +361,26 @@ impl State {
     pub(super) fn approach(
         &mut self,
         socket: TcpStream,
-        peer: IpAddr,
+        peer: SocketAddr,
         port: u16,
         candidate: Option<&Candidate>,
     ) -> Arc<Approach> {
         self.approaches.retain(|approach| approach.strong_count() > 0);
-        let holder = candidate.map(|candidate| candidate.id);
-        let early = AtomicBool::new(false);
-        let approach = Arc::new(Approach { socket: Arc::new(socket), peer, port, holder, early });
+        let approach = Arc::new(Approach::new(socket, peer, port, candidate));
         self.approaches.push(Arc::downgrade(&approach));
         approach
     }
 
-    /// Connections from this address, or its part of the network, that nobody waits for.
-    pub(super) fn strangers_of(&self, peer: IpAddr) -> usize {
-        let near = |approach: &Arc<Approach>| match (approach.peer, peer) {
+    /// True when one more connection that nobody waits for by its address may show whose it is.
+    fn has_room_for_stranger(&self, peer: IpAddr) -> bool {
+        let near = |approach: &Arc<Approach>| match (approach.peer.ip(), peer) {
             (IpAddr::V6(one), IpAddr::V6(other)) => one.to_bits() >> 64 == other.to_bits() >> 64,
             (one, other) => one == other,
         };
-        let strangers = self.approaches.iter().filter_map(Weak::upgrade);
-        strangers.filter(|approach| approach.holder.is_none() && near(approach)).count()
+        let approaches = self.approaches.iter().filter_map(Weak::upgrade);
+        let strangers: Vec<_> = approaches.filter(|approach| approach.is_stranger()).collect();
+        let of_address = strangers.iter().filter(|approach| near(approach)).count();
+        strangers.len() < STRANGERS && of_address < STRANGERS_OF_ADDRESS
     }
 
     /// When this session said its transfer command, if it waits at a place and has.

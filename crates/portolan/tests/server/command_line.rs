@@ -120,7 +120,7 @@ fn what_is_wrong_is_said_with_what_to_do() {
         (vec!["serve", "/", "--active-port", "soon"], 2, "write auto, any, or a number"),
         (vec!["serve", "/", "--listen", "2121"], 2, "--listen"),
         (
-            vec!["serve", "/", "--listen", "192.0.2.1:2121"],
+            vec!["serve", "/usr", "--listen", "192.0.2.1:2121"],
             1,
             "cannot listen on 192.0.2.1:2121: Cannot assign",
         ),

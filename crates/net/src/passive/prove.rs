@@ -1,0 +1,164 @@
+//! Seeing whose a protected connection is: by the TLS session that it resumes, else by its address.
+
+use super::Shared;
+use super::state::{Arrival, Candidate};
+use crate::stream::{ConnectError, Stream};
+use crate::tls::{Handshake, Identity, Purpose, Resume, Session, Tls};
+use rustix::net::RecvFlags;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// How long a connection has for its handshake whose place is known. Longer than a session waits for it,
+/// since some clients begin only when the transfer does.
+const CANDIDATE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long each of the others has.
+const STRANGER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A connection whose handshake runs.
+#[derive(Debug)]
+pub(super) struct Approach {
+    socket: Arc<TcpStream>,
+    pub(super) peer: SocketAddr,
+    port: u16,
+    /// The holder of the place that it may belong to by its address.
+    holder: Option<u64>,
+    /// The client had begun its handshake when the session said its transfer command.
+    early: AtomicBool,
+}
+
+impl Approach {
+    pub(super) fn new(
+        socket: TcpStream,
+        peer: SocketAddr,
+        port: u16,
+        candidate: Option<&Candidate>,
+    ) -> Approach {
+        let holder = candidate.map(|candidate| candidate.id);
+        Approach { socket: Arc::new(socket), peer, port, holder, early: AtomicBool::new(false) }
+    }
+
+    /// True when it is nobody's by its address.
+    pub(super) fn is_stranger(&self) -> bool {
+        self.holder.is_none()
+    }
+
+    /// A session that holds this port says its transfer command now.
+    pub(super) fn note_engaged(&self, port: u16, holder: u64) {
+        if self.port == port && self.holder.is_none_or(|own| own == holder) {
+            self.early.fetch_or(self.has_bytes(), Ordering::Relaxed);
+        }
+    }
+
+    /// True when something has come that was not read yet.
+    fn has_bytes(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        matches!(rustix::net::recv(&*self.socket, &mut [0], flags), Ok((1, _)))
+    }
+}
+
+impl Shared {
+    /// Sees whose a connection is that is somebody's by its address.
+    pub(super) async fn prove(self: Arc<Self>, approach: Arc<Approach>, tls: Arc<Tls>, candidate: Candidate) {
+        let (peer, port) = (approach.peer, approach.port);
+        let shaking = tls.accept(&approach.socket, Purpose::Data, candidate.guard.host);
+        let shaken = tokio::select! {
+            shaken = tokio::time::timeout(CANDIDATE_PATIENCE, shaking) => shaken,
+            () = candidate.gone.cancelled() => return,
+        };
+        let error = match shaken {
+            Ok(Ok((mut session, handshake))) => {
+                self.send_tickets(&approach, &mut session, &handshake, candidate.guard.identity);
+                let Some(session) = self.deliver_proved(&approach, session, &handshake, &tls) else {
+                    if handshake.resumed != Some(candidate.guard.identity) {
+                        // Its own place is as empty as before.
+                        self.state().give_up(&candidate, port);
+                    }
+                    return;
+                };
+                match candidate.guard.admit(tls.resume(), &handshake) {
+                    Ok(()) => {
+                        let stream = Stream::protected(Arc::clone(&approach.socket), session);
+                        return self.settle(Ok(stream), &candidate, port);
+                    }
+                    Err(error) => error,
+                }
+            }
+            Ok(Err(error)) => ConnectError::NoHandshake(error),
+            Err(late) => ConnectError::NoHandshake(late.into()),
+        };
+        tracing::info!(%peer, port, %error, "data connection refused");
+        // Another connection from this address may do better.
+        if self.state().give_up(&candidate, port) {
+            self.settle(Err(error), &candidate, port);
+        }
+    }
+
+    fn settle(self: &Arc<Self>, arrival: Arrival, candidate: &Candidate, port: u16) {
+        let mut state = self.state();
+        if let Some(place) = state.take(candidate.peer, port, candidate.id) {
+            // It fails when the session ended this very moment.
+            drop(place.send(arrival));
+        }
+        let _ = self.grant(&mut state, candidate.peer);
+    }
+
+    /// Sees whose a connection is that is nobody's by its address.
+    pub(super) async fn prove_stranger(self: Arc<Self>, approach: Arc<Approach>, tls: Arc<Tls>) {
+        let (peer, port) = (approach.peer, approach.port);
+        let shaking = tls.accept(&approach.socket, Purpose::Data, None);
+        let Ok(Ok((mut session, handshake))) = tokio::time::timeout(STRANGER_PATIENCE, shaking).await else {
+            tracing::info!(%peer, port, "data connection of a stranger closed");
+            return;
+        };
+        if let Some(identity) = handshake.resumed {
+            self.send_tickets(&approach, &mut session, &handshake, identity);
+        }
+        if self.deliver_proved(&approach, session, &handshake, &tls).is_none() {
+            tracing::info!(%peer, port, "data connection taken from another address by its TLS session");
+        } else {
+            tracing::info!(%peer, port, "data connection of a stranger closed");
+        }
+    }
+
+    /// Sends the tickets at once to a client that began its handshake before it could know that the
+    /// transfer begins: those are the ones that read before they close an upload, and need what they
+    /// find there for the next.
+    fn send_tickets(
+        &self,
+        approach: &Approach,
+        session: &mut Session,
+        handshake: &Handshake,
+        identity: Identity,
+    ) {
+        let engaged = self.state().engaged_at(identity);
+        if approach.early.load(Ordering::Relaxed) || engaged.is_none_or(|engaged| handshake.began < engaged) {
+            // They are little, so that they fit; an error shows again with the data.
+            let _ = session.try_flush(&approach.socket);
+        }
+    }
+
+    /// Hands a connection to the session whose TLS session it resumes; gives its own back if there is
+    /// none that waits here.
+    fn deliver_proved(
+        self: &Arc<Self>,
+        approach: &Approach,
+        session: Session,
+        handshake: &Handshake,
+        tls: &Tls,
+    ) -> Option<Session> {
+        let mut state = self.state();
+        let identity = handshake.resumed.filter(|_| tls.resume() != Resume::Off);
+        let Some((peer, place)) = identity.and_then(|identity| state.take_proved(identity, approach.port))
+        else {
+            return Some(session);
+        };
+        // It fails when the session ended this very moment.
+        drop(place.send(Ok(Stream::protected(Arc::clone(&approach.socket), session))));
+        let _ = self.grant(&mut state, peer);
+        None
+    }
+}
