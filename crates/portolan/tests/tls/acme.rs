@@ -142,6 +142,7 @@ fn by_http_and_again_from_the_disk() {
     // both with the account that is there.
     let third = crate::folder().0;
     must_copy(&served.folder.path().join("state"), &third.path().join("state"));
+    drop(served);
     let kept = world.kept(third.path());
     let account = fs::read(kept.join("account.json")).unwrap();
     let mut old = rcgen::CertificateParams::new(vec!["ftp.example.org".to_owned()]).unwrap();
