@@ -124,6 +124,7 @@ fn must_obtain(served: &Served, world: &World) {
 #[test]
 fn by_http_and_again_from_the_disk() {
     let (folder, _) = folder();
+    let authority = fs::read(folder.path().join("ca.pem")).unwrap();
     let world = world(folder.path());
     let challenge = format!("challenge = \"http-01\"\nlisten = [\"127.0.0.1:{}\"]", world.http);
     let mut served = serve(folder, &world, &challenge);
@@ -142,6 +143,7 @@ fn by_http_and_again_from_the_disk() {
     // both with the account that is there.
     let third = crate::folder().0;
     must_copy(&served.folder.path().join("state"), &third.path().join("state"));
+    fs::write(third.path().join("ca.pem"), authority).unwrap();
     drop(served);
     let kept = world.kept(third.path());
     let account = fs::read(kept.join("account.json")).unwrap();
