@@ -24,6 +24,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -41,6 +42,10 @@ struct Shared {
     tls: Option<Arc<Tls>>,
     state: Mutex<State>,
 }
+
+/// How long a session waits for its connection when one came from another address: a client connects at
+/// once, so that it was probably that one.
+const ELSEWHERE: Duration = Duration::from_secs(5);
 
 impl PassivePool {
     /// A pool of these ports on these addresses; unspecified ones mean all of the family. Each port is
@@ -160,6 +165,7 @@ impl Shared {
                 tokio::spawn(Arc::clone(self).prove_stranger(approach, Arc::clone(tls)));
             }
             (Claim::Stranger | Claim::Nobody | Claim::Candidate(_), _) => {
+                state.note_stranger(peer.ip(), port, Instant::now());
                 tracing::info!(%peer, port, "data connection of a stranger closed");
             }
         }
@@ -247,7 +253,15 @@ impl Place {
     /// that waited while nothing came here for long.
     pub async fn connection(&mut self) -> Result<Stream, ConnectError> {
         let lost = || io::Error::new(io::ErrorKind::TimedOut, "the passive port went to another session");
-        let stream = (&mut self.connection).await.map_err(|_| lost())??;
+        let stream = loop {
+            match tokio::time::timeout(ELSEWHERE, &mut self.connection).await {
+                Ok(arrival) => break arrival.map_err(|_| lost())??,
+                Err(_) if self.shared.state().saw_stranger(self.peer, self.port, self.id) => {
+                    return Err(ConnectError::Elsewhere);
+                }
+                Err(_) => {}
+            }
+        };
         socket::keep_alive(&(&*stream.socket).into())?;
         Ok(stream)
     }

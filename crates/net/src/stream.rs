@@ -21,6 +21,9 @@ pub enum ConnectError {
     /// None came, or none could be opened.
     #[error("no data connection: {0}")]
     Missing(#[from] io::Error),
+    /// None came from the client's address, but one from elsewhere.
+    #[error("no data connection from the client's address, but one from elsewhere")]
+    Elsewhere,
     /// The peer did not protect it.
     #[error("no TLS on the data connection: {0}")]
     NoHandshake(io::Error),

@@ -292,6 +292,7 @@ async fn connect(connection: impl Future<Output = Result<Stream, ConnectError>>,
     tracing::info!(%error, "no data connection");
     Outcome::Failed(match error {
         ConnectError::Missing(_) => Failure::NoConnection,
+        ConnectError::Elsewhere => Failure::Elsewhere,
         ConnectError::NoHandshake(_) => Failure::NoHandshake,
         ConnectError::NotResumed => Failure::NotResumed,
     })

@@ -22,6 +22,7 @@
 //! * read only               who logs in may only read
 //! * servers                 who logs in may transfer between servers
 //! * unreachable             active data connections are refused
+//! * unanswered              active data connections are not even refused
 //! * peer [::1]:4000         where the client is: only as the first line
 //! * tls require             what TLS is needed for: off, offer, login, require; only before the first step
 //! * clear control           CCC is allowed; only before the first step
@@ -220,6 +221,7 @@ fn direct(world: &mut World, rest: &str) -> Result<(), String> {
         "read" => world.rights.write = false,
         "servers" => world.rights.fxp = true,
         "unreachable" => world.reachable = false,
+        "unanswered" => world.silent = true,
         "connect" => return world.connect().then_some(()).ok_or("the server does not listen".to_owned()),
         "send" => return with_data(world, |data| data.from_client.extend(unescape(rest))),
         "end" => return with_data(world, |data| data.client_ended = true),

@@ -69,6 +69,8 @@ pub struct World {
     pub listening: bool,
     /// False when active data connections are refused.
     pub reachable: bool,
+    /// True when they are not even refused.
+    pub silent: bool,
     /// The data connection that there is.
     pub data: Option<Data>,
     opened: Option<Opened>,
@@ -115,6 +117,7 @@ impl World {
             logged_in: false,
             listening: false,
             reachable: true,
+            silent: false,
             data: None,
             opened: None,
             effect: None,
@@ -377,6 +380,7 @@ impl World {
             Effect::Connect { target: Target::Passive, .. } => {
                 self.data.is_some().then_some(Outcome::Connected)
             }
+            Effect::Connect { target: Target::Active(_), .. } if self.silent => None,
             Effect::Connect { target: Target::Active(_), .. } if !self.reachable => {
                 Some(Outcome::Failed(Failure::NoConnection))
             }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 /// How long a connection has for its handshake whose place is known. Longer than a session waits for it,
 /// since some clients begin only when the transfer does.
@@ -111,7 +112,7 @@ impl Shared {
         let (peer, port) = (approach.peer, approach.port);
         let shaking = tls.accept(&approach.socket, Purpose::Data, None);
         let Ok(Ok((mut session, handshake))) = tokio::time::timeout(STRANGER_PATIENCE, shaking).await else {
-            tracing::info!(%peer, port, "data connection of a stranger closed");
+            self.turn_away(&approach);
             return;
         };
         if let Some(identity) = handshake.resumed {
@@ -120,8 +121,15 @@ impl Shared {
         if self.deliver_proved(&approach, session, &handshake, &tls).is_none() {
             tracing::info!(%peer, port, "data connection taken from another address by its TLS session");
         } else {
-            tracing::info!(%peer, port, "data connection of a stranger closed");
+            self.turn_away(&approach);
         }
+    }
+
+    /// It is nobody's.
+    fn turn_away(&self, approach: &Approach) {
+        self.state().note_stranger(approach.peer.ip(), approach.port, Instant::now());
+        let (peer, port) = (approach.peer, approach.port);
+        tracing::info!(%peer, port, "data connection of a stranger closed");
     }
 
     /// Sends the tickets at once to a client that began its handshake before it could know that the

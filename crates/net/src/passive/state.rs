@@ -129,6 +129,8 @@ pub(super) struct State {
     guarded: HashMap<Identity, (IpAddr, u16)>,
     /// Connections whose handshakes run.
     approaches: Vec<Weak<Approach>>,
+    /// When a connection that was nobody's came last to each port.
+    strangers: HashMap<(bool, u16), Instant>,
     /// With so many peers known, those that are at rest only are looked for and forgotten.
     sweep_at: usize,
     next_id: u64,
@@ -146,6 +148,7 @@ impl State {
             peers: HashMap::new(),
             guarded: HashMap::new(),
             approaches: Vec::new(),
+            strangers: HashMap::new(),
             sweep_at: SWEEP_MIN,
             next_id: 0,
         }
@@ -355,6 +358,19 @@ impl State {
                 approach.note_engaged(port, id);
             }
         }
+    }
+
+    /// Notes that a connection was nobody's.
+    pub(super) fn note_stranger(&mut self, peer: IpAddr, port: u16, now: Instant) {
+        self.strangers.insert((peer.is_ipv6(), port), now);
+    }
+
+    /// True when a connection came to the place of this holder, but from elsewhere.
+    pub(super) fn saw_stranger(&self, peer: IpAddr, port: u16, id: u64) -> bool {
+        let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
+        let Some(Slot::Held { id: holder, since, .. }) = slot else { return false };
+        let came = self.strangers.get(&(peer.is_ipv6(), port));
+        *holder == id && came.is_some_and(|came| came >= since)
     }
 
     /// Notes a connection whose handshake begins.

@@ -395,6 +395,8 @@ pub enum Failure {
     Local,
     /// The data connection was refused, or timed out.
     NoConnection,
+    /// No data connection came from the client's address, but one came from another.
+    Elsewhere,
     /// No passive port is free for this peer.
     NoPort,
     /// The client did not protect the data connection.

@@ -400,6 +400,11 @@ pub fn failure(failure: Failure) -> Reply {
         Failure::TooMuch => (ReplyCode::LocalError, "Too many files for one command"),
         Failure::Local => (ReplyCode::LocalError, "Local error, see the log of the server"),
         Failure::NoConnection => return no_data_connection(Target::Passive),
+        Failure::Elsewhere => (
+            ReplyCode::NoDataConnection,
+            "No data connection came from your address, but one from another: if your network has several, use \
+             TLS with PROT P, which shows whose it is",
+        ),
         Failure::NoPort => return no_passive_port(),
         Failure::NoHandshake => (
             ReplyCode::NoDataConnection,

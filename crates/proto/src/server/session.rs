@@ -1,7 +1,7 @@
 //! One control connection, seen from the server.
 
 use super::data::DataSetup;
-use super::effect::{Effect, Input, Outcome, Output};
+use super::effect::{Effect, Input, Outcome, Output, Target};
 use super::login::Login;
 use super::security::Security;
 use super::settings::{Host, Settings};
@@ -424,7 +424,11 @@ impl Session {
         let limits = &self.settings.limits;
         match (transfer.stage, outcome) {
             (Stage::Opening, Outcome::Opened { size, name }) if transfer.cancelled.is_none() => {
-                transfer.begin_connecting(self.now + limits.data_connection);
+                let limit = match transfer.target {
+                    Target::Passive => limits.data_connection,
+                    Target::Active(_) => limits.active_connection.min(limits.data_connection),
+                };
+                transfer.begin_connecting(self.now + limit);
                 self.send(&replies::opening_data_connection(size, name.as_deref()));
                 let target = transfer.target;
                 let effect = Effect::Connect { target, protected: self.security.data };

@@ -101,6 +101,8 @@ pub struct Limits {
     pub handshake: Duration,
     /// From the transfer command to the data connection, its TLS handshake included. Default 30 s.
     pub data_connection: Duration,
+    /// The same for an active one. Default 8 s: a client waits little longer, and is to hear why.
+    pub active_connection: Duration,
     /// Without a byte moved on the data connection. Default 5 min.
     pub stall: Duration,
     /// For a passive port to become free, when other sessions of the same peer hold all. Default 20 s.
@@ -120,6 +122,7 @@ impl Default for Limits {
             idle: Duration::from_secs(15 * 60),
             handshake: Duration::from_secs(10),
             data_connection: Duration::from_secs(30),
+            active_connection: Duration::from_secs(8),
             stall: Duration::from_secs(5 * 60),
             passive_turn: Duration::from_secs(20),
             login_attempts: 5,

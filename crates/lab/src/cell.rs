@@ -1,0 +1,165 @@
+//! One cell of the matrix: a client, a server, and the networks between them. A real file goes up and comes
+//! down again by a stock client, and has to be the same.
+
+use crate::network::{Host, Network};
+use crate::sides::{CONTROL, ClientSide, RANGE, ServerSide};
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a client may take to be told that something does not work.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Bytes of the file.
+const FILE: usize = 3_000_000;
+
+/// How the data connection is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Way {
+    pub(crate) passive: bool,
+    pub(crate) tls: bool,
+}
+
+impl Way {
+    pub(crate) const ALL: [Way; 4] = [
+        Way { passive: true, tls: false },
+        Way { passive: true, tls: true },
+        Way { passive: false, tls: false },
+        Way { passive: false, tls: true },
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match (self.passive, self.tls) {
+            (true, false) => "passive",
+            (true, true) => "passive tls",
+            (false, false) => "active",
+            (false, true) => "active tls",
+        }
+    }
+}
+
+/// What came of a way through a cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The files got through.
+    Passed,
+    /// They did not, and the client was told why in time.
+    Refused,
+    /// Something else: what.
+    Wrong(String),
+}
+
+/// Builds the networks and tries every way through them.
+pub(crate) fn run(name: &str, client: ClientSide, server: ServerSide) -> io::Result<Vec<(Way, Outcome)>> {
+    let mut network = Network::new(name);
+    let internet = network.router("internet")?;
+    let client_host = client.build(&mut network, &internet)?;
+    let server_host = server.build(&mut network, &internet)?;
+    let folder = tempfile::tempdir()?;
+    let served = Served::start(&server_host, server, folder.path())?;
+    let url = if client == ClientSide::Ipv6 { "[2001:db8:22::2]" } else { "22.0.1.2" };
+    let mut outcomes = Vec::new();
+    for way in Way::ALL {
+        outcomes.push((way, transfer(&client_host, folder.path(), url, way)?));
+    }
+    drop(served);
+    Ok(outcomes)
+}
+
+/// What should come of it.
+pub(crate) fn wanted(client: ClientSide, way: Way) -> Outcome {
+    if client.lets_through(way) { Outcome::Passed } else { Outcome::Refused }
+}
+
+/// A running server.
+struct Served(Child);
+
+impl Served {
+    fn start(host: &Host, side: ServerSide, folder: &Path) -> io::Result<Served> {
+        let root = folder.join("root");
+        fs::create_dir(&root)?;
+        let mut command = host.command(&program()?.display().to_string());
+        command.arg("serve").arg("--write").arg(&root).args(side.settings());
+        command.arg("--passive-ports").arg(format!("{}-{}", RANGE.0, RANGE.1));
+        command.env("XDG_STATE_HOME", folder).env_remove("STATE_DIRECTORY");
+        let log = fs::File::create(folder.join("log"))?;
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn()?;
+        let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let served = Served(child);
+        let ready =
+            BufReader::new(output).lines().map_while(Result::ok).any(|line| line.contains("Firewall"));
+        if ready { Ok(served) } else { Err(io::Error::other(fs::read_to_string(folder.join("log"))?)) }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The program under test: it lies beside this one.
+fn program() -> io::Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name("portolan");
+    if program.is_file() {
+        return Ok(program);
+    }
+    let text = format!("{} is not there; `cargo build` makes it", program.display());
+    Err(io::Error::new(io::ErrorKind::NotFound, text))
+}
+
+fn transfer(client: &Host, folder: &Path, server: &str, way: Way) -> io::Result<Outcome> {
+    let content: Vec<u8> = (0..FILE).map(|number| (number * 7 % 251) as u8).collect();
+    let (local, down, remote) = (folder.join("local"), folder.join("down"), folder.join("root/remote"));
+    fs::write(&local, &content)?;
+    for file in [&down, &remote] {
+        if file.exists() {
+            fs::remove_file(file)?;
+        }
+    }
+    let begun = Instant::now();
+    let mut lftp = lftp(client, folder, server, way).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let (mut said, mut told) = (String::new(), None);
+    for line in BufReader::new(lftp.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?).lines() {
+        let line = line?;
+        // 425 after a try, or 504 where the address in the command shows that it cannot work.
+        if line.starts_with("<--- 425 ") || line.starts_with("<--- 504 ") {
+            told = told.or(Some(begun.elapsed()));
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    if lftp.wait()?.success() {
+        let same = fs::read(&remote)? == content && fs::read(&down)? == content;
+        let changed = said.contains("---> PASV") || said.contains("---> EPSV");
+        return Ok(match (same, changed && !way.passive) {
+            (true, false) => Outcome::Passed,
+            (true, true) => Outcome::Wrong(format!("the client went on in passive mode: {said}")),
+            (false, _) => Outcome::Wrong("other bytes came through".to_owned()),
+        });
+    }
+    if told.is_some_and(|told| told < PATIENCE) {
+        return Ok(Outcome::Refused);
+    }
+    let log = fs::read_to_string(folder.join("log"))?;
+    Ok(Outcome::Wrong(format!("told after {told:?}; the client says\n{said}\nand the server's log\n{log}")))
+}
+
+fn lftp(client: &Host, folder: &Path, server: &str, way: Way) -> Command {
+    let word = |on| if on { "yes" } else { "no" };
+    let (tls, passive) = (word(way.tls), word(way.passive));
+    let script = format!(
+        "debug 5; set cmd:fail-exit yes; set net:max-retries 1; set net:timeout 20; set net:reconnect-interval-base 1; \
+         set ssl:verify-certificate no; set ftp:ssl-allow {tls}; set ftp:ssl-force {tls}; \
+         set ftp:ssl-allow-anonymous {tls}; set ftp:ssl-protect-data {tls}; set ftp:ssl-protect-list {tls}; \
+         set ftp:passive-mode {passive}; set ftp:fix-pasv-address yes; set xfer:clobber yes; \
+         open ftp://{server}:{CONTROL}; put local -o remote; get remote -o down"
+    );
+    let mut lftp: Command = client.command("timeout");
+    lftp.args(["60", "lftp", "-c", &script]).current_dir(folder).env("HOME", folder).env("LC_ALL", "C.UTF-8");
+    lftp.stdin(Stdio::null());
+    lftp
+}

@@ -1,0 +1,45 @@
+//! `portolan-lab`: real networks on one machine, and what gets through them. For development only.
+//!
+//! Hosts and routers are network namespaces, links are pairs of virtual interfaces, routers are the
+//! kernel's with rules of nftables. All of it lives in namespaces of this program's own, as root or not,
+//! and is gone when it ends, however that happens.
+
+mod cell;
+mod enclosure;
+mod matrix;
+mod network;
+mod sides;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Test networks: what gets through NAT, firewalls and their kin.
+#[derive(Parser)]
+#[command(name = "portolan-lab")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Transfer real files by stock clients through every pair of a client's and a server's network.
+    #[command(after_help = "\
+Examples:
+  cargo run -p portolan-lab -- matrix
+  cargo run -p portolan-lab -- matrix --only nat    cells with `nat` in their names, and what went wrong there")]
+    Matrix {
+        /// Only cells whose name has this in it.
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let Command::Matrix { only } = Args::parse().command;
+    if let Err(error) = enclosure::enter() {
+        eprintln!("portolan-lab: {error}");
+        return ExitCode::FAILURE;
+    }
+    if matrix::run(only.as_deref()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,113 @@
+//! Hosts, routers and links.
+
+use crate::enclosure::must;
+use std::io::{self, Write};
+use std::process::{Command, Stdio};
+
+/// One network; its hosts are gone when it is dropped.
+pub(crate) struct Network {
+    name: String,
+    hosts: Vec<String>,
+}
+
+/// A host or a router.
+#[derive(Clone)]
+pub(crate) struct Host {
+    namespace: String,
+}
+
+/// One end of a link: a host, the name of its interface, and its addresses there.
+pub(crate) struct End<'a>(pub(crate) &'a Host, pub(crate) &'a str, pub(crate) &'a [&'a str]);
+
+impl Network {
+    /// An empty one. Networks of different names never meet.
+    pub(crate) fn new(name: &str) -> Network {
+        Network { name: name.to_owned(), hosts: Vec::new() }
+    }
+
+    /// A host without any link.
+    pub(crate) fn host(&mut self, name: &str) -> io::Result<Host> {
+        let namespace = format!("{}-{name}", self.name);
+        must("ip", &["netns", "add", &namespace])?;
+        self.hosts.push(namespace.clone());
+        let host = Host { namespace };
+        host.ip("link set lo up")?;
+        Ok(host)
+    }
+
+    /// A host that forwards.
+    pub(crate) fn router(&mut self, name: &str) -> io::Result<Host> {
+        let router = self.host(name)?;
+        router.sysctl("net.ipv4.ip_forward=1")?;
+        router.sysctl("net.ipv6.conf.all.forwarding=1")?;
+        Ok(router)
+    }
+
+    /// A link between two hosts.
+    pub(crate) fn link(&self, one: &End<'_>, other: &End<'_>) -> io::Result<()> {
+        let (End(here, device, _), End(there, peer, _)) = (one, other);
+        here.ip(&format!("link add {device} type veth peer name {peer} netns {}", there.namespace))?;
+        for End(host, device, addresses) in [one, other] {
+            for address in *addresses {
+                let nodad = if address.contains(':') { " nodad" } else { "" };
+                host.ip(&format!("addr add {address} dev {device}{nodad}"))?;
+            }
+            host.ip(&format!("link set {device} up"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        for namespace in &self.hosts {
+            // What fails here ends with the program.
+            let _ = must("ip", &["netns", "del", namespace]);
+        }
+    }
+}
+
+impl Host {
+    fn ip(&self, words: &str) -> io::Result<()> {
+        let arguments: Vec<&str> = ["-n", &self.namespace].into_iter().chain(words.split(' ')).collect();
+        must("ip", &arguments)
+    }
+
+    /// Sends what it knows no other way for to these addresses, one of each family.
+    pub(crate) fn route(&self, gateways: &[&str]) -> io::Result<()> {
+        gateways.iter().try_for_each(|gateway| {
+            let family = if gateway.contains(':') { "-6 " } else { "" };
+            self.ip(&format!("{family}route add default via {gateway}"))
+        })
+    }
+
+    /// Sends what goes to `network` to a gateway.
+    pub(crate) fn route_to(&self, network: &str, gateway: &str) -> io::Result<()> {
+        self.ip(&format!("route add {network} via {gateway}"))
+    }
+
+    fn sysctl(&self, setting: &str) -> io::Result<()> {
+        must("ip", &["netns", "exec", &self.namespace, "sysctl", "-qw", setting])
+    }
+
+    /// Gives it rules of nftables.
+    pub(crate) fn rules(&self, text: &str) -> io::Result<()> {
+        let mut nft =
+            self.command("nft").args(["-f", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        if let Some(mut input) = nft.stdin.take() {
+            input.write_all(text.as_bytes())?;
+        }
+        let output = nft.wait_with_output()?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("nft: {}\n{text}", String::from_utf8_lossy(&output.stderr))))
+    }
+
+    /// A command that runs on this host.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.namespace, program]);
+        command
+    }
+}
