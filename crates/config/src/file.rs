@@ -27,6 +27,7 @@ struct File {
     #[serde(default)]
     host: Vec<host::Table>,
     passive_ports: Option<Spanned<String>>,
+    passive: Option<PassiveWord>,
     announce: Option<Spanned<String>>,
     active_port: Option<Spanned<TextOrPort>>,
     uploads: Option<UploadsWord>,
@@ -52,6 +53,13 @@ enum TextOrPort {
 enum UploadsWord {
     Atomic,
     Direct,
+}
+
+#[derive(Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+enum PassiveWord {
+    Ports,
+    ControlPort,
 }
 
 #[derive(Deserialize, Default)]
@@ -170,6 +178,7 @@ fn convert(file: File, check: &mut Check<'_>) -> Config {
     if let Some(ports) = file.passive_ports.and_then(|text| check.value(&text, parse_ports)) {
         config.passive_ports = ports;
     }
+    config.one_port = file.passive == Some(PassiveWord::ControlPort);
     if let Some(text) = file.announce {
         let address = |text: &str| {
             text.parse().map_err(|_| format!("`{text}` is no IPv4 address; write it like 203.0.113.7"))

@@ -56,6 +56,8 @@ pub struct Config {
     pub hosts: Vec<Host>,
     /// Where passive data connections are taken.
     pub passive_ports: RangeInclusive<u16>,
+    /// True when they come to the control port instead.
+    pub one_port: bool,
     /// The address that 227 says.
     pub announce: Option<Ipv4Addr>,
     /// Where active data connections come from.
@@ -90,6 +92,7 @@ impl Default for Config {
             tls: Tls::default(),
             hosts: Vec::new(),
             passive_ports: DEFAULT_PASSIVE_PORTS,
+            one_port: false,
             announce: None,
             active_port: ActivePort::Auto,
             uploads: Uploads::Atomic,
@@ -148,6 +151,7 @@ impl Config {
             tls,
             certificate_login: self.tls.certificate_login,
             passive_ports: self.passive_ports,
+            one_port: self.one_port,
             announce: self.announce,
             active_port: self.active_port,
             uploads: self.uploads,

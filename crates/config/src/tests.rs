@@ -20,6 +20,7 @@ fn everything_can_be_set() {
         r#"
         listen = ["127.0.0.1:21"]
         passive-ports = "4000-4001"
+        passive = "control-port"
         announce = "203.0.113.7"
         active-port = 20
         uploads = "direct"
@@ -50,7 +51,7 @@ fn everything_can_be_set() {
     assert_eq!(config.welcome, ["Hello", "there"]);
     assert_eq!((config.limits.idle, config.limits.login_attempts), (Duration::from_secs(600), 3));
     assert_eq!(config.users[0].account.root, Path::new("/tmp/."));
-    assert!(config.users[0].account.fxp);
+    assert!(config.one_port && config.users[0].account.fxp);
     assert!(config.users[0].account.write && !config.anonymous.unwrap().write);
 }
 

@@ -44,10 +44,10 @@ fn name((client, server): (ClientSide, ServerSide)) -> String {
 
 /// Prints the table, then what is wrong; true when nothing is.
 fn print(pairs: &[(ClientSide, ServerSide)], found: Vec<Found>) -> bool {
-    println!("{:<42}{}", "client -> server", Way::ALL.map(|way| format!("{:<13}", way.name())).concat());
+    println!("{:<50}{}", "client -> server", Way::ALL.map(|way| format!("{:<13}", way.name())).concat());
     let (mut right, mut all, mut wrong) = (0, 0, Vec::new());
     for (pair, found) in pairs.iter().zip(found) {
-        let mut line = format!("{:<42}", name(*pair));
+        let mut line = format!("{:<50}", name(*pair));
         match found {
             Ok(outcomes) => {
                 for (way, outcome) in outcomes {

@@ -74,7 +74,11 @@ pub(crate) enum ClientSide {
 pub(crate) enum ServerSide {
     Open,
     FirewallRange,
+    /// With nothing but the control port open.
+    FirewallControl,
     NatRange,
+    /// With nothing but the control port forwarded.
+    NatControl,
 }
 
 impl ClientSide {
@@ -198,27 +202,41 @@ fn nat(
 }
 
 impl ServerSide {
-    pub(crate) const ALL: [ServerSide; 3] =
-        [ServerSide::Open, ServerSide::FirewallRange, ServerSide::NatRange];
+    pub(crate) const ALL: [ServerSide; 5] = [
+        ServerSide::Open,
+        ServerSide::FirewallRange,
+        ServerSide::FirewallControl,
+        ServerSide::NatRange,
+        ServerSide::NatControl,
+    ];
+
+    /// Whether only the control port leads in.
+    fn is_control_only(self) -> bool {
+        matches!(self, ServerSide::FirewallControl | ServerSide::NatControl)
+    }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             ServerSide::Open => "open",
             ServerSide::FirewallRange => "firewall, range open",
+            ServerSide::FirewallControl => "firewall, control port open",
             ServerSide::NatRange => "nat, range forwarded",
+            ServerSide::NatControl => "nat, control port forwarded",
         }
     }
 
     /// Whether it can be reached over IPv6.
     pub(crate) fn has_ipv6(self) -> bool {
-        self != ServerSide::NatRange
+        !matches!(self, ServerSide::NatRange | ServerSide::NatControl)
     }
 
     /// What the server has to be told about its network.
     pub(crate) fn settings(self) -> &'static [&'static str] {
         match self {
             ServerSide::Open | ServerSide::FirewallRange => &[],
+            ServerSide::FirewallControl => &["--one-port"],
             ServerSide::NatRange => &["--announce", "22.0.1.2"],
+            ServerSide::NatControl => &["--one-port", "--announce", "22.0.1.2"],
         }
     }
 
@@ -226,24 +244,26 @@ impl ServerSide {
     pub(crate) fn build(self, network: &mut Network, internet: &Host) -> io::Result<Host> {
         let server = network.host("server")?;
         let (first, last) = RANGE;
+        let open =
+            if self.is_control_only() { format!("{CONTROL}") } else { format!("{CONTROL}, {first}-{last}") };
         match self {
-            ServerSide::Open | ServerSide::FirewallRange => {
+            ServerSide::Open | ServerSide::FirewallRange | ServerSide::FirewallControl => {
                 network.link(&End(&server, "eth0", SERVER), &End(internet, "servers", SERVERS))?;
                 server.route(TO_SERVERS)?;
-                if self == ServerSide::FirewallRange {
+                if self != ServerSide::Open {
                     server.rules(&format!(
                         "table inet firewall {{
                            chain input {{ type filter hook input priority 0; policy drop;
                              iifname lo accept
                              ct state established,related accept
                              meta l4proto ipv6-icmp accept
-                             tcp dport {{ {CONTROL}, {first}-{last} }} accept
+                             tcp dport {{ {open} }} accept
                            }}
                          }}"
                     ))?;
                 }
             }
-            ServerSide::NatRange => {
+            ServerSide::NatRange | ServerSide::NatControl => {
                 let router = nat(network, internet, "srouter", "servers", (SERVER, SERVERS), TO_SERVERS)?;
                 let lan = End(&router, "lan", &["10.20.0.1/24"]);
                 network.link(&End(&server, "eth0", &["10.20.0.2/24"]), &lan)?;
@@ -251,7 +271,7 @@ impl ServerSide {
                 router.rules(&format!(
                     "table ip nat {{
                        chain pre {{ type nat hook prerouting priority dstnat;
-                         iifname wan tcp dport {{ {CONTROL}, {first}-{last} }} dnat to 10.20.0.2
+                         iifname wan tcp dport {{ {open} }} dnat to 10.20.0.2
                        }}
                      }}"
                 ))?;

@@ -26,7 +26,11 @@ pub struct Control {
 const RECORDS: usize = 4 << 10;
 
 impl Control {
-    pub(crate) fn new(stream: TcpStream, peer: SocketAddr) -> io::Result<Control> {
+    /// Takes a connection as a control connection.
+    ///
+    /// # Errors
+    /// When it is gone already.
+    pub fn new(stream: TcpStream, peer: SocketAddr) -> io::Result<Control> {
         let options = SockRef::from(&stream);
         // Replies are whole when they are written: there is nothing to wait for.
         options.set_tcp_nodelay(true)?;

@@ -1,11 +1,10 @@
 //! Listeners for control connections.
 
-use crate::control::Control;
 use crate::socket;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// Pause after the system refused to hand out a connection, for want of descriptors for instance.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -42,14 +41,11 @@ impl Listener {
         self.address
     }
 
-    /// The next control connection. Connections that fail at once are passed over.
-    pub async fn accept(&self) -> Control {
+    /// The next connection, and where it comes from.
+    pub async fn accept(&self) -> (TcpStream, SocketAddr) {
         loop {
             match self.listener.accept().await {
-                Ok((stream, peer)) => match Control::new(stream, peer) {
-                    Ok(control) => return control,
-                    Err(error) => tracing::debug!(%peer, %error, "connection gone before it was taken"),
-                },
+                Ok(accepted) => return accepted,
                 Err(error) => {
                     tracing::warn!(%error, "cannot take a connection");
                     tokio::time::sleep(PAUSE).await;

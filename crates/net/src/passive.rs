@@ -13,6 +13,7 @@
 //! A place that is given up before its connection came rests for a moment, since that connection
 //! may still be on its way and belongs to nobody else.
 
+mod one_port;
 mod prove;
 mod state;
 
@@ -40,6 +41,8 @@ pub struct PassivePool {
 struct Shared {
     addresses: (Ipv4Addr, Ipv6Addr),
     tls: Option<Arc<Tls>>,
+    /// Somebody else listens.
+    listened: bool,
     state: Mutex<State>,
 }
 
@@ -51,7 +54,17 @@ impl PassivePool {
     /// A pool of these ports on these addresses; unspecified ones mean all of the family. Each port is
     /// bound when it is first drawn. `tls` is what connections are protected with.
     pub fn new(ports: RangeInclusive<u16>, v4: Ipv4Addr, v6: Ipv6Addr, tls: Option<Arc<Tls>>) -> PassivePool {
-        let shared = Shared { addresses: (v4, v6), tls, state: Mutex::new(State::new(ports)) };
+        PassivePool::with(ports, v4, v6, tls, false)
+    }
+
+    fn with(
+        ports: RangeInclusive<u16>,
+        v4: Ipv4Addr,
+        v6: Ipv6Addr,
+        tls: Option<Arc<Tls>>,
+        listened: bool,
+    ) -> PassivePool {
+        let shared = Shared { addresses: (v4, v6), tls, listened, state: Mutex::new(State::new(ports)) };
         PassivePool { shared: Arc::new(shared) }
     }
 
@@ -120,7 +133,7 @@ impl Shared {
                 state.dismiss(peer);
                 return Err(io::ErrorKind::AddrInUse.into());
             };
-            if !state.is_bound(peer, port) {
+            if !self.listened && !state.is_bound(peer, port) {
                 match self.bind(peer, port) {
                     Ok(listener) => state.set_bound(peer, port, listener),
                     Err(error) if is_about_the_port(&error) => {
@@ -244,6 +257,7 @@ impl Place {
         // What has come by now came before the client could know.
         self.shared.drain(self.peer, self.port);
         self.shared.state().engage(self.peer, self.port, self.id, Instant::now());
+        self.shared.call_held(self.peer, self.port);
     }
 
     /// Waits for the connection.

@@ -94,6 +94,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "A-B", value_parser = parse_ports)]
     pub(crate) passive_ports: Option<RangeInclusive<u16>>,
 
+    /// Take passive data connections on the control port itself: no other port has to be opened. Does
+    /// not hold for --listen-implicit.
+    #[arg(long)]
+    pub(crate) one_port: bool,
+
     /// Tell passive clients to connect to this IPv4 address: the public one of a NAT router.
     #[arg(long, value_name = "ADDR")]
     pub(crate) announce: Option<Ipv4Addr>,

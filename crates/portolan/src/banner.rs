@@ -15,6 +15,7 @@ use std::ops::RangeInclusive;
 pub(crate) struct Banner {
     who: String,
     passive_ports: RangeInclusive<u16>,
+    one_port: bool,
     announce: Option<IpAddr>,
     active_port: ActivePort,
     certificate: &'static str,
@@ -34,6 +35,7 @@ impl Banner {
         Banner {
             who,
             passive_ports: config.passive_ports.clone(),
+            one_port: config.one_port,
             announce: config.announce.map(IpAddr::V4),
             active_port: config.active_port,
             certificate: match (&config.tls.certificate, &config.tls.acme) {
@@ -77,7 +79,12 @@ impl Banner {
             }
         }
         let addresses: Vec<SocketAddr> = places.iter().map(|place| place.address).collect();
-        let passive = ports(&self.passive_ports);
+        // Where TLS begins at once, data connections have ports of their own in any case.
+        let range_needed = !self.one_port || places.iter().any(|place| place.implicit_tls);
+        let range = range_needed.then(|| ports(&self.passive_ports));
+        let own = self.one_port.then(|| "of the control connection".to_owned());
+        let passive: Vec<String> = own.into_iter().chain(range.clone()).collect();
+        let passive = passive.join(", ");
         let announced = self.announce.map_or(String::new(), |address| format!(", announced as {address}"));
         let _ = writeln!(text, "  Passive mode PASV, EPSV, LPSV on port {passive}{announced}");
         let active = match self.active_port {
@@ -94,8 +101,9 @@ impl Banner {
         let control: Vec<String> = control.iter().map(ToString::to_string).collect();
         let _ = writeln!(
             text,
-            "  Firewall     let in TCP port {} and {passive}{};",
+            "  Firewall     let in TCP port {}{}{};",
             control.join(", "),
+            range.map_or(String::new(), |range| format!(" and {range}")),
             self.asked
         );
         let _ = writeln!(text, "               for active mode let out TCP from {active}");

@@ -75,6 +75,7 @@ fn configuration(args: ServeArgs) -> Result<Config, Exit> {
         ));
     }
     config.passive_ports = args.passive_ports.unwrap_or(config.passive_ports);
+    config.one_port |= args.one_port;
     config.announce = args.announce.or(config.announce);
     config.active_port = args.active_port.unwrap_or(config.active_port);
     keep_state(&mut config)?;

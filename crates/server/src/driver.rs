@@ -71,7 +71,7 @@ impl Driver {
             entry,
             shared,
             session,
-            holdings: Holdings::new(),
+            holdings: Holdings::new(door.passive.clone()),
             handshake: None,
             handshake_limit: door.settings.limits.handshake,
             effect: None,

@@ -8,7 +8,7 @@ use portolan_accounts::TlsNeed;
 use portolan_certs::users_in;
 use portolan_net::dtp::Progress;
 use portolan_net::tls::Identity;
-use portolan_net::{ConnectError, Control, Guard, Place, Stream};
+use portolan_net::{ConnectError, Control, Guard, PassivePool, Place, Stream};
 use portolan_proto::server::{Effect, Failure, Host, Outcome, Proof, Rights, Storage, Target};
 use portolan_vfs::Vfs;
 use portolan_vfs::charset::Charset;
@@ -21,6 +21,8 @@ use std::sync::Arc;
 pub(crate) struct Holdings {
     /// What data connections prove by TLS.
     pub(crate) guard: Guard,
+    /// Where its passive data connections come to.
+    passive: PassivePool,
     tree: Option<Arc<dyn Vfs>>,
     place: Option<Place>,
     opened: Option<Opened>,
@@ -46,9 +48,10 @@ impl From<Outcome> for Done {
 
 impl Holdings {
     /// Those of a new session.
-    pub(crate) fn new() -> Holdings {
+    pub(crate) fn new(passive: PassivePool) -> Holdings {
         Holdings {
             guard: Guard { identity: Identity::random(), host: None, certificate: None },
+            passive,
             tree: None,
             place: None,
             opened: None,
@@ -114,14 +117,15 @@ pub(crate) fn start(
             let address = shared.options.announce.map(IpAddr::V4).filter(|_| announce && local.is_ipv4());
             let address = address.unwrap_or(local.ip());
             let from = match peer.ip() {
-                // A protected connection is this client's, or shows whose it is.
-                own if protected => own,
+                // A protected connection is this client's, or shows whose it is; at the control port anybody may
+                // want a session.
+                own if protected || shared.options.one_port => own,
                 IpAddr::V4(_) if anyone => Ipv4Addr::UNSPECIFIED.into(),
                 IpAddr::V6(_) if anyone => Ipv6Addr::UNSPECIFIED.into(),
                 own => own,
             };
             let guard = protected.then(|| holdings.guard.clone());
-            listen(shared, holdings.place.take(), from, guard, address, progress).boxed()
+            listen(holdings.passive.clone(), holdings.place.take(), from, guard, address, progress).boxed()
         }
         Effect::Connect { target: Target::Passive, .. } => {
             let place = holdings.place.take();
@@ -253,7 +257,7 @@ async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
 }
 
 async fn listen(
-    shared: Arc<Shared>,
+    passive: PassivePool,
     old: Option<Place>,
     peer: IpAddr,
     guard: Option<Guard>,
@@ -264,7 +268,7 @@ async fn listen(
         Some(place) => Ok(place),
         None => tokio::select! {
             biased;
-            place = shared.passive.listen(peer, guard) => place,
+            place = passive.listen(peer, guard) => place,
             () = progress.stopped() => return Outcome::Cancelled.into(),
         },
     };

@@ -19,9 +19,10 @@ use portolan_net::{Active, Control, Listener, PassivePool, is_no_ipv6};
 use portolan_proto::server::{Settings, replies};
 use registry::{Refusal, Registry};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -34,7 +35,6 @@ const GOODBYE: Duration = Duration::from_secs(5);
 /// What all sessions of a server share.
 struct Shared {
     options: Options,
-    passive: PassivePool,
     active: Active,
     registry: Registry,
     /// When the server stops, once it does: running transfers have until then.
@@ -42,10 +42,13 @@ struct Shared {
     sessions: TaskTracker,
 }
 
-/// How sessions begin that come by one listener.
+/// How sessions begin that come by one listener, and where their data connections come to.
 struct Door {
     settings: Arc<Settings>,
     implicit_tls: bool,
+    passive: PassivePool,
+    /// The port, when data connections come there too.
+    one_port: Option<u16>,
 }
 
 /// A running server. Dropping it does not stop it; [`Server::shutdown`] does.
@@ -66,8 +69,8 @@ impl Server {
             |(listener, listen): &(Listener, Listen)| Listen { address: listener.address(), ..*listen };
         let places: Vec<Listen> = listeners.iter().map(place).collect();
         let (v4, v6) = data_addresses(&places);
+        let passive = PassivePool::new(options.passive_ports.clone(), v4, v6, options.tls.clone());
         let shared = Arc::new(Shared {
-            passive: PassivePool::new(options.passive_ports.clone(), v4, v6, options.tls.clone()),
             active: Active::new(options.active_port),
             registry: Registry::new(options.sessions),
             shutdown: watch::Sender::new(None),
@@ -76,7 +79,15 @@ impl Server {
         });
         for (listener, listen) in listeners {
             let settings = Settings { tls: listen.tls, ..(*shared.options.settings).clone() };
-            let door = Door { settings: Arc::new(settings), implicit_tls: listen.implicit_tls };
+            // Where TLS begins at once, the first bytes do not tell control from data.
+            let one_port =
+                (shared.options.one_port && !listen.implicit_tls).then(|| listener.address().port());
+            let passive = match one_port {
+                Some(port) => PassivePool::of_control_port(port, shared.options.tls.clone()),
+                None => passive.clone(),
+            };
+            let settings = Arc::new(settings);
+            let door = Arc::new(Door { settings, implicit_tls: listen.implicit_tls, passive, one_port });
             tokio::spawn(accept(listener, door, Arc::clone(&shared)));
         }
         Ok(Server { shared, places })
@@ -131,18 +142,33 @@ fn data_addresses(places: &[Listen]) -> (Ipv4Addr, Ipv6Addr) {
     (one_v4, one_v6)
 }
 
-async fn accept(listener: Listener, door: Door, shared: Arc<Shared>) {
+async fn accept(listener: Listener, door: Arc<Door>, shared: Arc<Shared>) {
     let mut shutdown = shared.shutdown.subscribe();
     loop {
-        tokio::select! {
+        let (stream, peer) = tokio::select! {
             // The socket closes with this task, so that nobody waits in its queue.
             _ = shutdown.wait_for(Option::is_some) => return,
-            control = listener.accept() => welcome(control, &door, &shared),
+            accepted = listener.accept() => accepted,
+        };
+        match door.one_port {
+            None => welcome(stream, peer, &door, &shared),
+            Some(port) => {
+                let (door, shared) = (Arc::clone(&door), Arc::clone(&shared));
+                tokio::spawn(async move {
+                    if let Some(stream) = door.passive.sort(stream, peer, port).await {
+                        welcome(stream, peer, &door, &shared);
+                    }
+                });
+            }
         }
     }
 }
 
-fn welcome(control: Control, door: &Door, shared: &Arc<Shared>) {
+fn welcome(stream: TcpStream, peer: SocketAddr, door: &Door, shared: &Arc<Shared>) {
+    let control = match Control::new(stream, peer) {
+        Ok(control) => control,
+        Err(error) => return tracing::debug!(%peer, %error, "connection gone before it was taken"),
+    };
     let peer = control.peer();
     match shared.registry.enter(peer) {
         Ok(entry) => {

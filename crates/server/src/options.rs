@@ -21,6 +21,9 @@ pub struct Options {
     pub certificate_login: bool,
     /// Where passive data connections are taken.
     pub passive_ports: RangeInclusive<u16>,
+    /// True when passive data connections come to the control port instead, where TLS does not begin at
+    /// once.
+    pub one_port: bool,
     /// The address that 227 says; `None`: the one that the client connected to.
     pub announce: Option<Ipv4Addr>,
     /// Where active data connections come from.

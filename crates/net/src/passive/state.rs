@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections to one place whose handshakes run at the same time.
 const CANDIDATES: usize = 8;
 
+/// Connections of one peer to one port that may be one thing or the other.
+const HELD: usize = 64;
+
 /// Connections that belong to nobody by their address, and may show whose they are at one time.
 const STRANGERS: usize = 64;
 
@@ -129,6 +132,8 @@ pub(super) struct State {
     guarded: HashMap<Identity, (IpAddr, u16)>,
     /// Connections whose handshakes run.
     approaches: Vec<Weak<Approach>>,
+    /// Connections that may be a control connection or the one that a place waits for.
+    held: HashMap<(IpAddr, u16), VecDeque<oneshot::Sender<bool>>>,
     /// When a connection that was nobody's came last to each port.
     strangers: HashMap<(bool, u16), Instant>,
     /// With so many peers known, those that are at rest only are looked for and forgotten.
@@ -148,6 +153,7 @@ impl State {
             peers: HashMap::new(),
             guarded: HashMap::new(),
             approaches: Vec::new(),
+            held: HashMap::new(),
             strangers: HashMap::new(),
             sweep_at: SWEEP_MIN,
             next_id: 0,
@@ -309,6 +315,7 @@ impl State {
             self.guarded.remove(&guard.identity);
         }
         self.forget(peer);
+        self.free_held(peer, port);
         Some(connection)
     }
 
@@ -344,6 +351,7 @@ impl State {
                 self.guarded.remove(&guard.identity);
             }
             of_peer.slots.insert(port, Slot::Resting { until: now + REST });
+            self.free_held(peer, port);
         }
     }
 
@@ -357,6 +365,60 @@ impl State {
             for approach in self.approaches.iter().filter_map(Weak::upgrade) {
                 approach.note_engaged(port, id);
             }
+        }
+    }
+
+    /// Whether somebody of this peer waits there for a connection, and if so whether it has to be protected.
+    pub(super) fn awaits(&self, peer: IpAddr, port: u16) -> Option<bool> {
+        match self.peers.get(&peer)?.slots.get(&port)? {
+            Slot::Held { guard, .. } => Some(guard.is_some()),
+            Slot::Resting { .. } => None,
+        }
+    }
+
+    /// True when somebody waits there for a connection that has to be protected.
+    pub(super) fn awaits_guarded(&self, port: u16) -> bool {
+        self.guarded.values().any(|(_, at)| *at == port)
+    }
+
+    /// True when somebody of this peer waits there who has said the transfer command.
+    pub(super) fn is_engaged(&self, peer: IpAddr, port: u16) -> bool {
+        let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
+        matches!(slot, Some(Slot::Held { engaged: Some(_), .. }))
+    }
+
+    /// Holds a connection back. What comes tells whether it is a data connection; nothing for one too many.
+    pub(super) fn hold(&mut self, peer: IpAddr, port: u16) -> Option<oneshot::Receiver<bool>> {
+        let (sender, verdict) = oneshot::channel();
+        let held = self.held.entry((peer, port)).or_default();
+        held.retain(|sender| !sender.is_closed());
+        if held.len() >= HELD {
+            return None;
+        }
+        held.push_back(sender);
+        if self.awaits(peer, port) == Some(false) && self.is_engaged(peer, port) {
+            self.call_last(peer, port);
+        }
+        Some(verdict)
+    }
+
+    /// The last connection that is held is the one that is waited for: a client opens it right before it
+    /// says its transfer command.
+    pub(super) fn call_last(&mut self, peer: IpAddr, port: u16) {
+        let Some(held) = self.held.get_mut(&(peer, port)) else { return };
+        while let Some(last) = held.pop_back() {
+            if last.send(true).is_ok() {
+                return self.free_held(peer, port);
+            }
+        }
+    }
+
+    /// What is held while a place waits, and is not its connection, is a control connection: no other place
+    /// of this peer waited meanwhile.
+    fn free_held(&mut self, peer: IpAddr, port: u16) {
+        for held in self.held.remove(&(peer, port)).into_iter().flatten() {
+            // It fails when the connection was given up.
+            let _ = held.send(false);
         }
     }
 
@@ -414,7 +476,8 @@ impl State {
         let Some(of_peer) = self.peers.get_mut(&peer) else { return };
         let awaited = !of_peer.waiting.is_empty();
         of_peer.slots.retain(|_, slot| slot.is_wanted(now, &mut self.guarded));
-        for slot in of_peer.slots.values_mut().filter(|_| awaited) {
+        let mut lost = Vec::new();
+        for (port, slot) in of_peer.slots.iter_mut().filter(|_| awaited) {
             if let Slot::Held { since, engaged: None, guard, .. } = slot
                 && now >= *since + PATIENCE
             {
@@ -422,8 +485,10 @@ impl State {
                     self.guarded.remove(&guard.identity);
                 }
                 *slot = Slot::Resting { until: now + REST };
+                lost.push(*port);
             }
         }
+        lost.into_iter().for_each(|port| self.free_held(peer, port));
         self.forget(peer);
     }
 

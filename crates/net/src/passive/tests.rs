@@ -172,3 +172,77 @@ async fn who_holds_a_place_for_long_without_using_it_loses_it_to_who_waits() {
     assert!(idle.connection().await.is_err());
     assert_eq!(next.port(), idle.port());
 }
+
+/// A pool of a control port, whose connections are sorted by hand, and the listener for it.
+async fn one_port() -> (PassivePool, TcpListener, u16) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (PassivePool::of_control_port(port, None), listener, port)
+}
+
+/// A connection from there, and the sorting of it.
+async fn come(
+    pool: &PassivePool,
+    listener: &TcpListener,
+    from: IpAddr,
+) -> (TcpStream, tokio::task::JoinHandle<Option<TcpStream>>) {
+    let port = listener.local_addr().unwrap().port();
+    let outside = connect(from, port).await;
+    let (socket, peer) = listener.accept().await.unwrap();
+    let pool = pool.clone();
+    let sorting = tokio::spawn(async move { pool.sort(socket, peer, port).await });
+    // It is held, or decided, before the next thing happens.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    (outside, sorting)
+}
+
+#[tokio::test]
+async fn at_one_port_who_waits_for_nothing_is_greeted_at_once() {
+    let (pool, listener, _) = one_port().await;
+    let (_outside, sorting) = come(&pool, &listener, HOME).await;
+    assert!(sorting.await.unwrap().is_some());
+    // Another peer's place is no reason to wait.
+    let _place = pool.listen(other(2), None).await.unwrap();
+    let (_outside, sorting) = come(&pool, &listener, HOME).await;
+    assert!(sorting.await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn at_one_port_the_last_before_the_command_is_data_and_the_others_are_control() {
+    let (pool, listener, port) = one_port().await;
+    let mut place = pool.listen(HOME, None).await.unwrap();
+    assert_eq!(place.port(), port);
+    let (_first, control) = come(&pool, &listener, HOME).await;
+    let (mut second, data) = come(&pool, &listener, HOME).await;
+    assert!(!control.is_finished() && !data.is_finished());
+    place.engage();
+    second.write_all(b"word").await.unwrap();
+    let mut inside = Arc::into_inner(place.connection().await.unwrap().socket).unwrap();
+    let mut heard = [0; 4];
+    inside.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"word");
+    assert!(control.await.unwrap().is_some() && data.await.unwrap().is_none());
+    let (_third, control) = come(&pool, &listener, HOME).await;
+    assert!(control.await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn at_one_port_data_may_come_after_the_command_too() {
+    let (pool, listener, _) = one_port().await;
+    let mut place = pool.listen(HOME, None).await.unwrap();
+    place.engage();
+    let (_outside, data) = come(&pool, &listener, HOME).await;
+    place.connection().await.unwrap();
+    assert!(data.await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn at_one_port_a_place_that_is_given_up_frees_what_is_held() {
+    let (pool, listener, _) = one_port().await;
+    let place = pool.listen(HOME, None).await.unwrap();
+    let (_outside, control) = come(&pool, &listener, HOME).await;
+    drop(place);
+    assert!(control.await.unwrap().is_some());
+}

@@ -7,6 +7,7 @@ mod curl;
 mod ftplib;
 mod lftp;
 mod ncftp;
+mod one_port;
 mod rclone;
 mod scene;
 mod tnftp;

@@ -23,8 +23,13 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new() -> Scene {
+        Scene::of(&[])
+    }
+
+    /// One with a server of these arguments.
+    pub(crate) fn of(arguments: &[&str]) -> Scene {
         Scene {
-            served: Served::start(env!("CARGO_BIN_EXE_portolan"), &[]),
+            served: Served::start(env!("CARGO_BIN_EXE_portolan"), arguments),
             home: tempfile::tempdir().unwrap(),
         }
     }
