@@ -6,16 +6,15 @@
 //!
 //! - where data has to be protected, by the first message of a TLS handshake, which no control connection
 //!   begins with here;
-//! - else by the transfer command: the last connection that came is its data connection, since a client opens
-//!   that right before;
+//! - else by the transfer command: the last connection that came before it is its data connection, since a
+//!   client opens that right before; where none has come, the first that comes after it;
 //! - once it has its connection, or waits no more, what is still held wants a session.
 //!
 //! While sessions with TLS wait, a connection from an address of which nobody does is held back for a moment
 //! too: a handshake that resumes one of those sessions is taken from anywhere.
 //!
 //! Sessions of one address take turns, so that no two of them wait at the same time. What is left: in the
-//! clear, another control connection from the same address that comes in the moment between the data connection
-//! and the transfer command gets the data.
+//! clear, another control connection from the same address that is that last or first one gets the data.
 
 use super::{PassivePool, Shared};
 use crate::socket;

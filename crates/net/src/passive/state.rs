@@ -92,6 +92,8 @@ enum Slot {
         guard: Option<Guard>,
         /// Connections from the holder's address whose handshake runs.
         candidates: usize,
+        /// Which connection it is for is settled, and that is on its way here.
+        settled: bool,
         gone: CancellationToken,
     },
     Resting {
@@ -256,7 +258,16 @@ impl State {
             }
             let guard = turn.guard;
             let connection = sender;
-            let slot = Slot::Held { id, since: now, engaged: None, connection, guard, candidates: 0, gone };
+            let slot = Slot::Held {
+                id,
+                since: now,
+                engaged: None,
+                connection,
+                guard,
+                candidates: 0,
+                settled: false,
+                gone,
+            };
             of_peer.slots.insert(port, slot);
         }
     }
@@ -371,8 +382,8 @@ impl State {
     /// Whether somebody of this peer waits there for a connection, and if so whether it has to be protected.
     pub(super) fn awaits(&self, peer: IpAddr, port: u16) -> Option<bool> {
         match self.peers.get(&peer)?.slots.get(&port)? {
-            Slot::Held { guard, .. } => Some(guard.is_some()),
-            Slot::Resting { .. } => None,
+            Slot::Held { guard, settled: false, .. } => Some(guard.is_some()),
+            Slot::Held { .. } | Slot::Resting { .. } => None,
         }
     }
 
@@ -408,6 +419,10 @@ impl State {
         let Some(held) = self.held.get_mut(&(peer, port)) else { return };
         while let Some(last) = held.pop_back() {
             if last.send(true).is_ok() {
+                let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
+                if let Some(Slot::Held { settled, .. }) = slot {
+                    *settled = true;
+                }
                 return self.free_held(peer, port);
             }
         }
