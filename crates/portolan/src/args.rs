@@ -94,8 +94,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "A-B", value_parser = parse_ports)]
     pub(crate) passive_ports: Option<RangeInclusive<u16>>,
 
-    /// Take passive data connections on the control port itself: no other port has to be opened. Does
-    /// not hold for --listen-implicit.
+    /// Take passive data connections on the control port itself: no other port has to be opened.
+    /// Clients with several sessions at once should use TLS then. Not for --listen-implicit.
     #[arg(long)]
     pub(crate) one_port: bool,
 
