@@ -1,24 +1,11 @@
 //! The table `[tls.acme]`.
 
 use crate::file::Check;
-use portolan_certs::{Challenge, LETS_ENCRYPT};
+use portolan_certs::{Acme, Challenge, LETS_ENCRYPT};
 use serde::Deserialize;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use toml::Spanned;
-
-/// How certificates are obtained.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Acme {
-    /// Where the authority says what it offers.
-    pub directory: String,
-    /// Who vouches for that address, when the system does not know.
-    pub authorities: Option<PathBuf>,
-    /// Where the authority may write to.
-    pub contact: Option<String>,
-    /// How the names are shown to be ours.
-    pub challenge: Challenge,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -1,11 +1,11 @@
 //! The tables `[[host]]`: virtual hosts.
 
-use crate::acme::{Acme, check_names};
+use crate::acme::check_names;
 use crate::file::{AnonymousTable, Check, UserTable, anonymous, users};
 use crate::tls::certificate;
 use crate::values::parse_host_name;
 use portolan_accounts::{Account, Accounts, User};
-use portolan_certs::Source;
+use portolan_certs::{Acme, Source};
 use portolan_proto::server::VirtualHost;
 use serde::Deserialize;
 use std::path::PathBuf;

@@ -25,7 +25,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use acme::Acme;
 pub use host::Host;
 pub use listen::Listener;
 pub use problem::Problem;
@@ -181,10 +180,9 @@ impl Config {
     }
 
     fn certificates(&self) -> Result<Certificates, CertError> {
-        let acme = self.acme();
+        let folder = self.acme_folder();
         let obtained = |names: &[String]| {
-            let folder = acme.as_ref()?.folder.clone();
-            Some(Source::Acme { folder, names: names.to_vec(), own: self.state.clone() })
+            Some(Source::Acme { folder: folder.clone()?, names: names.to_vec(), own: self.state.clone() })
         };
         let obtained_here = obtained(&self.names).filter(|_| !self.names.is_empty());
         let source = self.tls.certificate.clone().or(obtained_here).unwrap_or_else(|| Source::Own {
@@ -200,20 +198,14 @@ impl Config {
         Certificates::load(default, hosts, self.tls.clients.clone(), self.tls.strict_names)
     }
 
-    /// How certificates are obtained, if they are. What comes from one authority is never taken for what
-    /// comes from another.
-    pub fn acme(&self) -> Option<portolan_certs::Acme> {
-        let (acme, state) = (self.tls.acme.clone()?, self.state.as_ref()?);
+    /// Where what ACME brings is kept. What comes from one authority is never taken for what comes from
+    /// another.
+    pub fn acme_folder(&self) -> Option<PathBuf> {
+        let (acme, state) = (self.tls.acme.as_ref()?, self.state.as_ref()?);
         let authority = acme.directory.trim_start_matches("https://");
         let authority =
             authority.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.', "_");
-        Some(portolan_certs::Acme {
-            directory: acme.directory,
-            authorities: acme.authorities,
-            contact: acme.contact,
-            challenge: acme.challenge,
-            folder: state.join(ACME_FOLDER).join(authority),
-        })
+        Some(state.join(ACME_FOLDER).join(authority))
     }
 
     /// A file or folder with a secret that lies in a folder that is served, and that folder.

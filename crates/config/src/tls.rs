@@ -1,9 +1,9 @@
 //! The table `[tls]`.
 
-use crate::acme::{self, Acme};
+use crate::acme;
 use crate::file::Check;
 use crate::values::{parse_client_certificates, parse_resume, parse_tls};
-use portolan_certs::{CertError, Certificates, ClientCertificates, Clients, Source};
+use portolan_certs::{Acme, CertError, Certificates, ClientCertificates, Clients, Source};
 use portolan_net::tls::{Resume, TicketKey};
 use portolan_proto::server::TlsPolicy;
 use serde::Deserialize;

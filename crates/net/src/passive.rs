@@ -13,6 +13,7 @@
 //! A place that is given up before its connection came rests for a moment, since that connection
 //! may still be on its way and belongs to nobody else.
 
+mod held;
 mod one_port;
 mod prove;
 mod state;

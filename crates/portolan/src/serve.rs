@@ -119,15 +119,15 @@ async fn serve(config: Config) -> Result<(), Exit> {
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
     let mut banner = banner::Banner::of(&config);
     let grace = config.grace;
-    let acme = config.acme();
+    let acme = config.tls.acme.clone().zip(config.acme_folder());
     let (options, certificates) = config.into_options().map_err(|error| Exit::failed(error.to_string()))?;
     let server = Server::start(options).map_err(cannot)?;
     if let Some(certificates) = certificates {
         banner.set_fingerprint(certificates.fingerprint());
         let obtained = certificates.to_obtain();
         tokio::spawn(portolan_certs::watch(certificates));
-        if let Some(acme) = acme {
-            let renewal = acme.start().await.map_err(cannot)?;
+        if let Some((acme, folder)) = acme {
+            let renewal = acme.start(folder).await.map_err(cannot)?;
             tokio::spawn(renewal.run(obtained));
         }
     }

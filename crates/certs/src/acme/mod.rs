@@ -41,8 +41,6 @@ pub struct Acme {
     pub contact: Option<String>,
     /// How the names are shown to be ours.
     pub challenge: Challenge,
-    /// Where the account and the certificates are kept.
-    pub folder: PathBuf,
 }
 
 /// How names are shown to be ours (RFC 8555 §8, RFC 8737).
@@ -67,6 +65,8 @@ enum Responder {
 /// Obtains and renews certificates.
 pub struct Renewal {
     acme: Acme,
+    /// Where the account and the certificates are kept.
+    folder: PathBuf,
     responder: Responder,
 }
 
@@ -77,17 +77,18 @@ pub(crate) fn file_of(folder: &Path, names: &[String]) -> PathBuf {
 }
 
 impl Acme {
-    /// Makes ready to answer the authority's questions.
+    /// Makes ready to answer the authority's questions. The account and the certificates are kept in
+    /// `folder`.
     ///
     /// # Errors
     /// When an address cannot be listened on.
-    pub async fn start(self) -> io::Result<Renewal> {
+    pub async fn start(self, folder: PathBuf) -> io::Result<Renewal> {
         let responder = match &self.challenge {
             Challenge::Http(addresses) => Responder::Http(http::Responder::start(addresses).await?),
             Challenge::TlsAlpn(addresses) => Responder::TlsAlpn(alpn::Responder::start(addresses).await?),
             Challenge::Dns(program) => Responder::Dns(dns::Responder::new(program.clone())),
         };
-        Ok(Renewal { acme: self, responder })
+        Ok(Renewal { acme: self, folder, responder })
     }
 }
 
@@ -99,7 +100,7 @@ impl Renewal {
         loop {
             let mut failed = false;
             for names in &hosts {
-                let file = file_of(&self.acme.folder, names);
+                let file = file_of(&self.folder, names);
                 if !is_due(&file, names) {
                     continue;
                 }
@@ -121,7 +122,7 @@ impl Renewal {
     }
 
     async fn obtain(&self, names: &[String], file: &Path) -> Result<(), order::OrderError> {
-        let obtaining = order::obtain(&self.acme, &self.responder, names);
+        let obtaining = order::obtain(&self.acme, &self.folder, &self.responder, names);
         let text = tokio::time::timeout(PATIENCE, obtaining).await.map_err(|_| order::OrderError::Late)??;
         private::write(file, &text).map_err(|error| order::OrderError::Kept(file.to_owned(), error))
     }

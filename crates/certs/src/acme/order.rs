@@ -6,7 +6,7 @@ use instant_acme::{
     Account, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder, OrderStatus, RetryPolicy,
 };
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long the authority may take for its questions, and then for the certificate.
@@ -43,17 +43,18 @@ pub(crate) enum OrderError {
 /// Obtains a certificate: the chain and its key, in PEM.
 pub(super) async fn obtain(
     acme: &Acme,
+    folder: &Path,
     responder: &Responder,
     names: &[String],
 ) -> Result<String, OrderError> {
     let identifiers: Vec<Identifier> = names.iter().cloned().map(Identifier::Dns).collect();
     let wanted = NewOrder::new(&identifiers);
-    let mut order = match account(acme).await?.new_order(&wanted).await {
+    let mut order = match account(acme, folder).await?.new_order(&wanted).await {
         Err(instant_acme::Error::Api(problem)) if problem.r#type.as_deref() == Some(FORGOTTEN) => {
             tracing::warn!("the authority does not know our account any more: another one is made");
-            let file = acme.folder.join(ACCOUNT);
+            let file = folder.join(ACCOUNT);
             std::fs::remove_file(&file).map_err(|error| OrderError::Kept(file, error))?;
-            account(acme).await?.new_order(&wanted).await?
+            account(acme, folder).await?.new_order(&wanted).await?
         }
         order => order?,
     };
@@ -129,12 +130,12 @@ async fn why(order: &mut instant_acme::Order) -> String {
 }
 
 /// The account, which is made on the first time and kept.
-async fn account(acme: &Acme) -> Result<Account, OrderError> {
+async fn account(acme: &Acme, folder: &Path) -> Result<Account, OrderError> {
     let builder = || match &acme.authorities {
         Some(file) => Account::builder_with_root(file),
         None => Account::builder(),
     };
-    let file = acme.folder.join(ACCOUNT);
+    let file = folder.join(ACCOUNT);
     match std::fs::read_to_string(&file) {
         Ok(text) => {
             let known = serde_json::from_str(&text).map_err(|error| OrderError::Account(file, error))?;

@@ -1,5 +1,6 @@
 //! Who holds which place, and who waits for one. No I/O here: time is an argument.
 
+use super::held::Held;
 use super::prove::Approach;
 use crate::stream::{ConnectError, Guard, Stream};
 use crate::tls::Identity;
@@ -26,9 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connections to one place whose handshakes run at the same time.
 const CANDIDATES: usize = 8;
-
-/// Connections of one peer to one port that may be one thing or the other.
-const HELD: usize = 64;
 
 /// Connections that belong to nobody by their address, and may show whose they are at one time.
 const STRANGERS: usize = 64;
@@ -135,7 +133,7 @@ pub(super) struct State {
     /// Connections whose handshakes run.
     approaches: Vec<Weak<Approach>>,
     /// Connections that may be a control connection or the one that a place waits for.
-    held: HashMap<(IpAddr, u16), VecDeque<oneshot::Sender<bool>>>,
+    held: Held,
     /// When a connection that was nobody's came last to each port.
     strangers: HashMap<(bool, u16), Instant>,
     /// With so many peers known, those that are at rest only are looked for and forgotten.
@@ -155,7 +153,7 @@ impl State {
             peers: HashMap::new(),
             guarded: HashMap::new(),
             approaches: Vec::new(),
-            held: HashMap::new(),
+            held: Held::default(),
             strangers: HashMap::new(),
             sweep_at: SWEEP_MIN,
             next_id: 0,
@@ -326,7 +324,7 @@ impl State {
             self.guarded.remove(&guard.identity);
         }
         self.forget(peer);
-        self.free_held(peer, port);
+        self.held.free(peer, port);
         Some(connection)
     }
 
@@ -362,7 +360,7 @@ impl State {
                 self.guarded.remove(&guard.identity);
             }
             of_peer.slots.insert(port, Slot::Resting { until: now + REST });
-            self.free_held(peer, port);
+            self.held.free(peer, port);
         }
     }
 
@@ -400,13 +398,7 @@ impl State {
 
     /// Holds a connection back. What comes tells whether it is a data connection; nothing for one too many.
     pub(super) fn hold(&mut self, peer: IpAddr, port: u16) -> Option<oneshot::Receiver<bool>> {
-        let (sender, verdict) = oneshot::channel();
-        let held = self.held.entry((peer, port)).or_default();
-        held.retain(|sender| !sender.is_closed());
-        if held.len() >= HELD {
-            return None;
-        }
-        held.push_back(sender);
+        let verdict = self.held.push(peer, port)?;
         if self.awaits(peer, port) == Some(false) && self.is_engaged(peer, port) {
             self.call_last(peer, port);
         }
@@ -416,24 +408,10 @@ impl State {
     /// The last connection that is held is the one that is waited for: a client opens it right before it
     /// says its transfer command.
     pub(super) fn call_last(&mut self, peer: IpAddr, port: u16) {
-        let Some(held) = self.held.get_mut(&(peer, port)) else { return };
-        while let Some(last) = held.pop_back() {
-            if last.send(true).is_ok() {
-                let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
-                if let Some(Slot::Held { settled, .. }) = slot {
-                    *settled = true;
-                }
-                return self.free_held(peer, port);
-            }
-        }
-    }
-
-    /// What is held while a place waits, and is not its connection, is a control connection: no other place
-    /// of this peer waited meanwhile.
-    fn free_held(&mut self, peer: IpAddr, port: u16) {
-        for held in self.held.remove(&(peer, port)).into_iter().flatten() {
-            // It fails when the connection was given up.
-            let _ = held.send(false);
+        let called = self.held.call_last(peer, port);
+        let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
+        if let Some(Slot::Held { settled, .. }) = slot {
+            *settled |= called;
         }
     }
 
@@ -503,7 +481,7 @@ impl State {
                 lost.push(*port);
             }
         }
-        lost.into_iter().for_each(|port| self.free_held(peer, port));
+        lost.into_iter().for_each(|port| self.held.free(peer, port));
         self.forget(peer);
     }
 

@@ -162,3 +162,13 @@ fn names_can_have_another_charset_on_the_wire() {
     assert!(talk.reply().starts_with("257"));
     assert!(served.root().join("дом").is_dir());
 }
+
+#[test]
+fn cargo_run_means_this_program() {
+    let mut cargo = Command::new(env!("CARGO"));
+    let output =
+        cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let default = text.split("\"workspace_default_members\":[").nth(1).unwrap().split(']').next().unwrap();
+    assert!(default.contains("crates/portolan#") && !default.contains(','), "{default}");
+}
