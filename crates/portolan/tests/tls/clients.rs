@@ -103,11 +103,11 @@ fn curl() {
                 curl(&["-o", "down", &url("bytes"), "-o", "none", &url("empty")]);
                 scene.must_have_got("down");
                 assert_eq!(fs::metadata(scene.local("none")).unwrap().len(), 0);
-                // The empty file is the last: with TLS 1.3 each upload takes a ticket, and brings new ones
-                // only if it lasts until they are there.
-                curl(&["-T", "down", &url("up"), "-T", "down", &url("up2"), "-T", "none", &url("nothing")]);
+                // One upload a session: with TLS 1.3 each takes a ticket, and curl finds the next only if the
+                // upload lasts until it is there.
+                curl(&["-T", "down", &url("up")]);
+                curl(&["-T", "none", &url("nothing")]);
                 scene.must_have("up");
-                scene.must_have("up2");
                 assert_eq!(fs::metadata(scene.remote("nothing")).unwrap().len(), 0);
                 assert_eq!(curl(&["-l", &url("")]), b"bytes\nempty\nnothing\n");
                 scene.must_have_been("resumed");
