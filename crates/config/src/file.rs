@@ -2,7 +2,7 @@
 
 use crate::problem::Problem;
 use crate::values::{parse_active_port, parse_ports, parse_tls_need};
-use crate::{Config, acme, host, listen, tls};
+use crate::{Config, acme, host, listen, reach, tls};
 use portolan_accounts::{Account, PasswordHash, User};
 use portolan_proto::server::Limits;
 use portolan_server::SessionLimits;
@@ -28,7 +28,12 @@ struct File {
     host: Vec<host::Table>,
     passive_ports: Option<Spanned<String>>,
     passive: Option<PassiveWord>,
-    announce: Option<Spanned<String>>,
+    announce: Option<Spanned<reach::OneOrMore>>,
+    map_ports: Option<Spanned<reach::Methods>>,
+    #[serde(default)]
+    pinholes: bool,
+    #[serde(default)]
+    dynamic_dns: Vec<reach::DynamicDns>,
     active_port: Option<Spanned<TextOrPort>>,
     uploads: Option<UploadsWord>,
     charset: Option<Spanned<String>>,
@@ -179,12 +184,10 @@ fn convert(file: File, check: &mut Check<'_>) -> Config {
         config.passive_ports = ports;
     }
     config.one_port = file.passive == Some(PassiveWord::ControlPort);
-    if let Some(text) = file.announce {
-        let address = |text: &str| {
-            text.parse().map_err(|_| format!("`{text}` is no IPv4 address; write it like 203.0.113.7"))
-        };
-        config.announce = check.value(&text, address);
-    }
+    config.announce = file.announce.map(|announce| reach::sources(announce, check)).unwrap_or_default();
+    config.map_ports = file.map_ports.map(|methods| reach::methods(methods, check)).unwrap_or_default();
+    config.pinholes = file.pinholes;
+    config.dynamic_dns = reach::records(file.dynamic_dns, &config.announce, check);
     if let Some(port) = file.active_port {
         let span = port.span();
         let text = match port.into_inner() {

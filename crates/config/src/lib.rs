@@ -9,6 +9,7 @@ mod file;
 mod host;
 mod listen;
 mod problem;
+mod reach;
 mod tls;
 mod values;
 
@@ -17,7 +18,10 @@ use portolan_accounts::{Account, Accounts, User};
 use portolan_certs::{CertError, Certificates, Source};
 use portolan_net::ActivePort;
 use portolan_proto::server::{Limits, Settings, TlsPolicy};
-use portolan_server::{Listen, Options, SessionLimits};
+use portolan_reach::ddns::Record;
+use portolan_reach::mapping::Method;
+use portolan_reach::source::AddressSource;
+use portolan_server::{Options, SessionLimits};
 use portolan_vfs_local::Uploads;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -28,6 +32,7 @@ use std::time::Duration;
 pub use host::Host;
 pub use listen::Listener;
 pub use problem::Problem;
+pub use reach::{Reach, parse_methods};
 pub use tls::Tls;
 pub use values::{parse_active_port, parse_ports, parse_resume, parse_tls};
 
@@ -57,8 +62,14 @@ pub struct Config {
     pub passive_ports: RangeInclusive<u16>,
     /// True when they come to the control port instead.
     pub one_port: bool,
-    /// The address that 227 says.
-    pub announce: Option<Ipv4Addr>,
+    /// Where the address comes from that passive clients are told; none: they are told the one that they came to.
+    pub announce: Vec<AddressSource>,
+    /// How routers are asked to lead ports here; none: they are not asked.
+    pub map_ports: Vec<Method>,
+    /// True when this machine's firewall is opened for each passive data connection only.
+    pub pinholes: bool,
+    /// Names in the DNS that follow this machine's address.
+    pub dynamic_dns: Vec<Record>,
     /// Where active data connections come from.
     pub active_port: ActivePort,
     /// What an upload writes to.
@@ -92,7 +103,10 @@ impl Default for Config {
             hosts: Vec::new(),
             passive_ports: DEFAULT_PASSIVE_PORTS,
             one_port: false,
-            announce: None,
+            announce: Vec::new(),
+            map_ports: Vec::new(),
+            pinholes: false,
+            dynamic_dns: Vec::new(),
             active_port: ActivePort::Auto,
             uploads: Uploads::Atomic,
             charset: None,
@@ -124,12 +138,16 @@ impl Config {
         file::parse(text, path)
     }
 
-    /// The options of the server, and its certificates where TLS is on.
+    /// The options of the server, its certificates where TLS is on, and what keeps it reachable. `nonce` is
+    /// what routers know this server by.
     ///
     /// # Errors
     /// When a certificate or the ticket key cannot be used.
-    pub fn into_options(self) -> Result<(Options, Option<Arc<Certificates>>), CertError> {
-        let listen = self.listeners();
+    pub fn into_options(
+        self,
+        nonce: [u8; 12],
+    ) -> Result<(Options, Option<Arc<Certificates>>, Reach), CertError> {
+        let (reach, listen) = Reach::new(&self, nonce);
         let secured = listen.iter().any(|listener| listener.tls != TlsPolicy::Off);
         let certificates = secured.then(|| self.certificates()).transpose()?.map(Arc::new);
         let tls = match &certificates {
@@ -151,7 +169,7 @@ impl Config {
             certificate_login: self.tls.certificate_login,
             passive_ports: self.passive_ports,
             one_port: self.one_port,
-            announce: self.announce,
+            pinholes: None,
             active_port: self.active_port,
             uploads: self.uploads,
             charset: self.charset,
@@ -160,17 +178,19 @@ impl Config {
             accounts: Accounts::new(self.users, self.anonymous),
             host_accounts: self.hosts.into_iter().map(Host::into_accounts).collect(),
         };
-        Ok((options, certificates))
+        Ok((options, certificates, reach))
     }
 
-    /// Where control connections are taken, with what TLS is needed for there.
-    pub fn listeners(&self) -> Vec<Listen> {
-        let place = |listener: &Listener| Listen {
-            address: listener.address,
-            implicit_tls: listener.implicit_tls,
-            tls: listener.tls.unwrap_or(self.tls.policy),
-        };
-        self.listen.iter().map(place).collect()
+    /// What TLS is needed for at a place where control connections are taken.
+    pub fn policy(&self, listener: &Listener) -> TlsPolicy {
+        listener.tls.unwrap_or(self.tls.policy)
+    }
+
+    /// The ports that data connections come to besides those of control connections, where there are any.
+    pub fn data_ports(&self) -> Option<RangeInclusive<u16>> {
+        // Where TLS begins at once, data connections have ports of their own in any case.
+        let needed = !self.one_port || self.listen.iter().any(|listener| listener.implicit_tls);
+        needed.then(|| self.passive_ports.clone())
     }
 
     /// True when somebody could log in.

@@ -1,14 +1,16 @@
 //! Where control connections are taken.
 
 use crate::file::Check;
+use crate::reach::{self, OneOrMore};
 use crate::values::parse_tls;
 use portolan_proto::server::TlsPolicy;
+use portolan_reach::source::AddressSource;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use toml::Spanned;
 
 /// A place where control connections are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     /// The address.
     pub address: SocketAddr,
@@ -16,22 +18,27 @@ pub struct Listener {
     pub implicit_tls: bool,
     /// What TLS is needed for there, if that is not what it is needed for everywhere.
     pub tls: Option<TlsPolicy>,
+    /// Where the address comes from that its passive clients are told, if not from where it does everywhere.
+    pub announce: Option<Vec<AddressSource>>,
 }
 
 impl Listener {
     /// One where TLS begins with `AUTH`, if at all.
     pub fn explicit(address: SocketAddr) -> Listener {
-        Listener { address, implicit_tls: false, tls: None }
+        Listener { address, implicit_tls: false, tls: None, announce: None }
     }
 
     /// One where TLS begins at once.
     pub fn implicit(address: SocketAddr) -> Listener {
-        Listener { address, implicit_tls: true, tls: None }
+        Listener { address, implicit_tls: true, tls: None, announce: None }
     }
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "expected an address like \"0.0.0.0:2121\", or { address = …, tls = … }")]
+#[serde(
+    untagged,
+    expecting = "expected an address like \"0.0.0.0:2121\", or { address = …, tls = …, announce = … }"
+)]
 pub(crate) enum Entry {
     Address(String),
     Table(Table),
@@ -42,6 +49,7 @@ pub(crate) enum Entry {
 pub(crate) struct Table {
     address: String,
     tls: Option<String>,
+    announce: Option<OneOrMore>,
 }
 
 /// The places that entries mean; what is wrong is noted. `implicit`: TLS begins at once there, and this is
@@ -54,10 +62,11 @@ pub(crate) fn listeners(
     let mut listeners = Vec::new();
     for entry in entries {
         let span = entry.span();
-        let (address, tls) = match entry.into_inner() {
-            Entry::Address(address) => (address, None),
-            Entry::Table(table) => (table.address, table.tls),
+        let (address, tls, announce) = match entry.into_inner() {
+            Entry::Address(address) => (address, None, None),
+            Entry::Table(table) => (table.address, table.tls, table.announce),
         };
+        let announce = announce.map(|announce| reach::sources(Spanned::new(span.clone(), announce), check));
         let tls = tls.and_then(|tls| check.value(&Spanned::new(span.clone(), tls), parse_tls));
         if implicit.is_some_and(|everywhere| tls.unwrap_or(everywhere) == TlsPolicy::Off) {
             let text = "TLS is off, and cannot begin at once then; leave this listener out, or write tls = \"offer\"";
@@ -69,7 +78,7 @@ pub(crate) fn listeners(
             })
         };
         if let Some(address) = check.value(&Spanned::new(span, address), parse) {
-            listeners.push(Listener { address, implicit_tls: implicit.is_some(), tls });
+            listeners.push(Listener { address, implicit_tls: implicit.is_some(), tls, announce });
         }
     }
     listeners

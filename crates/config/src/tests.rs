@@ -1,4 +1,5 @@
 use super::*;
+use portolan_reach::ddns::Service;
 
 fn problems(text: &str) -> Vec<String> {
     let problems = Config::parse(text, Path::new("/tmp/portolan.toml")).err().unwrap_or_default();
@@ -65,13 +66,15 @@ impl PasswordHashForTest {
 
 #[test]
 fn problems_say_where_what_and_what_to_write() {
-    let text = "passive-ports = \"9-5\"\nannounce = \"ftp.example\"\nlisten = [\"2121\"]\n[limits]\nidle = 0\n[anonymous]\nroot = \"/nowhere/at/all\"\n";
+    let text = "passive-ports = \"9-5\"\nannounce = \"300.1.1.1\"\nlisten = [\"2121\"]\n[limits]\nidle = 0\n[anonymous]\nroot = \"/nowhere/at/all\"\n";
     assert_eq!(
         problems(text),
         [
             "/tmp/portolan.toml:3:11: `2121` is no address with a port; write it like 0.0.0.0:2121 or [::]:2121",
             "/tmp/portolan.toml:1:17: `9-5` is no range of ports; write it like 50000-50099",
-            "/tmp/portolan.toml:2:12: `ftp.example` is no IPv4 address; write it like 203.0.113.7",
+            "/tmp/portolan.toml:2:12: `300.1.1.1` is no source of an address; write an IPv4 address, a name like \
+             ftp.example.org, https://… of a page that says it, stun://host, router, pcp, nat-pmp, upnp, \
+             interface, or interface:eth0",
             "/tmp/portolan.toml:5:8: a limit of 0 seconds would end every session; write at least 1",
             "/tmp/portolan.toml:7:8: /nowhere/at/all is no directory; make it, or write another",
         ]
@@ -168,7 +171,51 @@ fn listeners_may_have_a_policy_of_their_own() {
     let text = "listen = [\"127.0.0.1:21\", { address = \"127.0.0.1:22\", tls = \"off\" }]\n\
                 listen-implicit = [\"127.0.0.1:990\"]\n[tls]\npolicy = \"require\"";
     let config = Config::parse(text, Path::new("/tmp/portolan.toml")).unwrap();
-    let policies: Vec<_> = config.listeners().iter().map(|place| (place.implicit_tls, place.tls)).collect();
+    let policies: Vec<_> =
+        config.listen.iter().map(|place| (place.implicit_tls, config.policy(place))).collect();
     let (off, require) = (TlsPolicy::Off, TlsPolicy::RequireData);
     assert_eq!(policies, [(false, require), (false, off), (true, require)]);
+}
+
+#[test]
+fn ways_to_be_reached_can_be_written() {
+    let text = r#"
+        listen = ["0.0.0.0:21", { address = "10.1.1.1:21", announce = "203.0.113.7" }]
+        announce = ["router", "stun://stun.example.org"]
+        map-ports = ["nat-pmp", "pcp"]
+        pinholes = true
+        [[dynamic-dns]]
+        name = "ftp.example.org"
+        service = "rfc2136"
+        server = "ns.example.org"
+        key = "update"
+        secret = "c2VjcmV0"
+        [[dynamic-dns]]
+        name = "home.duckdns.org"
+        service = "duckdns"
+        secret = "token"
+    "#;
+    let config = Config::parse(text, Path::new("/tmp/portolan.toml")).unwrap();
+    assert_eq!(config.map_ports, [Method::NatPmp, Method::Pcp]);
+    assert!(config.pinholes && config.announce.len() == 2);
+    assert!(config.listen[1].announce.is_some());
+    let [dns, duck] = &config.dynamic_dns[..] else { panic!("two names") };
+    let Service::Rfc2136 { server, zone, key: Some(key), ttl: 60 } = &dns.service else { panic!("{dns:?}") };
+    assert_eq!((server.as_str(), zone.as_str()), ("ns.example.org:53", "example.org"));
+    assert_eq!((key.name.as_str(), &key.secret[..]), ("update", &b"secret"[..]));
+    assert!(matches!(&duck.service, Service::DuckDns { token, .. } if token == "token"));
+}
+
+#[test]
+fn ways_to_be_reached_that_cannot_be_are_told() {
+    let dns = |rest: &str| problems(&format!("[[dynamic-dns]]\nname = \"ftp.example.org\"\n{rest}"));
+    assert!(dns("service = \"no-ip\"")[0].contains("user is missing"));
+    assert!(dns("service = \"no-ip\"\nuser = \"anna\"")[0].contains("secret is missing"));
+    assert!(dns("service = \"morse\"")[0].contains("is not known here"));
+    assert!(dns("service = \"duckdns\"\nsecret-file = \"/nowhere\"")[0].contains("cannot be read"));
+    let itself = "announce = \"ftp.example.org\"\n[[dynamic-dns]]\nname = \"ftp.example.org\"\n\
+                  service = \"duckdns\"\nsecret = \"t\"";
+    assert!(problems(itself)[0].contains("the very record that is to be written"));
+    assert!(problems("map-ports = [\"smoke\"]")[0].contains("is no way to ask a router"));
+    assert!(problems("map-ports = 3")[0].contains("expected true, false, or ways"));
 }

@@ -1,11 +1,13 @@
 //! The command line.
 
 use clap::{Parser, Subcommand};
-use portolan_config::{parse_active_port, parse_ports, parse_resume, parse_tls};
+use portolan_config::{parse_active_port, parse_methods, parse_ports, parse_resume, parse_tls};
 use portolan_net::ActivePort;
 use portolan_net::tls::Resume;
 use portolan_proto::server::TlsPolicy;
-use std::net::{Ipv4Addr, SocketAddr};
+use portolan_reach::mapping::Method;
+use portolan_reach::source::AddressSource;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -25,6 +27,7 @@ Examples:
   portolan serve .                              everybody may read this folder
   portolan serve --write --user anna /srv/anna  anna may read and write it
   portolan serve --tls require /srv/ftp         nobody without TLS
+  portolan serve --one-port --map-ports .       behind a home router that speaks UPnP or PCP
   portolan serve -c portolan.toml               all from a configuration file
 
 What the server does is logged to standard error; PORTOLAN_LOG=debug says more.
@@ -36,6 +39,23 @@ Ctrl-C ends it: running transfers get some time, everybody else is told.")]
     /// Work with users.
     #[command(subcommand)]
     User(UserCommand),
+    /// Opens holes in the firewall for a server that runs.
+    #[command(hide = true)]
+    Pinholes {
+        /// The name of the table.
+        name: String,
+        /// The ports that it is about.
+        #[arg(value_parser = parse_ports)]
+        ports: RangeInclusive<u16>,
+    },
+}
+
+/// Ways to ask a router.
+#[derive(Debug, Clone)]
+pub(crate) struct MapPorts(pub(crate) Vec<Method>);
+
+fn parse_map_ports(text: &str) -> Result<MapPorts, String> {
+    parse_methods(text).map(MapPorts)
 }
 
 #[derive(clap::Args)]
@@ -99,9 +119,23 @@ pub(crate) struct ServeArgs {
     #[arg(long)]
     pub(crate) one_port: bool,
 
-    /// Tell passive clients to connect to this IPv4 address: the public one of a NAT router.
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) announce: Option<Ipv4Addr>,
+    /// Tell passive clients outside to connect to this IPv4 address, the public one of a NAT router; or
+    /// where to find it out: a name like ftp.example.org, https://… of a page that says it, stun://host,
+    /// router, or interface:eth0. The first that answers counts. [default: the address that they came to,
+    /// or that of a router that opened ports]
+    #[arg(long, value_name = "ADDR|SOURCE", value_delimiter = ',')]
+    pub(crate) announce: Vec<AddressSource>,
+
+    /// Ask the router to lead the ports here, and give them back at the end: by PCP, NAT-PMP or UPnP, or by
+    /// these of them only.
+    #[arg(long, value_name = "pcp,nat-pmp,upnp", num_args = 0..=1, require_equals = true,
+          default_missing_value = "pcp,nat-pmp,upnp", value_parser = parse_map_ports)]
+    pub(crate) map_ports: Option<MapPorts>,
+
+    /// Open this machine's own firewall for each passive data connection: for that client and port, and
+    /// some seconds. Needs CAP_NET_ADMIN.
+    #[arg(long)]
+    pub(crate) pinholes: bool,
 
     /// Open active data connections from this port: a number, `auto` for one below the control
     /// port, or `any`. [default: auto]

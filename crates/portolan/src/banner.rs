@@ -14,9 +14,11 @@ use std::ops::RangeInclusive;
 
 pub(crate) struct Banner {
     who: String,
-    passive_ports: RangeInclusive<u16>,
+    data_ports: Option<RangeInclusive<u16>>,
     one_port: bool,
-    announce: Option<IpAddr>,
+    announce: Vec<String>,
+    map_ports: bool,
+    pinholes: bool,
     active_port: ActivePort,
     certificate: &'static str,
     /// Where an authority asks before it gives a certificate.
@@ -34,9 +36,11 @@ impl Banner {
         }
         Banner {
             who,
-            passive_ports: config.passive_ports.clone(),
+            data_ports: config.data_ports(),
             one_port: config.one_port,
-            announce: config.announce.map(IpAddr::V4),
+            announce: config.announce.iter().map(ToString::to_string).collect(),
+            map_ports: !config.map_ports.is_empty(),
+            pinholes: config.pinholes && config.data_ports().is_some(),
             active_port: config.active_port,
             certificate: match (&config.tls.certificate, &config.tls.acme) {
                 (Some(_), _) => "from its file",
@@ -79,13 +83,15 @@ impl Banner {
             }
         }
         let addresses: Vec<SocketAddr> = places.iter().map(|place| place.address).collect();
-        // Where TLS begins at once, data connections have ports of their own in any case.
-        let range_needed = !self.one_port || places.iter().any(|place| place.implicit_tls);
-        let range = range_needed.then(|| ports(&self.passive_ports));
+        let range = self.data_ports.as_ref().map(ports);
         let own = self.one_port.then(|| "of the control connection".to_owned());
         let passive: Vec<String> = own.into_iter().chain(range.clone()).collect();
         let passive = passive.join(", ");
-        let announced = self.announce.map_or(String::new(), |address| format!(", announced as {address}"));
+        let announced = match (&self.announce[..], self.map_ports) {
+            ([], false) => String::new(),
+            ([], true) => ", announced as the router has them".to_owned(),
+            (sources, _) => format!(", announced as {}", sources.join(", or ")),
+        };
         let _ = writeln!(text, "  Passive mode PASV, EPSV, LPSV on port {passive}{announced}");
         let active = match self.active_port {
             ActivePort::Any => "any port".to_owned(),
@@ -107,6 +113,14 @@ impl Banner {
             self.asked
         );
         let _ = writeln!(text, "               for active mode let out TCP from {active}");
+        if self.map_ports {
+            let _ =
+                writeln!(text, "  Router       is asked to forward these ports; the log tells what it says");
+        }
+        if self.pinholes {
+            let _ =
+                writeln!(text, "  Pinholes     keep the passive ports closed to all but whom they wait for");
+        }
         text
     }
 }

@@ -36,6 +36,8 @@ fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Serve(args) => serve::run(*args),
         Command::Config(ConfigCommand::Check { file }) => config::check(&file),
+        Command::Pinholes { name, ports } => portolan_reach::pinhole::run(&name, &ports)
+            .map_err(|error| Exit::failed(format!("pinholes: {error}"))),
         Command::User(UserCommand::Hash { password_file }) => user::hash(password_file.as_deref()),
     };
     match done {

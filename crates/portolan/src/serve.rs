@@ -1,15 +1,20 @@
 //! `portolan serve`.
 
-use crate::args::ServeArgs;
+use crate::args::{MapPorts, ServeArgs};
 use crate::{Exit, banner, config, password};
 use portolan_accounts::{Account, PasswordHash, TlsNeed, User};
 use portolan_certs::Source;
 use portolan_config::{Config, Listener};
 use portolan_proto::server::TlsPolicy;
-use portolan_server::{Listen, Server};
+use portolan_reach::pinhole::{MARK, Pinholes};
+use portolan_server::Server;
+use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing_subscriber::EnvFilter;
 
 /// Serves until a signal ends it.
@@ -68,15 +73,20 @@ fn configuration(args: ServeArgs) -> Result<Config, Exit> {
         source.check().map_err(|error| Exit::wrong(error.to_string()))?;
         config.tls.certificate = Some(source);
     }
-    let implicit = |listener: &Listen| listener.implicit_tls && listener.tls == TlsPolicy::Off;
-    if config.listeners().iter().any(implicit) {
+    let implicit = |listener: &Listener| listener.implicit_tls && config.policy(listener) == TlsPolicy::Off;
+    if config.listen.iter().any(implicit) {
         return Err(Exit::wrong(
             "TLS is off, and cannot begin at once then; leave out --tls off or --listen-implicit",
         ));
     }
     config.passive_ports = args.passive_ports.unwrap_or(config.passive_ports);
     config.one_port |= args.one_port;
-    config.announce = args.announce.or(config.announce);
+    if !args.announce.is_empty() {
+        config.announce = args.announce;
+        config.listen.iter_mut().for_each(|listener| listener.announce = None);
+    }
+    config.map_ports = args.map_ports.map_or(config.map_ports, |MapPorts(methods)| methods);
+    config.pinholes |= args.pinholes;
     config.active_port = args.active_port.unwrap_or(config.active_port);
     keep_state(&mut config)?;
     Ok(config)
@@ -120,7 +130,14 @@ async fn serve(config: Config) -> Result<(), Exit> {
     let mut banner = banner::Banner::of(&config);
     let grace = config.grace;
     let acme = config.tls.acme.clone().zip(config.acme_folder());
-    let (options, certificates) = config.into_options().map_err(|error| Exit::failed(error.to_string()))?;
+    let pinholes = match (config.pinholes, config.data_ports()) {
+        (true, Some(ports)) => Some(start_pinholes(&config, ports).await?),
+        _ => None,
+    };
+    let nonce = nonce(&config);
+    let (mut options, certificates, reach) =
+        config.into_options(nonce).map_err(|error| Exit::failed(error.to_string()))?;
+    options.pinholes = pinholes;
     let server = Server::start(options).map_err(cannot)?;
     if let Some(certificates) = certificates {
         banner.set_fingerprint(certificates.fingerprint());
@@ -131,17 +148,61 @@ async fn serve(config: Config) -> Result<(), Exit> {
             tokio::spawn(renewal.run(obtained));
         }
     }
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    reach.start(&stop, &tasks);
     print!("{}", banner.text(server.places()));
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
     tracing::info!(grace = grace.as_secs(), "stopping; a second signal stops at once");
+    let shutdown = async {
+        server.shutdown(grace).await;
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+    };
     tokio::select! {
-        () = server.shutdown(grace) => Ok(()),
+        () = shutdown => Ok(()),
         _ = interrupt.recv() => Err(Exit::failed("stopped at once")),
         _ = terminate.recv() => Err(Exit::failed("stopped at once")),
     }
+}
+
+/// Starts the process that opens pinholes.
+async fn start_pinholes(config: &Config, ports: RangeInclusive<u16>) -> Result<Pinholes, Exit> {
+    let cannot = |error: std::io::Error| {
+        let need = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => "; that needs CAP_NET_ADMIN",
+            _ => "",
+        };
+        Exit::failed(format!("cannot open pinholes in the firewall: {error}{need}"))
+    };
+    let program = std::env::current_exe().map_err(cannot)?;
+    let port = config.listen.first().map_or(0, |listener| listener.address.port());
+    let (name, range) = (format!("portolan-{port}"), format!("{}-{}", ports.start(), ports.end()));
+    let arguments = ["pinholes".to_owned(), name.clone(), range.clone()].map(OsString::from);
+    let pinholes = Pinholes::start(program, arguments.to_vec(), ports).await.map_err(cannot)?;
+    tracing::info!(
+        "pinholes for port {range} are in the table `{name}`; where another firewall of this machine closes those \
+         ports, this line lets them through: meta mark {MARK:#x} accept"
+    );
+    Ok(pinholes)
+}
+
+/// What routers know this server by. It is kept, so that mappings of a run that broke off can be taken over.
+fn nonce(config: &Config) -> [u8; 12] {
+    let new: [u8; 12] = rand::random();
+    let (Some(state), false) = (&config.state, config.map_ports.is_empty()) else { return new };
+    let file = state.join("router-nonce");
+    if let Some(kept) = std::fs::read(&file).ok().and_then(|bytes| <[u8; 12]>::try_from(bytes).ok()) {
+        return kept;
+    }
+    let kept = std::fs::create_dir_all(state).and_then(|()| std::fs::write(&file, new));
+    if let Err(error) = kept {
+        tracing::warn!(%error, "mappings on the router cannot be taken over after a crash");
+    }
+    new
 }
 
 fn start_log() {

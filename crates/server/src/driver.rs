@@ -61,7 +61,12 @@ enum Event {
 }
 
 impl Driver {
-    pub(crate) fn new(control: Control, entry: registry::Entry, door: &Door, shared: Arc<Shared>) -> Driver {
+    pub(crate) fn new(
+        control: Control,
+        entry: registry::Entry,
+        door: &Arc<Door>,
+        shared: Arc<Shared>,
+    ) -> Driver {
         let now = Instant::now();
         let connection =
             Connection { peer: control.peer(), local: control.local(), implicit_tls: door.implicit_tls };
@@ -71,7 +76,7 @@ impl Driver {
             entry,
             shared,
             session,
-            holdings: Holdings::new(door.passive.clone()),
+            holdings: Holdings::new(Arc::clone(door)),
             handshake: None,
             handshake_limit: door.settings.limits.handshake,
             effect: None,

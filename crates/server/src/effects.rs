@@ -1,14 +1,14 @@
 //! Effects as futures, and what a session holds between them.
 
 use crate::transfer::{self, Markers, Opened};
-use crate::{Shared, moving, registry, storage};
+use crate::{Door, Shared, moving, registry, storage};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use portolan_accounts::TlsNeed;
 use portolan_certs::users_in;
 use portolan_net::dtp::Progress;
 use portolan_net::tls::Identity;
-use portolan_net::{ConnectError, Control, Guard, PassivePool, Place, Stream};
+use portolan_net::{ConnectError, Control, Guard, Place, Stream};
 use portolan_proto::server::{Effect, Failure, Host, Outcome, Proof, Rights, Storage, Target};
 use portolan_vfs::Vfs;
 use portolan_vfs::charset::Charset;
@@ -21,10 +21,10 @@ use std::sync::Arc;
 pub(crate) struct Holdings {
     /// What data connections prove by TLS.
     pub(crate) guard: Guard,
-    /// Where its passive data connections come to.
-    passive: PassivePool,
+    /// Where it came from, and its passive data connections come to.
+    door: Arc<Door>,
     tree: Option<Arc<dyn Vfs>>,
-    place: Option<Place>,
+    place: Option<Awaited>,
     opened: Option<Opened>,
     data: Option<Stream>,
     pub(crate) progress: Progress,
@@ -35,9 +35,17 @@ pub(crate) struct Holdings {
 pub(crate) struct Done {
     outcome: Outcome,
     tree: Option<Arc<dyn Vfs>>,
-    place: Option<Place>,
+    place: Option<Awaited>,
     opened: Option<Opened>,
     data: Option<Stream>,
+}
+
+/// Where a passive data connection is awaited.
+struct Awaited {
+    place: Place,
+    /// The client came from outside, and was told an address that is not this machine's own, or a port only:
+    /// true where it was an address.
+    told: Option<bool>,
 }
 
 impl From<Outcome> for Done {
@@ -48,10 +56,10 @@ impl From<Outcome> for Done {
 
 impl Holdings {
     /// Those of a new session.
-    pub(crate) fn new(passive: PassivePool) -> Holdings {
+    pub(crate) fn new(door: Arc<Door>) -> Holdings {
         Holdings {
             guard: Guard { identity: Identity::random(), host: None, certificate: None },
-            passive,
+            door,
             tree: None,
             place: None,
             opened: None,
@@ -114,8 +122,6 @@ pub(crate) fn start(
         }
         Effect::Listen { announce, anyone, protected } => {
             holdings.data = None;
-            let address = shared.options.announce.map(IpAddr::V4).filter(|_| announce && local.is_ipv4());
-            let address = address.unwrap_or(local.ip());
             let from = match peer.ip() {
                 // A protected connection is this client's, or shows whose it is; at the control port anybody may
                 // want a session.
@@ -125,20 +131,33 @@ pub(crate) fn start(
                 own => own,
             };
             let guard = protected.then(|| holdings.guard.clone());
-            listen(holdings.passive.clone(), holdings.place.take(), from, guard, address, progress).boxed()
+            let old = holdings.place.take().map(|awaited| awaited.place);
+            let wanted = Wanted { door: Arc::clone(&holdings.door), peer, local, announce, from, guard };
+            async move {
+                tokio::select! {
+                    done = listen(&shared, wanted, old) => done,
+                    () = progress.stopped() => Outcome::Cancelled.into(),
+                }
+            }
+            .boxed()
         }
         Effect::Connect { target: Target::Passive, .. } => {
-            let place = holdings.place.take();
-            if let Some(place) = &place {
+            let awaited = holdings.place.take();
+            if let Some(awaited) = &awaited {
                 // Now, since 150 is queued and leaves before this effect is looked at again.
-                place.engage();
+                awaited.place.engage();
             }
+            let door = Arc::clone(&holdings.door);
             connect(
                 async move {
-                    match place {
-                        Some(mut place) => place.connection().await,
-                        None => Err(ConnectError::Missing(std::io::ErrorKind::NotConnected.into())),
+                    let Some(Awaited { mut place, told }) = awaited else {
+                        return Err(ConnectError::Missing(std::io::ErrorKind::NotConnected.into()));
+                    };
+                    let connection = place.connection().await;
+                    if let Some(with_address) = told {
+                        door.twice.note(with_address, connection.is_ok());
                     }
+                    connection
                 },
                 progress,
             )
@@ -256,32 +275,42 @@ async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
     }
 }
 
-async fn listen(
-    passive: PassivePool,
-    old: Option<Place>,
-    peer: IpAddr,
+/// What a session wants that goes into passive mode.
+struct Wanted {
+    door: Arc<Door>,
+    peer: SocketAddr,
+    local: SocketAddr,
+    /// The reply tells an address, not a port only.
+    announce: bool,
+    /// Where the connection has to come from.
+    from: IpAddr,
     guard: Option<Guard>,
-    address: IpAddr,
-    progress: Progress,
-) -> Done {
+}
+
+async fn listen(shared: &Shared, wanted: Wanted, old: Option<Place>) -> Done {
+    let Wanted { door, peer, local, announce, from, guard } = wanted;
     let place = match old.and_then(Place::renewed) {
         Some(place) => Ok(place),
-        None => tokio::select! {
-            biased;
-            place = passive.listen(peer, guard) => place,
-            () = progress.stopped() => return Outcome::Cancelled.into(),
-        },
+        None => door.passive.listen(from, guard).await,
     };
-    match place {
-        Ok(place) => {
-            let outcome = Outcome::Listening(SocketAddr::new(address, place.port()));
-            Done { place: Some(place), ..Done::from(outcome) }
-        }
+    let place = match place {
+        Ok(place) => place,
         Err(error) => {
             tracing::error!(%error, "no passive port of the range can be used");
-            Outcome::Failed(Failure::NoPort).into()
+            return Outcome::Failed(Failure::NoPort).into();
+        }
+    };
+    if let Some(pinholes) = &shared.options.pinholes {
+        let time = door.settings.limits.data_connection;
+        if let Err(error) = pinholes.open(peer.ip(), place.port(), time).await {
+            tracing::error!(%peer, port = place.port(), %error, "no pinhole can be opened");
         }
     }
+    let here = SocketAddr::new(local.ip(), place.port());
+    let announced = door.outside.borrow().announced(peer.ip(), here);
+    let told = (announced.ip() != here.ip()).then_some(announce);
+    let place = Some(Awaited { place, told });
+    Done { place, ..Done::from(Outcome::Listening(announced)) }
 }
 
 async fn connect(connection: impl Future<Output = Result<Stream, ConnectError>>, progress: Progress) -> Done {

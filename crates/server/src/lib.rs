@@ -13,10 +13,12 @@ mod registry;
 mod security;
 pub mod storage;
 pub mod transfer;
+mod twice;
 
 use driver::Driver;
 use portolan_net::{Active, Control, Listener, PassivePool, is_no_ipv6};
 use portolan_proto::server::{Settings, replies};
+use portolan_reach::Outside;
 use registry::{Refusal, Registry};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -26,6 +28,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use twice::Twice;
 
 pub use options::{Listen, Options, SessionLimits};
 
@@ -49,6 +52,10 @@ struct Door {
     passive: PassivePool,
     /// The port, when data connections come there too.
     one_port: Option<u16>,
+    /// What passive clients are told to connect to.
+    outside: watch::Receiver<Outside>,
+    /// Whether a router before this server gets in the way of that.
+    twice: Twice,
 }
 
 /// A running server. Dropping it does not stop it; [`Server::shutdown`] does.
@@ -65,8 +72,10 @@ impl Server {
     /// system has no IPv6, as long as another one works.
     pub fn start(options: Options) -> io::Result<Server> {
         let listeners = bind(&options.listen)?;
-        let place =
-            |(listener, listen): &(Listener, Listen)| Listen { address: listener.address(), ..*listen };
+        let place = |(listener, listen): &(Listener, Listen)| Listen {
+            address: listener.address(),
+            ..listen.clone()
+        };
         let places: Vec<Listen> = listeners.iter().map(place).collect();
         let (v4, v6) = data_addresses(&places);
         let passive = PassivePool::new(options.passive_ports.clone(), v4, v6, options.tls.clone());
@@ -87,7 +96,15 @@ impl Server {
                 None => passive.clone(),
             };
             let settings = Arc::new(settings);
-            let door = Arc::new(Door { settings, implicit_tls: listen.implicit_tls, passive, one_port });
+            let door = Door {
+                settings,
+                implicit_tls: listen.implicit_tls,
+                passive,
+                one_port,
+                outside: listen.outside,
+                twice: Twice::default(),
+            };
+            let door = Arc::new(door);
             tokio::spawn(accept(listener, door, Arc::clone(&shared)));
         }
         Ok(Server { shared, places })
@@ -115,7 +132,7 @@ fn bind(places: &[Listen]) -> io::Result<Vec<(Listener, Listen)>> {
     for place in places {
         let address = place.address;
         match Listener::bind(address) {
-            Ok(listener) => listeners.push((listener, *place)),
+            Ok(listener) => listeners.push((listener, place.clone())),
             Err(error) if is_no_ipv6(address, &error) && places.len() > 1 => {
                 tracing::warn!(%address, %error, "no IPv6 on this system");
             }
@@ -164,7 +181,7 @@ async fn accept(listener: Listener, door: Arc<Door>, shared: Arc<Shared>) {
     }
 }
 
-fn welcome(stream: TcpStream, peer: SocketAddr, door: &Door, shared: &Arc<Shared>) {
+fn welcome(stream: TcpStream, peer: SocketAddr, door: &Arc<Door>, shared: &Arc<Shared>) {
     let control = match Control::new(stream, peer) {
         Ok(control) => control,
         Err(error) => return tracing::debug!(%peer, %error, "connection gone before it was taken"),

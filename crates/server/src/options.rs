@@ -5,10 +5,13 @@ use portolan_accounts::Accounts;
 use portolan_net::ActivePort;
 use portolan_net::tls::Tls;
 use portolan_proto::server::{Settings, TlsPolicy};
+use portolan_reach::Outside;
+use portolan_reach::pinhole::Pinholes;
 use portolan_vfs_local::Uploads;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What a server is made of.
 #[derive(Debug)]
@@ -24,8 +27,8 @@ pub struct Options {
     /// True when passive data connections come to the control port instead, where TLS does not begin at
     /// once.
     pub one_port: bool,
-    /// The address that 227 says; `None`: the one that the client connected to.
-    pub announce: Option<Ipv4Addr>,
+    /// Opens holes in the machine's own firewall for passive data connections.
+    pub pinholes: Option<Pinholes>,
     /// Where active data connections come from.
     pub active_port: ActivePort,
     /// What an upload writes to.
@@ -43,7 +46,7 @@ pub struct Options {
 }
 
 /// Where control connections are taken, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Listen {
     /// The address.
     pub address: SocketAddr,
@@ -51,6 +54,8 @@ pub struct Listen {
     pub implicit_tls: bool,
     /// What TLS is needed for there.
     pub tls: TlsPolicy,
+    /// What passive clients are told to connect to.
+    pub outside: watch::Receiver<Outside>,
 }
 
 /// How many sessions there may be at the same time.

@@ -1,0 +1,179 @@
+//! When a record is written.
+
+use super::state::{Known, Memory};
+use super::{Addresses, Record, Refusal};
+use crate::outside::Outside;
+use std::net::{IpAddr, Ipv6Addr};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::UdpSocket;
+use tokio::sync::watch;
+
+/// After so long it is written again though nothing changed: services forget names that nobody touches for a
+/// month, and take it ill if it happens more often.
+const AGAIN: Duration = Duration::from_secs(25 * 24 * 3600);
+
+/// How often the IPv6 address is looked at.
+const LOOK: Duration = Duration::from_secs(300);
+
+/// Keeps one record.
+#[derive(Debug)]
+pub struct Updater {
+    record: Record,
+    memory: Memory,
+    outside: watch::Receiver<Outside>,
+}
+
+/// What is to be done now.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    Write,
+    Wait(Duration),
+    Never,
+}
+
+impl Updater {
+    /// Keeps `record` at the address that `outside` says; what was written is remembered in `folder`.
+    pub fn new(record: Record, folder: Option<&Path>, outside: watch::Receiver<Outside>) -> Updater {
+        let memory = Memory::new(folder, &record);
+        Updater { record, memory, outside }
+    }
+
+    /// Does it, until the service says to stop.
+    pub async fn run(mut self) {
+        let name = self.record.name.clone();
+        let mut known = self.memory.load();
+        if let Some(why) = &known.stopped {
+            tracing::error!(
+                "{name} is not kept up to date: {why}; it is tried again when the settings change"
+            );
+            return;
+        }
+        loop {
+            let wanted = self.wanted().await;
+            let wait = match next(&known, wanted, now()) {
+                Next::Never => return,
+                Next::Wait(wait) => wait,
+                Next::Write => {
+                    let written = self.record.write(wanted).await;
+                    note(&mut known, wanted, written, &name);
+                    self.memory.store(&known);
+                    continue;
+                }
+            };
+            let look = if self.record.ipv6 { LOOK } else { AGAIN };
+            tokio::select! {
+                () = tokio::time::sleep(wait.min(look)) => {}
+                changed = self.outside.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    async fn wanted(&mut self) -> Addresses {
+        let v4 = self.outside.borrow_and_update().address;
+        let v6 = if self.record.ipv6 { own_ipv6().await } else { None };
+        Addresses { v4, v6 }
+    }
+}
+
+/// The address that this machine opens connections from over IPv6, if it is a global one.
+async fn own_ipv6() -> Option<Ipv6Addr> {
+    let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).await.ok()?;
+    // Nothing is sent: it only chooses the address that would be used towards the world.
+    socket.connect((Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 1), 9)).await.ok()?;
+    match socket.local_addr().ok()?.ip() {
+        IpAddr::V6(address) if address.segments()[0] & 0xe000 == 0x2000 => Some(address),
+        _ => None,
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn next(known: &Known, wanted: Addresses, now: u64) -> Next {
+    if known.stopped.is_some() {
+        return Next::Never;
+    }
+    if wanted.v4.is_none() && wanted.v6.is_none() {
+        return Next::Wait(AGAIN);
+    }
+    if now < known.not_before {
+        return Next::Wait(Duration::from_secs(known.not_before - now));
+    }
+    let again = known.written + AGAIN.as_secs();
+    if known.addresses() == wanted && now < again {
+        Next::Wait(Duration::from_secs(again - now))
+    } else {
+        Next::Write
+    }
+}
+
+fn note(known: &mut Known, wanted: Addresses, written: Result<(), Refusal>, name: &str) {
+    match written {
+        Ok(()) => {
+            let (v4, v6) = (wanted.v4.map(IpAddr::V4), wanted.v6.map(IpAddr::V6));
+            let words: Vec<String> = v4.into_iter().chain(v6).map(|address| address.to_string()).collect();
+            tracing::info!("{name} stands for {} now", words.join(" and "));
+            *known = Known { v4: wanted.v4, v6: wanted.v6, written: now(), ..Known::default() };
+        }
+        Err(Refusal::Later(wait, why)) => {
+            tracing::warn!(
+                "{name} cannot be written: {why}; it is tried again in {} min",
+                wait.as_secs() / 60
+            );
+            known.not_before = now() + wait.as_secs();
+        }
+        Err(Refusal::Never(why)) => {
+            tracing::error!("{name} cannot be written: {why}; it is tried again when the settings change");
+            known.stopped = Some(why);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(address: &str) -> Addresses {
+        Addresses { v4: address.parse().ok(), v6: None }
+    }
+
+    fn known(address: &str) -> Known {
+        Known { v4: address.parse().ok(), written: 1_000_000, ..Known::default() }
+    }
+
+    #[test]
+    fn a_record_is_written_when_the_address_changes_or_after_long() {
+        let soon = 1_000_060;
+        assert_eq!(next(&Known::default(), at("22.0.1.2"), soon), Next::Write);
+        assert!(matches!(next(&known("22.0.1.2"), at("22.0.1.2"), soon), Next::Wait(_)));
+        assert_eq!(next(&known("22.0.1.2"), at("22.0.1.3"), soon), Next::Write);
+        assert_eq!(next(&known("22.0.1.2"), at("22.0.1.2"), 1_000_000 + AGAIN.as_secs()), Next::Write);
+        assert!(matches!(next(&known("22.0.1.2"), at(""), soon), Next::Wait(_)));
+    }
+
+    #[test]
+    fn what_a_service_says_is_obeyed() {
+        let mut known = known("22.0.1.2");
+        note(&mut known, at("22.0.1.3"), Err(Refusal::Later(Duration::from_secs(60), "x".to_owned())), "n");
+        assert!(matches!(next(&known, at("22.0.1.3"), now()), Next::Wait(wait) if wait.as_secs() > 50));
+        assert_eq!(next(&known, at("22.0.1.3"), now() + 61), Next::Write);
+        note(&mut known, at("22.0.1.3"), Err(Refusal::Never("x".to_owned())), "n");
+        assert_eq!(next(&known, at("22.0.1.4"), now() + 3600), Next::Never);
+    }
+
+    #[test]
+    fn what_was_written_is_known_after_a_restart_unless_the_settings_changed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let record = |token: &str| Record {
+            name: "ftp.example.org".to_owned(),
+            service: super::super::Service::DuckDns { page: "x".to_owned(), token: token.to_owned() },
+            ipv6: false,
+        };
+        Memory::new(Some(folder.path()), &record("one")).store(&known("22.0.1.2"));
+        let loaded = Memory::new(Some(folder.path()), &record("one")).load();
+        assert_eq!((loaded.v4, loaded.written), (known("22.0.1.2").v4, 1_000_000));
+        assert_eq!(Memory::new(Some(folder.path()), &record("two")).load(), Known::default());
+    }
+}

@@ -1,0 +1,78 @@
+//! UPnP's Internet Gateway Device.
+
+use super::{Lease, MappingError};
+use crate::gateway::Gateway;
+use igd_next::aio::Gateway as Device;
+use igd_next::aio::tokio::Tokio;
+use igd_next::{AddPortError, PortMappingProtocol, SearchOptions};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// How long a router may take to show itself: the longest that it is allowed to wait, and a little more.
+const SEARCH: Duration = Duration::from_secs(4);
+
+/// What mappings are called in the router's list.
+const NAME: &str = "Portolan";
+
+/// A router that is asked by UPnP.
+#[derive(Debug)]
+pub(super) struct Router {
+    gateway: Gateway,
+    device: Device<Tokio>,
+}
+
+impl Router {
+    /// The one that answers a search on the gateway's link.
+    pub(super) async fn find(gateway: Gateway) -> Result<Router, MappingError> {
+        let mut options = SearchOptions::default();
+        options.bind_addr = SocketAddr::new(gateway.own.into(), 0);
+        options.timeout = Some(SEARCH);
+        options.single_search_timeout = Some(SEARCH);
+        let device = igd_next::aio::tokio::search_gateway(options).await.map_err(|error| {
+            MappingError::Io(io::Error::new(io::ErrorKind::TimedOut, format!("no UPnP router: {error}")))
+        })?;
+        Ok(Router { gateway, device })
+    }
+
+    pub(super) async fn address(&self) -> Result<Ipv4Addr, MappingError> {
+        match self.device.get_external_ip().await {
+            Ok(IpAddr::V4(address)) => Ok(address),
+            Ok(IpAddr::V6(_)) => Err(MappingError::Nonsense("an IPv6 address")),
+            Err(error) => Err(MappingError::Refused(error.to_string())),
+        }
+    }
+
+    pub(super) async fn map(
+        &self,
+        port: u16,
+        outside: u16,
+        lifetime: Duration,
+    ) -> Result<Lease, MappingError> {
+        let here = SocketAddr::new(self.gateway.own.into(), port);
+        let wanted = if outside == 0 { port } else { outside };
+        let seconds = u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX);
+        let (tcp, device) = (PortMappingProtocol::TCP, &self.device);
+        let (outside, lifetime) = match device.add_port(tcp, wanted, here, seconds, NAME).await {
+            Ok(()) => (wanted, lifetime),
+            // It is asked again as if it forgot.
+            Err(AddPortError::OnlyPermanentLeasesSupported) => {
+                device.add_port(tcp, wanted, here, 0, NAME).await.map_err(refused)?;
+                (wanted, lifetime)
+            }
+            Err(AddPortError::PortInUse) => {
+                (device.add_any_port(tcp, here, seconds, NAME).await.map_err(refused)?, lifetime)
+            }
+            Err(error) => return Err(refused(error)),
+        };
+        Ok(Lease { outside, address: Some(self.address().await?), lifetime, epoch: None })
+    }
+
+    pub(super) async fn unmap(&self, outside: u16) -> Result<(), MappingError> {
+        self.device.remove_port(PortMappingProtocol::TCP, outside).await.map_err(refused)
+    }
+}
+
+fn refused(error: impl std::fmt::Display) -> MappingError {
+    MappingError::Refused(error.to_string())
+}

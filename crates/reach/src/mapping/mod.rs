@@ -1,0 +1,152 @@
+//! Ports that a router leads to this machine because it was asked to.
+//!
+//! PCP (RFC 6887) is tried first, then NAT-PMP (RFC 6886), then UPnP's Internet Gateway Device. What a router
+//! gives may have other numbers outside.
+
+mod announce;
+mod ask;
+mod igd;
+mod keeper;
+mod nat_pmp;
+mod pcp;
+
+pub use keeper::{Keeper, Mapped};
+
+use crate::gateway::Gateway;
+use std::fmt;
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+/// How long a router is asked to lead a port here (RFC 6886 §3.3).
+const LIFETIME: Duration = Duration::from_secs(7200);
+
+/// A way to ask a router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Port Control Protocol, RFC 6887.
+    Pcp,
+    /// NAT Port Mapping Protocol, RFC 6886.
+    NatPmp,
+    /// UPnP Internet Gateway Device.
+    Igd,
+}
+
+impl Method {
+    /// All, in the order in which they are tried.
+    pub const ALL: [Method; 3] = [Method::Pcp, Method::NatPmp, Method::Igd];
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Method::Pcp => "PCP",
+            Method::NatPmp => "NAT-PMP",
+            Method::Igd => "UPnP",
+        })
+    }
+}
+
+/// Why a router leads nothing here.
+#[derive(Debug, thiserror::Error)]
+pub enum MappingError {
+    /// It does not answer, or cannot be reached.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// It says no; what it said.
+    #[error("the router refuses: {0}")]
+    Refused(String),
+    /// It sees this machine under another address: there is a router in between.
+    #[error("another router stands between this machine and the one that was asked")]
+    AddressMismatch,
+    /// It answers what makes no sense.
+    #[error("the router's answer makes no sense: {0}")]
+    Nonsense(&'static str),
+}
+
+/// A port that a router leads here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Lease {
+    outside: u16,
+    /// The router's address outside, where the answer says it.
+    address: Option<Ipv4Addr>,
+    lifetime: Duration,
+    /// Seconds that the router has been remembering (RFC 6887 §8.5), where it says so.
+    epoch: Option<u32>,
+}
+
+/// A router that can be asked in one of the ways.
+#[derive(Debug)]
+enum Router {
+    Pcp(pcp::Router),
+    NatPmp(nat_pmp::Router),
+    Igd(Box<igd::Router>),
+}
+
+impl Router {
+    /// One that may answer in this way. `nonce` is what it knows this server by (RFC 6887 §11.2).
+    async fn find(method: Method, gateway: Gateway, nonce: [u8; 12]) -> Result<Router, MappingError> {
+        Ok(match method {
+            Method::Pcp => Router::Pcp(pcp::Router { gateway, nonce }),
+            Method::NatPmp => Router::NatPmp(nat_pmp::Router { gateway }),
+            Method::Igd => Router::Igd(Box::new(igd::Router::find(gateway).await?)),
+        })
+    }
+
+    fn method(&self) -> Method {
+        match self {
+            Router::Pcp(_) => Method::Pcp,
+            Router::NatPmp(_) => Method::NatPmp,
+            Router::Igd(_) => Method::Igd,
+        }
+    }
+
+    /// Has `port` led here; under `outside`, if it can be.
+    async fn map(&self, port: u16, outside: u16) -> Result<Lease, MappingError> {
+        match self {
+            Router::Pcp(router) => router.map(port, outside, LIFETIME).await,
+            Router::NatPmp(router) => router.map(port, outside, LIFETIME).await,
+            Router::Igd(router) => router.map(port, outside, LIFETIME).await,
+        }
+    }
+
+    /// Ends that.
+    async fn unmap(&self, port: u16, outside: u16) -> Result<(), MappingError> {
+        match self {
+            Router::Pcp(router) => router.map(port, outside, Duration::ZERO).await.map(drop),
+            Router::NatPmp(router) => router.map(port, 0, Duration::ZERO).await.map(drop),
+            Router::Igd(router) => router.unmap(outside).await,
+        }
+    }
+
+    /// Its address outside, and how long it has been remembering, as far as it says so.
+    async fn look(&self) -> Result<(Option<Ipv4Addr>, Option<u32>), MappingError> {
+        match self {
+            Router::Pcp(router) => Ok((None, Some(router.epoch().await?))),
+            Router::NatPmp(router) => {
+                let (address, epoch) = router.address().await?;
+                Ok((Some(address), Some(epoch)))
+            }
+            Router::Igd(router) => Ok((Some(router.address().await?), None)),
+        }
+    }
+}
+
+/// The address that a router has outside, asked in one of the ways.
+///
+/// # Errors
+/// When it says none.
+pub async fn outside_address(method: Method) -> Result<Ipv4Addr, MappingError> {
+    let gateway = Gateway::find().await?;
+    match method {
+        Method::Pcp => {
+            // Only a mapping tells the address: one of the discard port, for a moment, under a name of its own.
+            let router = pcp::Router { gateway, nonce: rand::random() };
+            let lease = router.map(9, 0, Duration::from_secs(10)).await?;
+            let _ = router.map(9, 0, Duration::ZERO).await;
+            lease.address.ok_or(MappingError::Nonsense("no address"))
+        }
+        Method::NatPmp => Ok(nat_pmp::Router { gateway }.address().await?.0),
+        Method::Igd => igd::Router::find(gateway).await?.address().await,
+    }
+}

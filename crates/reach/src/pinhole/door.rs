@@ -1,0 +1,134 @@
+//! The server's side of the process that opens holes.
+
+use super::{ANSWER, Hole, LONGEST};
+use std::ffi::OsString;
+use std::io;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::process::Command;
+use tokio::sync::{mpsc, oneshot};
+
+/// How long the process may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long until it is started anew after it ended.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Questions that wait at most.
+const WAITING: usize = 1024;
+
+type Asked = (Hole, oneshot::Sender<io::Result<()>>);
+
+/// Opens holes. Clones share the process; it ends with the last of them.
+#[derive(Debug, Clone)]
+pub struct Pinholes {
+    asked: mpsc::Sender<Asked>,
+    ports: RangeInclusive<u16>,
+}
+
+impl Pinholes {
+    /// Starts the process: `program` with `arguments` has to call [`run`](super::run) with `name` and `ports`.
+    ///
+    /// # Errors
+    /// When it cannot be started, or may not make its table.
+    pub async fn start(
+        program: PathBuf,
+        arguments: Vec<OsString>,
+        ports: RangeInclusive<u16>,
+    ) -> io::Result<Pinholes> {
+        let process = start(&program, &arguments).await?;
+        let (asked, questions) = mpsc::channel(WAITING);
+        tokio::spawn(keep(process, program, arguments, questions));
+        Ok(Pinholes { asked, ports })
+    }
+
+    /// Lets this peer connect to this port from now on, for so long. Ports that no firewall of ours closes need
+    /// no hole.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or the process is gone for the moment.
+    pub async fn open(&self, peer: IpAddr, port: u16, time: Duration) -> io::Result<()> {
+        if !self.ports.contains(&port) {
+            return Ok(());
+        }
+        let (sender, answer) = oneshot::channel();
+        let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+        // A second is counted when it has begun.
+        let time = (time + Duration::from_secs(1)).min(LONGEST);
+        let hole = Hole { peer: peer.to_canonical(), port, time };
+        self.asked.send((hole, sender)).await.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        answer.await.map_err(gone)?
+    }
+}
+
+/// Starts the process, and hears whether it can do its work.
+async fn start(program: &PathBuf, arguments: &[OsString]) -> io::Result<UnixStream> {
+    let (mut ours, theirs) = UnixStream::pair()?;
+    let theirs = theirs.into_std()?;
+    theirs.set_nonblocking(false)?;
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().stdin(OwnedFd::from(theirs)).stdout(Stdio::null());
+    let mut child = command.spawn()?;
+    drop(command);
+    // It ends with its socket; somebody has to take note of that.
+    tokio::spawn(async move { child.wait().await });
+    read_answer(&mut ours).await?;
+    Ok(ours)
+}
+
+async fn read_answer(process: &mut UnixStream) -> io::Result<()> {
+    let mut answer = [0; ANSWER];
+    let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+    tokio::time::timeout(PATIENCE, process.read_exact(&mut answer)).await.map_err(late)??;
+    match i32::from_ne_bytes(answer) {
+        0 => Ok(()),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
+/// Puts the questions to the process, and starts it anew when it has ended.
+async fn keep(
+    process: UnixStream,
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    mut questions: mpsc::Receiver<Asked>,
+) {
+    let mut process = Some(process);
+    while let Some((hole, answer)) = questions.recv().await {
+        if process.is_none() {
+            process = match start(&program, &arguments).await {
+                Ok(process) => {
+                    tracing::warn!("the process that opens pinholes had ended; it is there again");
+                    Some(process)
+                }
+                Err(error) => {
+                    tokio::time::sleep(PAUSE).await;
+                    let _ = answer.send(Err(error));
+                    continue;
+                }
+            };
+        }
+        let Some(asked) = &mut process else { continue };
+        let exchange = async {
+            asked.write_all(&hole.encode()).await?;
+            read_answer(asked).await
+        };
+        let opened = exchange.await;
+        // What the kernel says is an answer; anything else is the end of the process.
+        if opened.as_ref().is_err_and(|error| error.raw_os_error().is_none() || is_gone(error)) {
+            process = None;
+        }
+        // It fails when the session has ended.
+        let _ = answer.send(opened);
+    }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}
