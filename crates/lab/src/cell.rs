@@ -2,11 +2,12 @@
 //! down again by a stock client, and has to be the same.
 
 use crate::network::{Host, Network};
-use crate::sides::{CONTROL, ClientSide, RANGE, ServerSide};
+use crate::served::Served;
+use crate::sides::{CONTROL, ClientSide, PUBLIC, ServerSide};
 use std::fs;
 use std::io::{self, BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a client may take to be told that something does not work.
@@ -53,18 +54,26 @@ pub(crate) enum Outcome {
 
 /// Builds the networks and tries every way through them.
 pub(crate) fn run(name: &str, client: ClientSide, server: ServerSide) -> io::Result<Vec<(Way, Outcome)>> {
-    let mut network = Network::new(name);
+    let mut network = Network::new(name)?;
     let internet = network.router("internet")?;
     let client_host = client.build(&mut network, &internet)?;
-    let server_host = server.build(&mut network, &internet)?;
+    let places = server.build(&mut network, &internet)?;
     let folder = tempfile::tempdir()?;
-    let served = Served::start(&server_host, server, folder.path())?;
-    let url = if client == ClientSide::Ipv6 { "[2001:db8:22::2]" } else { "22.0.1.2" };
+    let mut servers = Vec::new();
+    for (number, place) in places.iter().enumerate() {
+        // Servers behind a balancer have the same files.
+        let own = folder.path().join(format!("server{number}"));
+        let served = Served::start(&place.host, &folder.path().join("root"), &own, &place.settings)?;
+        if let Some(text) = server.ready() {
+            served.wait_for(text)?;
+        }
+        servers.push(served);
+    }
+    let url = if client == ClientSide::Ipv6 { "[2001:db8:22::2]" } else { PUBLIC };
     let mut outcomes = Vec::new();
     for way in Way::ALL {
-        outcomes.push((way, transfer(&client_host, folder.path(), url, way)?));
+        outcomes.push((way, transfer(&client_host, &servers, folder.path(), url, way)?));
     }
-    drop(served);
     Ok(outcomes)
 }
 
@@ -73,45 +82,7 @@ pub(crate) fn wanted(client: ClientSide, way: Way) -> Outcome {
     if client.lets_through(way) { Outcome::Passed } else { Outcome::Refused }
 }
 
-/// A running server.
-struct Served(Child);
-
-impl Served {
-    fn start(host: &Host, side: ServerSide, folder: &Path) -> io::Result<Served> {
-        let root = folder.join("root");
-        fs::create_dir(&root)?;
-        let mut command = host.command(&program()?.display().to_string());
-        command.arg("serve").arg("--write").arg(&root).args(side.settings());
-        command.arg("--passive-ports").arg(format!("{}-{}", RANGE.0, RANGE.1));
-        command.env("XDG_STATE_HOME", folder).env_remove("STATE_DIRECTORY");
-        let log = fs::File::create(folder.join("log"))?;
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn()?;
-        let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let served = Served(child);
-        let ready =
-            BufReader::new(output).lines().map_while(Result::ok).any(|line| line.contains("Firewall"));
-        if ready { Ok(served) } else { Err(io::Error::other(fs::read_to_string(folder.join("log"))?)) }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The program under test: it lies beside this one.
-fn program() -> io::Result<PathBuf> {
-    let program = std::env::current_exe()?.with_file_name("portolan");
-    if program.is_file() {
-        return Ok(program);
-    }
-    let text = format!("{} is not there; `cargo build` makes it", program.display());
-    Err(io::Error::new(io::ErrorKind::NotFound, text))
-}
-
-fn transfer(client: &Host, folder: &Path, server: &str, way: Way) -> io::Result<Outcome> {
+fn transfer(client: &Host, servers: &[Served], folder: &Path, server: &str, way: Way) -> io::Result<Outcome> {
     let content: Vec<u8> = (0..FILE).map(|number| (number * 7 % 251) as u8).collect();
     let (local, down, remote) = (folder.join("local"), folder.join("down"), folder.join("root/remote"));
     fs::write(&local, &content)?;
@@ -144,7 +115,7 @@ fn transfer(client: &Host, folder: &Path, server: &str, way: Way) -> io::Result<
     if told.is_some_and(|told| told < PATIENCE) {
         return Ok(Outcome::Refused);
     }
-    let log = fs::read_to_string(folder.join("log"))?;
+    let log = servers.iter().map(Served::log).collect::<Vec<_>>().join("\n");
     Ok(Outcome::Wrong(format!("told after {told:?}; the client says\n{said}\nand the server's log\n{log}")))
 }
 

@@ -8,7 +8,9 @@ mod cell;
 mod enclosure;
 mod matrix;
 mod network;
+mod served;
 mod sides;
+mod upnp;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

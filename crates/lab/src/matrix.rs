@@ -14,7 +14,7 @@ type Found = Result<Vec<(Way, Outcome)>, String>;
 pub(crate) fn run(only: Option<&str>) -> bool {
     let pairs = ServerSide::ALL.iter().flat_map(|server| ClientSide::ALL.map(|client| (client, *server)));
     let pairs: Vec<(ClientSide, ServerSide)> = pairs
-        .filter(|(client, server)| *client != ClientSide::Ipv6 || server.has_ipv6())
+        .filter(|(client, server)| server.meets(*client))
         .filter(|pair| only.is_none_or(|only| name(*pair).contains(only)))
         .collect();
     let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));

@@ -2,12 +2,16 @@
 
 use crate::enclosure::must;
 use std::io::{self, Write};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
 
 /// One network; its hosts are gone when it is dropped.
 pub(crate) struct Network {
     name: String,
     hosts: Vec<String>,
+    programs: Vec<Child>,
+    folder: TempDir,
 }
 
 /// A host or a router.
@@ -21,8 +25,19 @@ pub(crate) struct End<'a>(pub(crate) &'a Host, pub(crate) &'a str, pub(crate) &'
 
 impl Network {
     /// An empty one. Networks of different names never meet.
-    pub(crate) fn new(name: &str) -> Network {
-        Network { name: name.to_owned(), hosts: Vec::new() }
+    pub(crate) fn new(name: &str) -> io::Result<Network> {
+        let folder = tempfile::tempdir()?;
+        Ok(Network { name: name.to_owned(), hosts: Vec::new(), programs: Vec::new(), folder })
+    }
+
+    /// Where its programs keep their files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Ends this program with the network.
+    pub(crate) fn keep(&mut self, program: Child) {
+        self.programs.push(program);
     }
 
     /// A host without any link.
@@ -58,8 +73,20 @@ impl Network {
     }
 }
 
+impl Network {
+    /// A link from a host to a port of a bridge.
+    pub(crate) fn plug(&self, host: &End<'_>, router: &Host, bridge: &str, port: &str) -> io::Result<()> {
+        self.link(host, &End(router, port, &[]))?;
+        router.ip(&format!("link set {port} master {bridge}"))
+    }
+}
+
 impl Drop for Network {
     fn drop(&mut self) {
+        for program in &mut self.programs {
+            let _ = program.kill();
+            let _ = program.wait();
+        }
         for namespace in &self.hosts {
             // What fails here ends with the program.
             let _ = must("ip", &["netns", "del", namespace]);
@@ -71,6 +98,15 @@ impl Host {
     fn ip(&self, words: &str) -> io::Result<()> {
         let arguments: Vec<&str> = ["-n", &self.namespace].into_iter().chain(words.split(' ')).collect();
         must("ip", &arguments)
+    }
+
+    /// Gives it a bridge with an address.
+    pub(crate) fn bridge(&self, device: &str, address: &str) -> io::Result<()> {
+        self.ip(&format!("link add {device} type bridge"))?;
+        // Else the rules of the router would be asked about what stays within the bridge.
+        self.sysctl("net.bridge.bridge-nf-call-iptables=0")?;
+        self.ip(&format!("addr add {address} dev {device}"))?;
+        self.ip(&format!("link set {device} up"))
     }
 
     /// Sends what it knows no other way for to these addresses, one of each family.

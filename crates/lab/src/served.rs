@@ -1,0 +1,84 @@
+//! A server that runs on a host of a network.
+
+use crate::network::Host;
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a server may take until it can be reached.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running server; it is gone when this is dropped.
+pub(crate) struct Served {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Served {
+    /// Starts one that lets everybody write to `root`. What it keeps, and its log, go to `folder`.
+    pub(crate) fn start<S: AsRef<str>>(
+        host: &Host,
+        root: &Path,
+        folder: &Path,
+        settings: &[S],
+    ) -> io::Result<Served> {
+        fs::create_dir_all(root)?;
+        fs::create_dir_all(folder)?;
+        let mut command = host.command(&program()?.display().to_string());
+        command.arg("serve").arg("--write").arg(root).args(settings.iter().map(AsRef::as_ref));
+        command.env("XDG_STATE_HOME", folder).env_remove("STATE_DIRECTORY");
+        let log = folder.join("log");
+        let mut child = command.stdout(Stdio::piped()).stderr(fs::File::create(&log)?).spawn()?;
+        let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let served = Served { child, log };
+        let ready =
+            BufReader::new(output).lines().map_while(Result::ok).any(|line| line.contains("Firewall"));
+        if ready { Ok(served) } else { Err(io::Error::other(served.log())) }
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until it has logged this.
+    pub(crate) fn wait_for(&self, text: &str) -> io::Result<()> {
+        self.wait_for_times(text, 1)
+    }
+
+    /// Waits until it has logged this so many times.
+    pub(crate) fn wait_for_times(&self, text: &str, times: usize) -> io::Result<()> {
+        let until = Instant::now() + PATIENCE;
+        while self.log().matches(text).count() < times {
+            if Instant::now() > until {
+                return Err(io::Error::other(format!("`{text}` is not in the log:\n{}", self.log())));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// The number of its process, or of the program that started it.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program under test: it lies beside this one.
+fn program() -> io::Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name("portolan");
+    if program.is_file() {
+        return Ok(program);
+    }
+    let text = format!("{} is not there; `cargo build` makes it", program.display());
+    Err(io::Error::new(io::ErrorKind::NotFound, text))
+}

@@ -1,0 +1,122 @@
+//! The networks that clients are in.
+
+use super::rules::{HELPER, MASQUERADE, OUTWARDS, POOL};
+use super::{CLIENT, CLIENTS, TO_CLIENTS, nat};
+use crate::cell::Way;
+use crate::network::{End, Host, Network};
+use std::io;
+
+/// The network that a client is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClientSide {
+    Open,
+    Firewall,
+    Nat,
+    NatHelper,
+    NatPool,
+    DoubleNat,
+    Ipv6,
+}
+
+impl ClientSide {
+    pub(crate) const ALL: [ClientSide; 7] = [
+        ClientSide::Open,
+        ClientSide::Firewall,
+        ClientSide::Nat,
+        ClientSide::NatHelper,
+        ClientSide::NatPool,
+        ClientSide::DoubleNat,
+        ClientSide::Ipv6,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ClientSide::Open => "open",
+            ClientSide::Firewall => "firewall",
+            ClientSide::Nat => "nat",
+            ClientSide::NatHelper => "nat+helper",
+            ClientSide::NatPool => "nat, address pool",
+            ClientSide::DoubleNat => "double nat",
+            ClientSide::Ipv6 => "ipv6 only",
+        }
+    }
+
+    /// Whether the server can open a connection to the client, when TLS hides from the routers what is said
+    /// or does not.
+    fn lets_in(self, tls: bool) -> bool {
+        match self {
+            ClientSide::Open | ClientSide::Ipv6 => true,
+            ClientSide::NatHelper => !tls,
+            ClientSide::Firewall | ClientSide::Nat | ClientSide::NatPool | ClientSide::DoubleNat => false,
+        }
+    }
+
+    /// Whether the files should get through.
+    pub(crate) fn lets_through(self, way: Way) -> bool {
+        match self {
+            // The data connection comes from another address than the control connection: only TLS can
+            // show whose it is.
+            ClientSide::NatPool => way.passive && way.tls,
+            _ => way.passive || self.lets_in(way.tls),
+        }
+    }
+
+    /// Builds it, beside the internet; gives the client.
+    pub(crate) fn build(self, network: &mut Network, internet: &Host) -> io::Result<Host> {
+        let client = network.host("client")?;
+        match self {
+            ClientSide::Open => {
+                network.link(&End(&client, "eth0", CLIENT), &End(internet, "clients", CLIENTS))?;
+                client.route(TO_CLIENTS)?;
+            }
+            ClientSide::Ipv6 => {
+                network
+                    .link(&End(&client, "eth0", &CLIENT[1..]), &End(internet, "clients", &CLIENTS[1..]))?;
+                client.route(&TO_CLIENTS[1..])?;
+            }
+            ClientSide::Firewall => {
+                let router = network.router("crouter")?;
+                network.link(&End(&router, "wan", CLIENT), &End(internet, "clients", CLIENTS))?;
+                router.route(TO_CLIENTS)?;
+                let lan = End(&router, "lan", &["11.0.2.1/24"]);
+                network.link(&End(&client, "eth0", &["11.0.2.2/24"]), &lan)?;
+                client.route(&["11.0.2.1"])?;
+                internet.route_to("11.0.2.0/24", "11.0.1.2")?;
+                router.rules(OUTWARDS)?;
+            }
+            ClientSide::Nat | ClientSide::NatHelper => {
+                let router = nat(network, internet, "crouter", "clients", (CLIENT, CLIENTS), TO_CLIENTS)?;
+                let lan = End(&router, "lan", &["192.168.10.1/24"]);
+                network.link(&End(&client, "eth0", &["192.168.10.2/24"]), &lan)?;
+                client.route(&["192.168.10.1"])?;
+                if self == ClientSide::NatHelper {
+                    router.rules(HELPER)?;
+                }
+            }
+            ClientSide::NatPool => {
+                let router = network.router("crouter")?;
+                let pool = ["11.0.1.2/24", "11.0.1.3/24"];
+                network.link(&End(&router, "wan", &pool), &End(internet, "clients", &CLIENTS[..1]))?;
+                router.route(&TO_CLIENTS[..1])?;
+                router.rules(POOL)?;
+                router.rules(OUTWARDS)?;
+                let lan = End(&router, "lan", &["192.168.10.1/24"]);
+                network.link(&End(&client, "eth0", &["192.168.10.2/24"]), &lan)?;
+                client.route(&["192.168.10.1"])?;
+            }
+            ClientSide::DoubleNat => {
+                let outer = nat(network, internet, "cprovider", "clients", (CLIENT, CLIENTS), TO_CLIENTS)?;
+                let inner = network.router("crouter")?;
+                let lan = End(&outer, "lan", &["100.64.0.1/24"]);
+                network.link(&End(&inner, "wan", &["100.64.0.2/24"]), &lan)?;
+                inner.route(&["100.64.0.1"])?;
+                inner.rules(MASQUERADE)?;
+                inner.rules(OUTWARDS)?;
+                let lan = End(&inner, "lan", &["192.168.10.1/24"]);
+                network.link(&End(&client, "eth0", &["192.168.10.2/24"]), &lan)?;
+                client.route(&["192.168.10.1"])?;
+            }
+        }
+        Ok(client)
+    }
+}
