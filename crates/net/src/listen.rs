@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 
 /// Pause after the system refused to hand out a connection, for want of descriptors for instance.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 /// True when all IPv6 addresses could not be listened on because the system has no IPv6.
 pub fn is_no_ipv6(address: SocketAddr, error: &io::Error) -> bool {
@@ -39,6 +39,11 @@ impl Listener {
     /// The address, with the real port.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The socket.
+    pub(crate) fn into_socket(self) -> TcpListener {
+        self.listener
     }
 
     /// The next connection, and where it comes from.

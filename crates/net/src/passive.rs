@@ -21,6 +21,7 @@ mod state;
 use crate::socket;
 use crate::stream::{ConnectError, Guard, Stream};
 use crate::tls::{Resume, Tls};
+use one_port::SharedPort;
 use state::{Arrival, Claim, Grant, State};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -32,6 +33,9 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 
+pub use one_port::OnePort;
+pub use state::Direction;
+
 /// The ports that passive data connections come to.
 #[derive(Debug, Clone)]
 pub struct PassivePool {
@@ -42,8 +46,8 @@ pub struct PassivePool {
 struct Shared {
     addresses: (Ipv4Addr, Ipv6Addr),
     tls: Option<Arc<Tls>>,
-    /// Somebody else listens.
-    listened: bool,
+    /// Control connections come to the port as well.
+    shared_port: Option<SharedPort>,
     state: Mutex<State>,
 }
 
@@ -55,7 +59,7 @@ impl PassivePool {
     /// A pool of these ports on these addresses; unspecified ones mean all of the family. Each port is
     /// bound when it is first drawn. `tls` is what connections are protected with.
     pub fn new(ports: RangeInclusive<u16>, v4: Ipv4Addr, v6: Ipv6Addr, tls: Option<Arc<Tls>>) -> PassivePool {
-        PassivePool::with(ports, v4, v6, tls, false)
+        PassivePool::with(ports, v4, v6, tls, None)
     }
 
     fn with(
@@ -63,9 +67,9 @@ impl PassivePool {
         v4: Ipv4Addr,
         v6: Ipv6Addr,
         tls: Option<Arc<Tls>>,
-        listened: bool,
+        shared_port: Option<SharedPort>,
     ) -> PassivePool {
-        let shared = Shared { addresses: (v4, v6), tls, listened, state: Mutex::new(State::new(ports)) };
+        let shared = Shared { addresses: (v4, v6), tls, shared_port, state: Mutex::new(State::new(ports)) };
         PassivePool { shared: Arc::new(shared) }
     }
 
@@ -99,7 +103,9 @@ impl PassivePool {
                     let Grant { port, id, connection, gone } =
                         granted.map_err(|_| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
                     let shared = Arc::clone(&self.shared);
-                    return Ok(Place { shared, peer, port, id, connection, _gone: gone });
+                    let place = Place { shared, peer, port, id, connection, _gone: gone };
+                    self.shared.open(peer, port, id).await;
+                    return Ok(place);
                 }
                 () = tokio::time::sleep_until(change) => {
                     let failed = self.shared.grant(&mut self.shared.state(), peer).err();
@@ -134,7 +140,7 @@ impl Shared {
                 state.dismiss(peer);
                 return Err(io::ErrorKind::AddrInUse.into());
             };
-            if !self.listened && !state.is_bound(peer, port) {
+            if self.shared_port.is_none() && !state.is_bound(peer, port) {
                 match self.bind(peer, port) {
                     Ok(listener) => state.set_bound(peer, port, listener),
                     Err(error) if is_about_the_port(&error) => {
@@ -148,7 +154,7 @@ impl Shared {
                     }
                 }
             }
-            state.give(peer, port, now);
+            state.give(peer, port, self.shared_port.is_none(), now);
         }
         Ok(())
     }
@@ -189,6 +195,9 @@ impl Shared {
 
     /// Takes the connections that have come to a port by now, without waiting.
     fn drain(self: &Arc<Self>, peer: IpAddr, port: u16) {
+        if let Some(shared_port) = &self.shared_port {
+            return shared_port.drain(self);
+        }
         let Some(listener) = self.state().listener(peer, port) else { return };
         while let Ok((stream, peer)) = socket::accept(&listener) {
             self.deliver(stream, peer, port);
@@ -202,7 +211,9 @@ impl Shared {
         state.expire(peer, Instant::now());
         // Who asks again and again must not keep others waiting for ever; and where there is another
         // port, a connection that is still on its way cannot be taken for the next one.
-        !state.is_awaited(peer) && state.draw(peer).is_none() && state.renew(peer, port, id, Instant::now())
+        !state.is_awaited(peer)
+            && state.draw(peer).is_none()
+            && state.renew(peer, port, id, self.shared_port.is_none(), Instant::now())
     }
 }
 
@@ -246,19 +257,22 @@ impl Place {
 
     /// Ends the waiting for a connection and begins anew. `None` when that takes another place: since a
     /// connection came, which is closed; since another port is free; or since another session waits.
-    pub fn renewed(mut self) -> Option<Place> {
+    pub async fn renewed(mut self) -> Option<Place> {
         let renewed = self.shared.renew(self.peer, self.port, self.id);
         let untouched = matches!(self.connection.try_recv(), Err(oneshot::error::TryRecvError::Empty));
-        (renewed && untouched).then_some(self)
+        if !renewed || !untouched {
+            return None;
+        }
+        self.shared.open(self.peer, self.port, self.id).await;
+        Some(self)
     }
 
     /// The session has said its transfer command, and the client does not know yet that it was taken:
     /// nobody else gets the place now.
-    pub fn engage(&self) {
+    pub fn engage(&self, direction: Direction) {
         // What has come by now came before the client could know.
         self.shared.drain(self.peer, self.port);
-        self.shared.state().engage(self.peer, self.port, self.id, Instant::now());
-        self.shared.call_held(self.peer, self.port);
+        self.shared.engage(self.peer, self.port, self.id, direction);
     }
 
     /// Waits for the connection.

@@ -24,6 +24,9 @@ pub enum ConnectError {
     /// None came from the client's address, but one from elsewhere.
     #[error("no data connection from the client's address, but one from elsewhere")]
     Elsewhere,
+    /// Several came at once, and one of them was to be a control connection.
+    #[error("several connections came at once, and which is the data connection does not show")]
+    Ambiguous,
     /// The peer did not protect it.
     #[error("no TLS on the data connection: {0}")]
     NoHandshake(io::Error),

@@ -1,6 +1,6 @@
 //! Effects as futures, and what a session holds between them.
 
-use crate::transfer::{self, Markers, Opened};
+use crate::transfer::{self, Content, Markers, Opened};
 use crate::{Door, Shared, moving, registry, storage};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -8,7 +8,7 @@ use portolan_accounts::TlsNeed;
 use portolan_certs::users_in;
 use portolan_net::dtp::Progress;
 use portolan_net::tls::Identity;
-use portolan_net::{ConnectError, Control, Guard, Place, Stream};
+use portolan_net::{ConnectError, Control, Direction, Guard, Place, Stream};
 use portolan_proto::server::{Effect, Failure, Host, Outcome, Proof, Rights, Storage, Target};
 use portolan_vfs::Vfs;
 use portolan_vfs::charset::Charset;
@@ -145,7 +145,8 @@ pub(crate) fn start(
             let awaited = holdings.place.take();
             if let Some(awaited) = &awaited {
                 // Now, since 150 is queued and leaves before this effect is looked at again.
-                awaited.place.engage();
+                let upload = matches!(&holdings.opened, Some(Opened { content: Content::Upload(_), .. }));
+                awaited.place.engage(if upload { Direction::Upload } else { Direction::Download });
             }
             let door = Arc::clone(&holdings.door);
             connect(
@@ -289,7 +290,11 @@ struct Wanted {
 
 async fn listen(shared: &Shared, wanted: Wanted, old: Option<Place>) -> Done {
     let Wanted { door, peer, local, announce, from, guard } = wanted;
-    let place = match old.and_then(Place::renewed) {
+    let renewed = match old {
+        Some(place) => place.renewed().await,
+        None => None,
+    };
+    let place = match renewed {
         Some(place) => Ok(place),
         None => door.passive.listen(from, guard).await,
     };
@@ -326,6 +331,7 @@ async fn connect(connection: impl Future<Output = Result<Stream, ConnectError>>,
     Outcome::Failed(match error {
         ConnectError::Missing(_) => Failure::NoConnection,
         ConnectError::Elsewhere => Failure::Elsewhere,
+        ConnectError::Ambiguous => Failure::Ambiguous,
         ConnectError::NoHandshake(_) => Failure::NoHandshake,
         ConnectError::NotResumed => Failure::NotResumed,
     })

@@ -16,7 +16,7 @@ pub mod transfer;
 mod twice;
 
 use driver::Driver;
-use portolan_net::{Active, Control, Listener, PassivePool, is_no_ipv6};
+use portolan_net::{Active, Control, Listener, OnePort, PassivePool, is_no_ipv6};
 use portolan_proto::server::{Settings, replies};
 use portolan_reach::Outside;
 use registry::{Refusal, Registry};
@@ -50,8 +50,6 @@ struct Door {
     settings: Arc<Settings>,
     implicit_tls: bool,
     passive: PassivePool,
-    /// The port, when data connections come there too.
-    one_port: Option<u16>,
     /// What passive clients are told to connect to.
     outside: watch::Receiver<Outside>,
     /// Whether a router before this server gets in the way of that.
@@ -89,23 +87,26 @@ impl Server {
         for (listener, listen) in listeners {
             let settings = Settings { tls: listen.tls, ..(*shared.options.settings).clone() };
             // Where TLS begins at once, the first bytes do not tell control from data.
-            let one_port =
-                (shared.options.one_port && !listen.implicit_tls).then(|| listener.address().port());
-            let passive = match one_port {
-                Some(port) => PassivePool::of_control_port(port, shared.options.tls.clone()),
-                None => passive.clone(),
+            let one_port = shared.options.one_port && !listen.implicit_tls;
+            let port = if one_port {
+                Port::Shared(OnePort::new(listener, shared.options.tls.clone()))
+            } else {
+                Port::Control(listener)
+            };
+            let passive = match &port {
+                Port::Shared(port) => port.pool(),
+                Port::Control(_) => passive.clone(),
             };
             let settings = Arc::new(settings);
             let door = Door {
                 settings,
                 implicit_tls: listen.implicit_tls,
                 passive,
-                one_port,
                 outside: listen.outside,
                 twice: Twice::default(),
             };
             let door = Arc::new(door);
-            tokio::spawn(accept(listener, door, Arc::clone(&shared)));
+            tokio::spawn(accept(port, door, Arc::clone(&shared)));
         }
         Ok(Server { shared, places })
     }
@@ -159,25 +160,25 @@ fn data_addresses(places: &[Listen]) -> (Ipv4Addr, Ipv6Addr) {
     (one_v4, one_v6)
 }
 
-async fn accept(listener: Listener, door: Arc<Door>, shared: Arc<Shared>) {
+/// Where control connections come to.
+enum Port {
+    Control(Listener),
+    /// Data connections come there as well.
+    Shared(OnePort),
+}
+
+async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
     let mut shutdown = shared.shutdown.subscribe();
     loop {
         let (stream, peer) = tokio::select! {
             // The socket closes with this task, so that nobody waits in its queue.
             _ = shutdown.wait_for(Option::is_some) => return,
-            accepted = listener.accept() => accepted,
+            accepted = async { match &mut port {
+                Port::Control(listener) => listener.accept().await,
+                Port::Shared(port) => port.accept().await,
+            } } => accepted,
         };
-        match door.one_port {
-            None => welcome(stream, peer, &door, &shared),
-            Some(port) => {
-                let (door, shared) = (Arc::clone(&door), Arc::clone(&shared));
-                tokio::spawn(async move {
-                    if let Some(stream) = door.passive.sort(stream, peer, port).await {
-                        welcome(stream, peer, &door, &shared);
-                    }
-                });
-            }
-        }
+        welcome(stream, peer, &door, &shared);
     }
 }
 

@@ -2,48 +2,154 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use tokio::sync::oneshot;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// Connections of one peer to one port that are held at most.
 const HELD: usize = 64;
 
-/// Connections that are held back, by peer and port, in the order they came. Each hears whether it is a data
-/// connection.
+/// A client that does several things at once may open connections in any order within this time; what comes
+/// later comes after it has seen what the earlier ones led to.
+const AT_ONCE: Duration = Duration::from_millis(50);
+
+/// What is known of a connection that is held.
+#[derive(Debug, Clone)]
+pub(super) enum Verdict {
+    /// Nothing yet.
+    Wait,
+    /// It is a data connection if it is the first that sends something: a control connection waits for its
+    /// greeting.
+    IfItSpeaks,
+    /// It was one of several that could have been meant, and the transfer was refused: the client closes the
+    /// one that was, and then the token is cancelled.
+    Refused(CancellationToken),
+    /// It is a data connection.
+    Data,
+    /// It is not.
+    Control,
+}
+
+/// A connection that is held, as its keeper sees it.
+#[derive(Debug)]
+pub(super) struct Holding {
+    pub(super) id: u64,
+    pub(super) verdict: watch::Receiver<Verdict>,
+}
+
+/// Connections that are held, by peer and port, in the order they came. Each hears what it is.
 #[derive(Debug, Default)]
-pub(super) struct Held(HashMap<(IpAddr, u16), VecDeque<oneshot::Sender<bool>>>);
+pub(super) struct Held {
+    waiting: HashMap<(IpAddr, u16), VecDeque<Entry>>,
+    next_id: u64,
+    /// When the last two control connections of a peer came.
+    recent: HashMap<IpAddr, [Option<Instant>; 2]>,
+}
+
+/// Peers that are remembered before those are forgotten that have been quiet.
+const REMEMBERED: usize = 1024;
+
+#[derive(Debug)]
+struct Entry {
+    id: u64,
+    came: Instant,
+    /// The client has closed it: nothing can be sent to it, but it may have been an upload of nothing.
+    ended: bool,
+    verdict: watch::Sender<Verdict>,
+}
+
+impl Entry {
+    fn is_usable(&self) -> bool {
+        !self.ended && !self.verdict.is_closed()
+    }
+}
 
 impl Held {
     /// Holds one more; nothing for one too many.
-    pub(super) fn push(&mut self, peer: IpAddr, port: u16) -> Option<oneshot::Receiver<bool>> {
-        let held = self.0.entry((peer, port)).or_default();
-        held.retain(|sender| !sender.is_closed());
+    pub(super) fn push(&mut self, peer: IpAddr, port: u16, now: Instant) -> Option<Holding> {
+        let held = self.waiting.entry((peer, port)).or_default();
+        held.retain(|entry| !entry.verdict.is_closed());
         if held.len() >= HELD {
             return None;
         }
-        let (sender, verdict) = oneshot::channel();
-        held.push_back(sender);
-        Some(verdict)
+        self.next_id += 1;
+        let (sender, verdict) = watch::channel(Verdict::Wait);
+        held.push_back(Entry { id: self.next_id, came: now, ended: false, verdict: sender });
+        Some(Holding { id: self.next_id, verdict })
+    }
+
+    /// Notes that a control connection came.
+    pub(super) fn note_control(&mut self, peer: IpAddr, now: Instant) {
+        if self.recent.len() > REMEMBERED {
+            self.recent.retain(|_, [last, _]| last.is_some_and(|last| now < last + AT_ONCE));
+        }
+        let recent = self.recent.entry(peer).or_default();
+        *recent = [Some(now), recent[0]];
+    }
+
+    /// How long a peer should be quiet yet that has opened several sessions just now: it may open more.
+    pub(super) fn unrest(&self, peer: IpAddr, now: Instant) -> Option<Duration> {
+        let [last, before] = self.recent.get(&peer)?.map(|at| at.map(|at| at + AT_ONCE));
+        before.filter(|until| now < *until)?;
+        Some(last?.duration_since(now))
+    }
+
+    /// The last, if it is clear that it is the one that is meant: a client opens its data connection right
+    /// before it says what it wants to transfer. False when another came at the same time.
+    pub(super) fn is_clear(&self, peer: IpAddr, port: u16) -> bool {
+        let Some(held) = self.waiting.get(&(peer, port)) else { return true };
+        let mut latest = held.iter().rev().filter(|entry| entry.is_usable()).map(|entry| entry.came);
+        let (Some(last), Some(before)) = (latest.next(), latest.next()) else { return true };
+        last.duration_since(before) >= AT_ONCE
     }
 
     /// The last is a data connection, and the others are not; false when none is held.
     pub(super) fn call_last(&mut self, peer: IpAddr, port: u16) -> bool {
-        let Some(held) = self.0.get_mut(&(peer, port)) else { return false };
-        while let Some(last) = held.pop_back() {
-            // It fails when the connection was given up.
-            if last.send(true).is_ok() {
-                self.free(peer, port);
-                return true;
-            }
+        let last = self
+            .waiting
+            .get(&(peer, port))
+            .and_then(|held| held.iter().rev().find(|entry| entry.is_usable()).map(|entry| entry.id));
+        last.is_some_and(|id| self.call(peer, port, id))
+    }
+
+    /// This one is a data connection, and the others are not; false when it is not held any more.
+    pub(super) fn call(&mut self, peer: IpAddr, port: u16, id: u64) -> bool {
+        let Some(held) = self.waiting.get_mut(&(peer, port)) else { return false };
+        let Some(at) = held.iter().position(|entry| entry.id == id) else { return false };
+        let called = held.remove(at).is_some_and(|entry| entry.verdict.send(Verdict::Data).is_ok());
+        if called {
+            self.free(peer, port);
         }
-        false
+        called
+    }
+
+    /// The client has closed this one.
+    pub(super) fn note_ended(&mut self, peer: IpAddr, port: u16, id: u64) {
+        let held = self.waiting.get_mut(&(peer, port)).into_iter().flatten();
+        held.filter(|entry| entry.id == id).for_each(|entry| entry.ended = true);
+    }
+
+    /// Whoever speaks first is a data connection.
+    pub(super) fn listen(&mut self, peer: IpAddr, port: u16) {
+        for entry in self.waiting.get(&(peer, port)).into_iter().flatten() {
+            entry.verdict.send_replace(Verdict::IfItSpeaks);
+        }
+    }
+
+    /// One of them was meant, and nobody knows which.
+    pub(super) fn refuse(&mut self, peer: IpAddr, port: u16) {
+        let closed = CancellationToken::new();
+        for entry in self.waiting.remove(&(peer, port)).into_iter().flatten() {
+            entry.verdict.send_replace(Verdict::Refused(closed.clone()));
+        }
     }
 
     /// What is held while a place waits, and is not its connection, is a control connection: no other place
     /// of this peer waited meanwhile.
     pub(super) fn free(&mut self, peer: IpAddr, port: u16) {
-        for held in self.0.remove(&(peer, port)).into_iter().flatten() {
-            // It fails when the connection was given up.
-            let _ = held.send(false);
+        for entry in self.waiting.remove(&(peer, port)).into_iter().flatten() {
+            entry.verdict.send_replace(Verdict::Control);
         }
     }
 }

@@ -1,10 +1,12 @@
 //! One port, in the clear, one peer with several sessions: thousands of orders in which things can happen. Each
-//! session gets its own data connection, and whoever wants a session gets one.
+//! session gets its own data connection, or hears that it cannot be told, and then gets it at another try; and
+//! whoever wants a session gets one.
 //!
-//! What is left out is the ambiguity that the documentation names: another control connection that is the last
-//! to come before the transfer command, or the first behind it where the data connection is not there yet.
+//! What is left out is the ambiguity that the documentation names: another control connection that is the only
+//! one to come before a download's command, or the first behind it, where the data connection is not there yet.
 
-use super::state::{Arrival, Claim, Grant, State};
+use super::held::{Holding, Verdict};
+use super::state::{Arrival, Claim, Direction, Grant, State};
 use crate::stream::ConnectError;
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr};
@@ -29,30 +31,48 @@ enum Session {
     Done,
 }
 
+/// Every other session uploads.
+fn direction(number: usize) -> Direction {
+    if number.is_multiple_of(2) { Direction::Upload } else { Direction::Download }
+}
+
 /// A connection to the port: what the sorting says of it.
 enum Connection {
-    Held(oneshot::Receiver<bool>),
+    Held(Holding),
     /// It is data, and on its way to its session.
     Data,
     Control,
 }
 
 impl Connection {
-    fn new(state: &mut State) -> Connection {
+    fn new(state: &mut State, now: Instant) -> Connection {
         match state.awaits(PEER, PORT) {
-            Some(_) => Connection::Held(state.hold(PEER, PORT).unwrap()),
+            Some(_) => Connection::Held(state.hold(PEER, PORT, now).unwrap()),
             None => Connection::Control,
         }
     }
 
     fn look(&mut self) {
-        if let Connection::Held(verdict) = self {
-            match verdict.try_recv() {
-                Ok(true) => *self = Connection::Data,
-                Ok(false) | Err(oneshot::error::TryRecvError::Closed) => *self = Connection::Control,
-                Err(oneshot::error::TryRecvError::Empty) => {}
-            }
+        let Connection::Held(holding) = self else { return };
+        let verdict = holding.verdict.borrow().clone();
+        match verdict {
+            Verdict::Data => *self = Connection::Data,
+            // The one that was meant closes, or time passes.
+            Verdict::Control | Verdict::Refused(_) => *self = Connection::Control,
+            Verdict::Wait | Verdict::IfItSpeaks => {}
         }
+    }
+
+    /// It sends something, as a data connection does that something is uploaded by.
+    fn speak(&mut self, state: &mut State) {
+        let Connection::Held(holding) = self else { return };
+        if matches!(*holding.verdict.borrow(), Verdict::IfItSpeaks) {
+            state.call(PEER, PORT, holding.id);
+        }
+    }
+
+    fn is_held(&self) -> bool {
+        matches!(self, Connection::Held(_))
     }
 }
 
@@ -79,7 +99,7 @@ fn act() -> impl Strategy<Value = Act> {
 
 fn grant(state: &mut State, sessions: &mut [Session], now: Instant) {
     while state.is_awaited(PEER) && state.draw(PEER).is_some() {
-        state.give(PEER, PORT, now);
+        state.give(PEER, PORT, true, now);
     }
     for session in sessions {
         if let Session::Queued(turn) = session
@@ -102,7 +122,7 @@ proptest! {
         let mut sessions: Vec<Session> = (0..4).map(|_| Session::Idle).collect();
         let mut wants: Vec<Connection> = Vec::new();
         // What is random first, then everything that is still to come for everybody.
-        let rest = (0..4).flat_map(|_| (0..4).flat_map(|number| {
+        let rest = (0..8).flat_map(|_| (0..4).flat_map(|number| {
             [Act::Listen(number), Act::Connect(number), Act::Engage(number), Act::Deliver(number)]
         }));
         for act in acts.into_iter().chain(rest) {
@@ -119,16 +139,14 @@ proptest! {
 }
 
 fn step(act: Act, state: &mut State, sessions: &mut [Session], wants: &mut Vec<Connection>, now: Instant) {
-    let in_between = sessions
-        .iter()
-        .any(|session| matches!(session, Session::Granted { engaged: false, data: Some(_), .. }));
     match act {
-        Act::Want if in_between => {}
         Act::Want => {
-            let open =
-                |session: &Session| matches!(session, Session::Granted { engaged: true, data: None, .. });
-            if !sessions.iter().any(open) {
-                wants.push(Connection::new(state));
+            let open = |(number, session): (usize, &Session)| {
+                direction(number) == Direction::Download
+                    && matches!(session, Session::Granted { engaged: true, data: None, .. })
+            };
+            if !sessions.iter().enumerate().any(open) {
+                wants.push(Connection::new(state, now));
             }
         }
         Act::Listen(number) => {
@@ -138,23 +156,34 @@ fn step(act: Act, state: &mut State, sessions: &mut [Session], wants: &mut Vec<C
         }
         Act::Connect(number) => {
             if let Session::Granted { data: data @ None, .. } = &mut sessions[number] {
-                *data = Some(Connection::new(state));
+                *data = Some(Connection::new(state, now));
             }
         }
         Act::Engage(number) => {
-            let held = wants.iter().any(|want| matches!(want, Connection::Held(_)));
-            if let Session::Granted { id, engaged: engaged @ false, data, .. } = &mut sessions[number]
-                && (data.is_some() || !held)
-            {
-                *engaged = true;
-                state.engage(PEER, PORT, *id, now);
-                if state.awaits(PEER, PORT) == Some(false) {
-                    state.call_last(PEER, PORT);
-                }
+            wants.iter_mut().for_each(Connection::look);
+            let held = wants.iter().filter(|want| want.is_held()).count();
+            let Session::Granted { id, engaged: engaged @ false, data, arrival } = &mut sessions[number]
+            else {
+                return;
+            };
+            if direction(number) == Direction::Download && data.is_none() && held == 1 {
+                return;
+            }
+            *engaged = true;
+            state.engage(PEER, PORT, *id, direction(number), now);
+            if let Err(place) = state.call_held(PEER, PORT) {
+                assert!(direction(number) == Direction::Download && held > 0, "nothing was unclear");
+                place.send(Err(ConnectError::Ambiguous)).unwrap();
+                assert!(matches!(arrival.try_recv(), Ok(Err(ConnectError::Ambiguous))));
+                // The client closes what it opened, and tries again.
+                sessions[number] = Session::Idle;
             }
         }
         Act::Deliver(number) => {
             let Session::Granted { arrival, data: Some(data), .. } = &mut sessions[number] else { return };
+            if direction(number) == Direction::Upload {
+                data.speak(state);
+            }
             data.look();
             assert!(!matches!(data, Connection::Control), "a data connection is greeted");
             if matches!(data, Connection::Data) {

@@ -6,29 +6,49 @@
 //!
 //! - where data has to be protected, by the first message of a TLS handshake, which no control connection
 //!   begins with here;
+//! - else, where the transfer is an upload, by the first bytes: who wants a session waits for the greeting;
 //! - else by the transfer command: the last connection that came before it is its data connection, since a
-//!   client opens that right before; where none has come, the first that comes after it;
+//!   client opens that right before; where none has come, the first that comes after it; where two came at
+//!   once, the transfer is refused, and the client tries again;
 //! - once it has its connection, or waits no more, what is still held wants a session.
 //!
 //! While sessions with TLS wait, a connection from an address of which nobody does is held back for a moment
 //! too: a handshake that resumes one of those sessions is taken from anywhere.
 //!
-//! Sessions of one address take turns, so that no two of them wait at the same time. What is left: in the
-//! clear, another control connection from the same address that is that last or first one gets the data.
+//! Sessions of one address take turns, so that no two of them wait at the same time. What is left, for
+//! downloads in the clear: another control connection from the same address that is that first one gets the
+//! data, if the data connection itself comes later than the command.
 
-use super::{PassivePool, Shared};
+use super::held::{Holding, Verdict};
+use super::{Direction, PassivePool, Shared};
+use crate::listen::{Listener, PAUSE};
 use crate::socket;
+use crate::stream::ConnectError;
 use crate::tls::Tls;
 use rustix::net::RecvFlags;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// How long a connection is held back whose session says no transfer command.
 const HOLD: Duration = Duration::from_secs(10);
+
+/// How long, once an upload has begun, a connection is waited for that sends something. A source may have
+/// nothing to say for long: then the last that came is taken.
+const SILENT_HOLD: Duration = Duration::from_secs(3);
+
+/// How long after a transfer was refused the client has to close the connection that was meant.
+const REFUSED_HOLD: Duration = Duration::from_secs(1);
+
+/// How long the answer to `PASV` and its kin waits in the clear, for other sessions that the client opens with
+/// it.
+const CALM: Duration = Duration::from_millis(5);
+
+/// How long it waits at most for a client that goes on opening sessions.
+const CALM_MAX: Duration = Duration::from_millis(300);
 
 /// How long others are held back while sessions with TLS wait: everybody's greeting is so much later then.
 const STRANGER_HOLD: Duration = Duration::from_millis(300);
@@ -36,65 +56,205 @@ const STRANGER_HOLD: Duration = Duration::from_millis(300);
 /// The first byte of a TLS handshake (RFC 8446 §5.1).
 const HANDSHAKE: u8 = 22;
 
-impl PassivePool {
-    /// A pool of one port that somebody else listens on, and shows each connection to
-    /// [`sort`](Self::sort).
-    pub fn of_control_port(port: u16, tls: Option<Arc<Tls>>) -> PassivePool {
-        PassivePool::with(port..=port, Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, tls, true)
+/// A control port that passive data connections come to as well.
+#[derive(Debug)]
+pub struct OnePort {
+    pool: PassivePool,
+    /// Control connections that it took some time to recognize.
+    control: mpsc::UnboundedReceiver<Came>,
+}
+
+/// A connection, and where it comes from.
+type Came = (TcpStream, SocketAddr);
+
+/// What the pool knows of the listener.
+#[derive(Debug)]
+pub(super) struct SharedPort {
+    listener: TcpListener,
+    port: u16,
+    /// Not more than there are connections.
+    control: mpsc::UnboundedSender<Came>,
+}
+
+impl OnePort {
+    /// The port of this listener. `tls` is what data connections are protected with.
+    pub fn new(listener: Listener, tls: Option<Arc<Tls>>) -> OnePort {
+        let port = listener.address().port();
+        let (sender, control) = mpsc::unbounded_channel();
+        let shared_port = SharedPort { listener: listener.into_socket(), port, control: sender };
+        let (v4, v6) = (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED);
+        OnePort { pool: PassivePool::with(port..=port, v4, v6, tls, Some(shared_port)), control }
     }
 
-    /// Sees whether this is a data connection, which goes to its session then. Gives a control connection
-    /// back. It may take seconds.
-    pub async fn sort(&self, socket: TcpStream, peer: SocketAddr, port: u16) -> Option<TcpStream> {
-        let peer = socket::canonical(peer);
-        let is_data = match self.suspect(peer.ip(), port) {
-            Suspicion::Control => false,
-            Suspicion::Stranger => tokio::time::timeout(STRANGER_HOLD, shakes_hands(&socket)).await.is_ok(),
-            Suspicion::Either { verdict, guarded } => {
-                self.is_data(&socket, peer.ip(), port, verdict, guarded).await
+    /// Where its data connections go.
+    pub fn pool(&self) -> PassivePool {
+        self.pool.clone()
+    }
+
+    /// The next control connection, and where it comes from. Data connections go to their sessions meanwhile.
+    pub async fn accept(&mut self) -> Came {
+        let shared = &self.pool.shared;
+        let listener = shared.shared_port.as_ref().map(|shared_port| &shared_port.listener);
+        loop {
+            tokio::select! {
+                biased;
+                // The pool, which is the sender's, is ours.
+                Some(came) = self.control.recv() => return came,
+                accepted = async { match listener {
+                    Some(listener) => listener.accept().await,
+                    None => std::future::pending().await,
+                } } => match accepted {
+                    Ok((socket, peer)) => shared.come(socket, peer),
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot take a connection");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
             }
-        };
-        if is_data {
-            self.shared.deliver(socket, peer, port);
-            return None;
         }
-        Some(socket)
+    }
+}
+
+impl SharedPort {
+    /// Takes the connections that have come by now, without waiting.
+    pub(super) fn drain(&self, shared: &Arc<Shared>) {
+        while let Ok((socket, peer)) = socket::accept(&self.listener) {
+            shared.come(socket, peer);
+        }
+    }
+}
+
+impl Shared {
+    /// Begins to see what a connection is. What came before it was looked at before it.
+    fn come(self: &Arc<Self>, socket: TcpStream, peer: SocketAddr) {
+        let Some(SharedPort { port, control, .. }) = &self.shared_port else { return };
+        let from = socket::canonical(peer);
+        let (suspicion, port) = (self.suspect(from.ip(), *port), *port);
+        if let Suspicion::Control = suspicion {
+            // It fails when the server stops.
+            drop(control.send((socket, peer)));
+            return;
+        }
+        let (shared, control) = (Arc::clone(self), control.clone());
+        tokio::spawn(async move {
+            let kind = match suspicion {
+                Suspicion::Control => Kind::Control,
+                Suspicion::Stranger => {
+                    match tokio::time::timeout(STRANGER_HOLD, shakes_hands(&socket)).await {
+                        Ok(()) => Kind::Data,
+                        Err(_) => Kind::Control,
+                    }
+                }
+                Suspicion::Either { holding, guarded } => {
+                    shared.find_out(&socket, from.ip(), port, holding, guarded).await
+                }
+            };
+            match kind {
+                // Who has closed it already was not waiting for a session.
+                Kind::Control if has_ended(&socket) => {}
+                Kind::Control => drop(control.send((socket, peer))),
+                Kind::Data => shared.deliver(socket, from, port),
+                Kind::Closed => {}
+            }
+        });
+    }
+
+    /// Lets connections come to a place that its client is about to be told of. In the clear, those that come
+    /// at the same time as the question are let pass first: a client that does several things at once opens
+    /// other sessions together with it.
+    pub(super) async fn open(self: &Arc<Self>, peer: IpAddr, port: u16, id: u64) {
+        let Some(shared_port) = &self.shared_port else { return };
+        if !self.state().is_guarded(peer, port) {
+            let latest = Instant::now() + CALM_MAX;
+            let mut calm = Some(CALM);
+            while let Some(time) = calm {
+                tokio::time::sleep(time).await;
+                shared_port.drain(self);
+                calm =
+                    self.state().unrest(peer, Instant::now()).filter(|time| Instant::now() + *time < latest);
+            }
+        }
+        self.state().open(peer, port, id);
     }
 
     /// What a connection may be, by where it comes from.
     fn suspect(&self, peer: IpAddr, port: u16) -> Suspicion {
-        let mut state = self.shared.state();
+        let (mut state, now) = (self.state(), Instant::now());
         let Some(guarded) = state.awaits(peer, port) else {
             // Perhaps it is the data connection of a client with several addresses.
-            state.note_stranger(peer, port, Instant::now());
+            state.note_stranger(peer, port, now);
+            state.note_control(peer, now);
             return if state.awaits_guarded(port) { Suspicion::Stranger } else { Suspicion::Control };
         };
-        match state.hold(peer, port) {
-            Some(verdict) => Suspicion::Either { verdict, guarded },
+        match state.hold(peer, port, now) {
+            Some(holding) => Suspicion::Either { holding, guarded },
             // So many at once want sessions.
             None => Suspicion::Control,
         }
     }
 
-    async fn is_data(
+    async fn find_out(
         &self,
         socket: &TcpStream,
         peer: IpAddr,
         port: u16,
-        mut verdict: oneshot::Receiver<bool>,
+        mut holding: Holding,
         guarded: bool,
-    ) -> bool {
+    ) -> Kind {
         let mut until = Instant::now() + HOLD;
+        let mut ended = false;
         loop {
+            let verdict = holding.verdict.borrow_and_update().clone();
+            let mut refused = None;
+            match verdict {
+                Verdict::Data => return Kind::Data,
+                Verdict::Control => return Kind::Control,
+                Verdict::Refused(closed) => {
+                    until = until.min(Instant::now() + REFUSED_HOLD);
+                    refused = Some(closed);
+                }
+                Verdict::IfItSpeaks => until = until.min(Instant::now() + SILENT_HOLD),
+                Verdict::Wait => {}
+            }
+            let listening = matches!(*holding.verdict.borrow(), Verdict::IfItSpeaks);
             tokio::select! {
                 biased;
-                is_data = &mut verdict => return is_data.unwrap_or(false),
-                () = shakes_hands(socket), if guarded => return true,
-                () = tokio::time::sleep_until(until) => {
-                    // Some begin their handshake only when the transfer does, and that may take a while.
-                    if !self.shared.state().is_engaged(peer, port) {
-                        return false;
+                changed = holding.verdict.changed(), if refused.is_none() => {
+                    if changed.is_err() {
+                        return Kind::Control;
                     }
+                }
+                () = shakes_hands(socket), if guarded => return Kind::Data,
+                // Nothing at all is an upload too.
+                _ = first_byte(socket), if listening => {
+                    // Where another one spoke first, the verdict says so.
+                    if self.state().call(peer, port, holding.id) {
+                        return Kind::Data;
+                    }
+                    let _ = holding.verdict.changed().await;
+                }
+                () = ends(socket), if !ended => {
+                    if let Some(closed) = refused {
+                        closed.cancel();
+                        return Kind::Closed;
+                    }
+                    ended = true;
+                    self.state().note_ended(peer, port, holding.id);
+                }
+                // The one that was meant is gone.
+                () = async { match &refused {
+                    Some(closed) => closed.cancelled().await,
+                    None => std::future::pending().await,
+                } } => return Kind::Control,
+                () = tokio::time::sleep_until(until) => {
+                    if refused.is_some() || self.state().engaged(peer, port).is_none() {
+                        return Kind::Control;
+                    }
+                    // A source that has nothing to say yet.
+                    if listening {
+                        self.state().call_last(peer, port);
+                    }
+                    // Some begin their handshake only when the transfer does, and that may take a while.
                     until += HOLD;
                 }
             }
@@ -109,28 +269,58 @@ enum Suspicion {
     /// A control connection, or a data connection that shows whose it is.
     Stranger,
     /// Either, of a peer who waits for data.
-    Either { verdict: oneshot::Receiver<bool>, guarded: bool },
+    Either { holding: Holding, guarded: bool },
+}
+
+/// What it was.
+enum Kind {
+    Control,
+    Data,
+    /// A data connection whose transfer was refused.
+    Closed,
 }
 
 impl Shared {
-    /// A session of this peer has said its transfer command: the connection that is held is its own.
-    pub(super) fn call_held(&self, peer: IpAddr, port: u16) {
+    /// A session of this peer has said its transfer command.
+    pub(super) fn engage(self: &Arc<Self>, peer: IpAddr, port: u16, id: u64, direction: Direction) {
         let mut state = self.state();
-        if state.awaits(peer, port) == Some(false) {
-            state.call_last(peer, port);
+        state.engage(peer, port, id, direction, Instant::now());
+        if let Err(place) = state.call_held(peer, port) {
+            tracing::info!(%peer, port, "several connections at once, one of which is for data");
+            // It fails when the session ended this very moment.
+            drop(place.send(Err(ConnectError::Ambiguous)));
+            // Whoever waits hears of an error when they look for themselves.
+            let _ = self.grant(&mut state, peer);
         }
     }
 }
 
-/// Waits for the first byte of a handshake; for ever, when something else comes.
-async fn shakes_hands(socket: &TcpStream) {
+/// The first byte that comes, which stays where it is; nothing at the end.
+async fn first_byte(socket: &TcpStream) -> Option<u8> {
     let mut first = [0];
     let peek = || {
         let read = rustix::net::recv(socket, &mut first, RecvFlags::PEEK | RecvFlags::DONTWAIT);
-        read.map(|(count, _)| (count, first[0])).map_err(std::io::Error::from)
+        read.map(|(count, _)| (count == 1).then_some(first[0])).map_err(std::io::Error::from)
     };
-    let read = socket.async_io(tokio::io::Interest::READABLE, peek);
-    if !matches!(read.await, Ok((1, HANDSHAKE))) {
+    socket.async_io(tokio::io::Interest::READABLE, peek).await.ok().flatten()
+}
+
+/// Waits for the first byte of a handshake; for ever, when something else comes.
+async fn shakes_hands(socket: &TcpStream) {
+    if first_byte(socket).await != Some(HANDSHAKE) {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// True when the end has come, and nothing before it.
+fn has_ended(socket: &TcpStream) -> bool {
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    matches!(rustix::net::recv(socket, &mut [0], flags), Ok((0, _)))
+}
+
+/// Waits for the end; for ever, when something else comes.
+async fn ends(socket: &TcpStream) {
+    if first_byte(socket).await.is_some() {
         std::future::pending::<()>().await;
     }
 }

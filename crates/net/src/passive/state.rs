@@ -1,6 +1,6 @@
 //! Who holds which place, and who waits for one. No I/O here: time is an argument.
 
-use super::held::Held;
+use super::held::{Held, Holding};
 use super::prove::Approach;
 use crate::stream::{ConnectError, Guard, Stream};
 use crate::tls::Identity;
@@ -78,18 +78,36 @@ struct Turn {
     guard: Option<Guard>,
 }
 
+/// Which way the data of a transfer goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the peer.
+    Upload,
+    /// To the peer.
+    Download,
+}
+
+/// A session has said its transfer command.
+#[derive(Debug, Clone, Copy)]
+struct Engaged {
+    at: Instant,
+    direction: Direction,
+}
+
 #[derive(Debug)]
 enum Slot {
     Held {
         id: u64,
         since: Instant,
         /// When the session said its transfer command: it has its own limit from then on.
-        engaged: Option<Instant>,
+        engaged: Option<Engaged>,
         connection: oneshot::Sender<Arrival>,
         /// How the connection has to be protected, if it has to.
         guard: Option<Guard>,
         /// Connections from the holder's address whose handshake runs.
         candidates: usize,
+        /// The client may know of it.
+        open: bool,
         /// Which connection it is for is settled, and that is on its way here.
         settled: bool,
         gone: CancellationToken,
@@ -241,8 +259,9 @@ impl State {
         !self.unusable.contains_key(&(peer.is_ipv6(), port))
     }
 
-    /// Gives the port to the first who waits.
-    pub(super) fn give(&mut self, peer: IpAddr, port: u16, now: Instant) {
+    /// Gives the port to the first who waits. Where it is a control port, no connection is taken for data
+    /// until it is [opened](Self::open).
+    pub(super) fn give(&mut self, peer: IpAddr, port: u16, open: bool, now: Instant) {
         self.next_id += 1;
         let id = self.next_id;
         let Some(of_peer) = self.peers.get_mut(&peer) else { return };
@@ -263,6 +282,7 @@ impl State {
                 connection,
                 guard,
                 candidates: 0,
+                open,
                 settled: false,
                 gone,
             };
@@ -339,15 +359,25 @@ impl State {
         }
     }
 
-    /// Starts the patience of others anew; false when the place is lost.
-    pub(super) fn renew(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) -> bool {
-        match self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port)) {
-            Some(Slot::Held { id: holder, since, candidates: 0, .. }) if *holder == id => {
-                *since = now;
-                true
-            }
-            _ => false,
+    /// The client has closed a connection that is held.
+    pub(super) fn note_ended(&mut self, peer: IpAddr, port: u16, id: u64) {
+        self.held.note_ended(peer, port, id);
+    }
+
+    /// Starts the patience of others anew; false when the place is lost. What is held was not for what comes
+    /// now. A control port has to be [opened](Self::open) again.
+    pub(super) fn renew(&mut self, peer: IpAddr, port: u16, id: u64, open: bool, now: Instant) -> bool {
+        let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
+        let Some(Slot::Held { id: holder, since, open: is_open, candidates: 0, settled: false, .. }) = slot
+        else {
+            return false;
+        };
+        if *holder != id {
+            return false;
         }
+        (*since, *is_open) = (now, open);
+        self.held.free(peer, port);
+        true
     }
 
     /// The session gives up its place, if it still has it.
@@ -365,22 +395,48 @@ impl State {
     }
 
     /// The session has said its transfer command: the place is its own until it gives it up.
-    pub(super) fn engage(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) {
+    pub(super) fn engage(&mut self, peer: IpAddr, port: u16, id: u64, direction: Direction, now: Instant) {
         if let Some(of_peer) = self.peers.get_mut(&peer)
             && let Some(Slot::Held { id: holder, engaged, .. }) = of_peer.slots.get_mut(&port)
             && *holder == id
         {
-            *engaged = Some(now);
+            *engaged = Some(Engaged { at: now, direction });
             for approach in self.approaches.iter().filter_map(Weak::upgrade) {
                 approach.note_engaged(port, id);
             }
         }
     }
 
+    /// True when the connection that somebody of this peer waits for there has to be protected.
+    pub(super) fn is_guarded(&self, peer: IpAddr, port: u16) -> bool {
+        let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
+        matches!(slot, Some(Slot::Held { guard: Some(_), .. }))
+    }
+
+    /// Notes that a control connection came to a port that is both's.
+    pub(super) fn note_control(&mut self, peer: IpAddr, now: Instant) {
+        self.held.note_control(peer, now);
+    }
+
+    /// How long this peer should be quiet yet before it can be told of a place.
+    pub(super) fn unrest(&self, peer: IpAddr, now: Instant) -> Option<Duration> {
+        self.held.unrest(peer, now)
+    }
+
+    /// The client is about to be told of the place.
+    pub(super) fn open(&mut self, peer: IpAddr, port: u16, id: u64) {
+        let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
+        if let Some(Slot::Held { id: holder, open, .. }) = slot
+            && *holder == id
+        {
+            *open = true;
+        }
+    }
+
     /// Whether somebody of this peer waits there for a connection, and if so whether it has to be protected.
     pub(super) fn awaits(&self, peer: IpAddr, port: u16) -> Option<bool> {
         match self.peers.get(&peer)?.slots.get(&port)? {
-            Slot::Held { guard, settled: false, .. } => Some(guard.is_some()),
+            Slot::Held { guard, open: true, settled: false, .. } => Some(guard.is_some()),
             Slot::Held { .. } | Slot::Resting { .. } => None,
         }
     }
@@ -390,25 +446,61 @@ impl State {
         self.guarded.values().any(|(_, at)| *at == port)
     }
 
-    /// True when somebody of this peer waits there who has said the transfer command.
-    pub(super) fn is_engaged(&self, peer: IpAddr, port: u16) -> bool {
+    /// The direction of the transfer, where somebody of this peer waits there who has said the command.
+    pub(super) fn engaged(&self, peer: IpAddr, port: u16) -> Option<Direction> {
         let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
-        matches!(slot, Some(Slot::Held { engaged: Some(_), .. }))
+        match slot {
+            Some(Slot::Held { engaged, .. }) => engaged.map(|engaged| engaged.direction),
+            _ => None,
+        }
     }
 
     /// Holds a connection back. What comes tells whether it is a data connection; nothing for one too many.
-    pub(super) fn hold(&mut self, peer: IpAddr, port: u16) -> Option<oneshot::Receiver<bool>> {
-        let verdict = self.held.push(peer, port)?;
-        if self.awaits(peer, port) == Some(false) && self.is_engaged(peer, port) {
-            self.call_last(peer, port);
-        }
-        Some(verdict)
+    pub(super) fn hold(&mut self, peer: IpAddr, port: u16, now: Instant) -> Option<Holding> {
+        let holding = self.held.push(peer, port, now)?;
+        // An answer that the holder hears with its first look is as good as none.
+        let _ = self.call_held(peer, port);
+        Some(holding)
     }
 
-    /// The last connection that is held is the one that is waited for: a client opens it right before it
-    /// says its transfer command.
+    /// A transfer in the clear begins, or a connection comes to one that has begun: says which connection is
+    /// its own, if that shows. What is held before an upload has to speak up. The last before a download is the
+    /// one, since a client opens it right before it says the command; the error is for several that came at
+    /// once, whose place is taken then: who tells it is told.
+    pub(super) fn call_held(&mut self, peer: IpAddr, port: u16) -> Result<(), oneshot::Sender<Arrival>> {
+        if self.awaits(peer, port) != Some(false) {
+            return Ok(());
+        }
+        match self.engaged(peer, port) {
+            Some(Direction::Upload) => self.held.listen(peer, port),
+            Some(Direction::Download) if self.held.is_clear(peer, port) => self.call_last(peer, port),
+            Some(Direction::Download) => {
+                self.held.refuse(peer, port);
+                let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
+                if let Some(Slot::Held { id, .. }) = slot {
+                    let id = *id;
+                    return self.take(peer, port, id).map_or(Ok(()), Err);
+                }
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// The last connection that is held is the one that is waited for.
     pub(super) fn call_last(&mut self, peer: IpAddr, port: u16) {
         let called = self.held.call_last(peer, port);
+        self.settle(peer, port, called);
+    }
+
+    /// This connection is the one that is waited for: true unless another one is.
+    pub(super) fn call(&mut self, peer: IpAddr, port: u16, id: u64) -> bool {
+        let called = self.awaits(peer, port) == Some(false) && self.held.call(peer, port, id);
+        self.settle(peer, port, called);
+        called
+    }
+
+    fn settle(&mut self, peer: IpAddr, port: u16, called: bool) {
         let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
         if let Some(Slot::Held { settled, .. }) = slot {
             *settled |= called;
@@ -458,7 +550,7 @@ impl State {
     pub(super) fn engaged_at(&self, identity: Identity) -> Option<Instant> {
         let (peer, port) = self.guarded.get(&identity)?;
         match self.peers.get(peer)?.slots.get(port)? {
-            Slot::Held { engaged, .. } => *engaged,
+            Slot::Held { engaged, .. } => engaged.map(|engaged| engaged.at),
             Slot::Resting { .. } => None,
         }
     }

@@ -1,8 +1,10 @@
 use super::*;
+use crate::listen::Listener;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
+use tokio::sync::mpsc;
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -117,12 +119,12 @@ async fn who_asks_again_waits_at_another_port_if_there_is_one() {
     let pool = pool(2).await;
     let place = pool.listen(HOME, None).await.unwrap();
     let port = place.port();
-    assert!(place.renewed().is_none());
+    assert!(place.renewed().await.is_none());
     let place = pool.listen(HOME, None).await.unwrap();
     assert_ne!(place.port(), port, "the first one rests");
-    let mut place = place.renewed().unwrap();
+    let mut place = place.renewed().await.unwrap();
     talk(&mut place, HOME, b"used").await;
-    assert!(place.renewed().is_none());
+    assert!(place.renewed().await.is_none());
     assert_eq!(pool.places(), 0);
 }
 
@@ -134,7 +136,7 @@ async fn a_connection_for_a_place_that_is_renewed_is_not_taken_for_the_next() {
         // It is in the queue of the system when the place is renewed: this thread has not given the
         // task that takes it a chance.
         let stale = std::net::TcpStream::connect((HOME, place.port())).unwrap();
-        assert!(place.renewed().is_none());
+        assert!(place.renewed().await.is_none());
         drop(stale);
         let mut next = pool.listen(HOME, None).await.unwrap();
         talk(&mut next, HOME, b"next").await;
@@ -173,76 +175,150 @@ async fn who_holds_a_place_for_long_without_using_it_loses_it_to_who_waits() {
     assert_eq!(next.port(), idle.port());
 }
 
-/// A pool of a control port, whose connections are sorted by hand, and the listener for it.
-async fn one_port() -> (PassivePool, TcpListener, u16) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    (PassivePool::of_control_port(port, None), listener, port)
+/// A control port that data connections come to as well, and the control connections that are recognized.
+async fn one_port() -> (PassivePool, u16, mpsc::UnboundedReceiver<u16>) {
+    let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let number = listener.address().port();
+    let mut port = OnePort::new(listener, None);
+    let (pool, (sender, control)) = (port.pool(), mpsc::unbounded_channel());
+    tokio::spawn(async move {
+        loop {
+            let (socket, peer) = port.accept().await;
+            if sender.send(peer.port()).is_err() {
+                return;
+            }
+            // As a session does that waits for a command.
+            tokio::spawn(async move {
+                let _ = socket.readable().await;
+            });
+        }
+    });
+    (pool, number, control)
 }
 
-/// A connection from there, and the sorting of it.
-async fn come(
-    pool: &PassivePool,
-    listener: &TcpListener,
-    from: IpAddr,
-) -> (TcpStream, tokio::task::JoinHandle<Option<TcpStream>>) {
-    let port = listener.local_addr().unwrap().port();
+/// A connection from there that has been taken note of, and the number of its port.
+async fn come(port: u16, from: IpAddr) -> (TcpStream, u16) {
     let outside = connect(from, port).await;
-    let (socket, peer) = listener.accept().await.unwrap();
-    let pool = pool.clone();
-    let sorting = tokio::spawn(async move { pool.sort(socket, peer, port).await });
-    // It is held, or decided, before the next thing happens.
+    let number = outside.local_addr().unwrap().port();
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
-    (outside, sorting)
+    (outside, number)
 }
 
 #[tokio::test]
 async fn at_one_port_who_waits_for_nothing_is_greeted_at_once() {
-    let (pool, listener, _) = one_port().await;
-    let (_outside, sorting) = come(&pool, &listener, HOME).await;
-    assert!(sorting.await.unwrap().is_some());
+    let (pool, port, mut control) = one_port().await;
+    let (_outside, number) = come(port, HOME).await;
+    assert_eq!(control.recv().await, Some(number));
     // Another peer's place is no reason to wait.
     let _place = pool.listen(other(2), None).await.unwrap();
-    let (_outside, sorting) = come(&pool, &listener, HOME).await;
-    assert!(sorting.await.unwrap().is_some());
+    let (_outside, number) = come(port, HOME).await;
+    assert_eq!(control.recv().await, Some(number));
 }
 
 #[tokio::test]
-async fn at_one_port_the_last_before_the_command_is_data_and_the_others_are_control() {
-    let (pool, listener, port) = one_port().await;
+async fn at_one_port_the_last_before_a_download_is_its_data_and_the_others_are_control() {
+    let (pool, port, mut control) = one_port().await;
     let mut place = pool.listen(HOME, None).await.unwrap();
     assert_eq!(place.port(), port);
-    let (_first, control) = come(&pool, &listener, HOME).await;
-    let (mut second, data) = come(&pool, &listener, HOME).await;
-    assert!(!control.is_finished() && !data.is_finished());
-    place.engage();
+    let (_first, number) = come(port, HOME).await;
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    let (mut second, _) = come(port, HOME).await;
+    assert!(control.try_recv().is_err());
+    place.engage(Direction::Download);
     second.write_all(b"word").await.unwrap();
+    must_hear(&mut place, b"word").await;
+    assert_eq!(control.recv().await, Some(number));
+    let (_third, number) = come(port, HOME).await;
+    assert_eq!(control.recv().await, Some(number));
+}
+
+async fn must_hear(place: &mut Place, word: &[u8; 4]) {
     let mut inside = Arc::into_inner(place.connection().await.unwrap().socket).unwrap();
     let mut heard = [0; 4];
     inside.read_exact(&mut heard).await.unwrap();
-    assert_eq!(&heard, b"word");
-    assert!(control.await.unwrap().is_some() && data.await.unwrap().is_none());
-    let (_third, control) = come(&pool, &listener, HOME).await;
-    assert!(control.await.unwrap().is_some());
+    assert_eq!(&heard, word);
+}
+
+#[tokio::test]
+async fn at_one_port_what_came_with_the_question_wants_a_session() {
+    let (pool, port, mut control) = one_port().await;
+    let (place, came) = tokio::join!(pool.listen(HOME, None), come(port, HOME));
+    assert_eq!(control.recv().await, Some(came.1));
+    drop(place);
+}
+
+#[tokio::test]
+async fn at_one_port_the_first_that_speaks_is_an_uploads_data() {
+    let (pool, port, mut control) = one_port().await;
+    let mut place = pool.listen(HOME, None).await.unwrap();
+    let (mut first, _) = come(port, HOME).await;
+    let (_second, second) = come(port, HOME).await;
+    place.engage(Direction::Upload);
+    let (_third, third) = come(port, HOME).await;
+    first.write_all(b"word").await.unwrap();
+    must_hear(&mut place, b"word").await;
+    let greeted = [control.recv().await, control.recv().await];
+    assert!(greeted.contains(&Some(second)) && greeted.contains(&Some(third)));
+}
+
+#[tokio::test]
+async fn at_one_port_an_upload_of_nothing_and_one_that_is_silent_for_long_are_taken() {
+    let (pool, port, _control) = one_port().await;
+    for silent in [true, false] {
+        let mut place = pool.listen(HOME, None).await.unwrap();
+        let (outside, _) = come(port, HOME).await;
+        place.engage(Direction::Upload);
+        let outside = silent.then_some(outside);
+        place.connection().await.unwrap();
+        drop(outside);
+    }
+}
+
+#[tokio::test]
+async fn at_one_port_a_download_is_refused_when_two_came_at_once_and_the_other_is_greeted() {
+    let (pool, port, mut control) = one_port().await;
+    let mut place = pool.listen(HOME, None).await.unwrap();
+    let (first, second) = tokio::join!(connect(HOME, port), connect(HOME, port));
+    place.engage(Direction::Download);
+    assert!(matches!(place.connection().await, Err(ConnectError::Ambiguous)));
+    assert!(control.try_recv().is_err());
+    // The client has heard of it, and closes the one that was meant.
+    drop(first);
+    assert_eq!(control.recv().await, Some(second.local_addr().unwrap().port()));
 }
 
 #[tokio::test]
 async fn at_one_port_data_may_come_after_the_command_too() {
-    let (pool, listener, _) = one_port().await;
+    let (pool, port, _control) = one_port().await;
     let mut place = pool.listen(HOME, None).await.unwrap();
-    place.engage();
-    let (_outside, data) = come(&pool, &listener, HOME).await;
+    place.engage(Direction::Download);
+    let (_outside, _) = come(port, HOME).await;
     place.connection().await.unwrap();
-    assert!(data.await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn at_one_port_a_place_that_is_given_up_frees_what_is_held() {
-    let (pool, listener, _) = one_port().await;
+    let (pool, port, mut control) = one_port().await;
     let place = pool.listen(HOME, None).await.unwrap();
-    let (_outside, control) = come(&pool, &listener, HOME).await;
+    let (_outside, number) = come(port, HOME).await;
     drop(place);
-    assert!(control.await.unwrap().is_some());
+    assert_eq!(control.recv().await, Some(number));
+}
+
+#[tokio::test]
+async fn at_one_port_what_came_for_a_transfer_that_was_refused_is_not_taken_for_the_next() {
+    let (pool, port, mut control) = one_port().await;
+    for direction in [Direction::Download, Direction::Upload] {
+        let place = pool.listen(HOME, None).await.unwrap();
+        let (unused, _) = come(port, HOME).await;
+        drop(unused);
+        let mut place = place.renewed().await.unwrap();
+        let (mut outside, _) = come(port, HOME).await;
+        place.engage(direction);
+        outside.write_all(b"word").await.unwrap();
+        must_hear(&mut place, b"word").await;
+    }
+    assert!(control.try_recv().is_err(), "nobody wanted a session");
 }

@@ -38,39 +38,61 @@ fn single_files_by_every_client() {
 }
 
 #[test]
+fn trees_by_eight_sessions_at_once_in_the_clear() {
+    trees_by_eight_sessions_at_once(false);
+}
+
+#[test]
 fn trees_by_eight_sessions_at_once_over_tls() {
-    // In the clear, a session that a client opens in the very moment of another's transfer cannot be told
-    // from its data connection; over TLS it can.
+    trees_by_eight_sessions_at_once(true);
+}
+
+fn trees_by_eight_sessions_at_once(tls: bool) {
     let scene = Scene::of(&["--one-port"]);
     scene.put_tree();
     let url = format!("ftp://127.0.0.1:{}", scene.port());
+    let word = if tls { "yes" } else { "no" };
     let script = format!(
-        "set ssl:verify-certificate no; set ftp:ssl-force yes; set ftp:ssl-allow-anonymous yes; \
-         set ftp:ssl-protect-data yes; set cmd:fail-exit yes; open {url}; mirror -P 8 doc/curl down; \
-         mirror -R -P 8 /usr/share/perl5/Debconf up"
+        "set ssl:verify-certificate no; set ftp:ssl-allow {word}; set ftp:ssl-force {word}; \
+         set ftp:ssl-allow-anonymous {word}; set ftp:ssl-protect-data {word}; set cmd:fail-exit yes; open {url}; \
+         mirror -P 8 doc/curl down; mirror -R -P 8 /usr/share/perl5/Debconf up"
     );
     must_run(scene.client("lftp").args(["-c", &script]));
     must_be_same_tree(&tree().join("curl"), &scene.local("down"));
     must_be_same_tree("/usr/share/perl5/Debconf".as_ref(), &scene.remote("up"));
     let password = String::from_utf8(must_run(scene.client("rclone").args(["obscure", "x"]))).unwrap();
-    let mut rclone = scene.client("rclone");
-    rclone
-        .env("RCLONE_CONFIG_R_TYPE", "ftp")
-        .env("RCLONE_CONFIG_R_HOST", "127.0.0.1")
-        .env("RCLONE_CONFIG_R_PORT", scene.port())
-        .env("RCLONE_CONFIG_R_USER", "anonymous")
-        .env("RCLONE_CONFIG_R_PASS", password.trim())
-        .args(["--config", "/dev/null", "--retries", "1", "--low-level-retries", "1", "--transfers", "8"])
-        .args(["--ftp-explicit-tls", "--ftp-no-check-certificate", "copy", "r:doc/curl", "rclone"]);
-    must_run(&mut rclone);
+    for (from, to) in [("r:doc/curl", "rclone"), ("rclone", "r:again")] {
+        let mut rclone = scene.client("rclone");
+        rclone
+            .env("RCLONE_CONFIG_R_TYPE", "ftp")
+            .env("RCLONE_CONFIG_R_HOST", "127.0.0.1")
+            .env("RCLONE_CONFIG_R_PORT", scene.port())
+            .env("RCLONE_CONFIG_R_USER", "anonymous")
+            .env("RCLONE_CONFIG_R_PASS", password.trim())
+            .env("RCLONE_CONFIG_R_EXPLICIT_TLS", tls.to_string())
+            .args([
+                "--config",
+                "/dev/null",
+                "--transfers",
+                "8",
+                "--ftp-no-check-certificate",
+                "copy",
+                from,
+                to,
+            ]);
+        must_run(&mut rclone);
+    }
     must_be_same_tree(&tree().join("curl"), &scene.local("rclone"));
+    must_be_same_tree(&tree().join("curl"), &scene.remote("again"));
     let mut list = String::new();
     for number in 0..200 {
         fs::write(scene.remote(&format!("{number}")), format!("file {number}")).unwrap();
         list.push_str(&format!("url = {url}/{number}\noutput = \"{number}\"\n"));
     }
     fs::write(scene.local("list"), list).unwrap();
-    must_run(scene.client("curl").args(["-sSk", "--ssl-reqd", "-Z", "--parallel-max", "8", "-K", "list"]));
+    let mut curl = scene.client("curl");
+    curl.args(["-sSk", "-Z", "--parallel-max", "8", "-K", "list"]);
+    must_run(if tls { curl.arg("--ssl-reqd") } else { &mut curl });
     for number in 0..200 {
         assert_eq!(fs::read_to_string(scene.local(&format!("{number}"))).unwrap(), format!("file {number}"));
     }

@@ -397,6 +397,8 @@ pub enum Failure {
     NoConnection,
     /// No data connection came from the client's address, but one came from another.
     Elsewhere,
+    /// Several connections came at once where control and data connections share a port.
+    Ambiguous,
     /// No passive port is free for this peer.
     NoPort,
     /// The client did not protect the data connection.

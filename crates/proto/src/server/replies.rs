@@ -405,6 +405,11 @@ pub fn failure(failure: Failure) -> Reply {
             "No data connection came from your address, but one from another: if your network has several, use \
              TLS with PROT P, which shows whose it is",
         ),
+        Failure::Ambiguous => (
+            ReplyCode::NoDataConnection,
+            "Several connections came from you at once, and which is for this data does not show: try again, or \
+             use TLS with PROT P",
+        ),
         Failure::NoPort => return no_passive_port(),
         Failure::NoHandshake => (
             ReplyCode::NoDataConnection,
