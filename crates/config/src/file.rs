@@ -4,6 +4,7 @@ use crate::problem::Problem;
 use crate::values::{parse_active_port, parse_ports, parse_tls_need};
 use crate::{Config, acme, host, listen, reach, tls};
 use portolan_accounts::{Account, PasswordHash, User};
+use portolan_net::KeepAlive;
 use portolan_proto::server::Limits;
 use portolan_server::SessionLimits;
 use portolan_vfs::charset;
@@ -35,6 +36,7 @@ struct File {
     #[serde(default)]
     dynamic_dns: Vec<reach::DynamicDns>,
     active_port: Option<Spanned<TextOrPort>>,
+    keep_alive: Option<u64>,
     uploads: Option<UploadsWord>,
     charset: Option<Spanned<String>>,
     welcome: Option<String>,
@@ -196,6 +198,9 @@ fn convert(file: File, check: &mut Check<'_>) -> Config {
         };
         let port = check.value(&Spanned::new(span, text), parse_active_port);
         config.active_port = port.unwrap_or_default();
+    }
+    if let Some(seconds) = file.keep_alive {
+        config.keep_alive = KeepAlive((seconds > 0).then(|| Duration::from_secs(seconds)));
     }
     config.uploads = match file.uploads {
         None | Some(UploadsWord::Atomic) => Uploads::Atomic,

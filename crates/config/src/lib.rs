@@ -16,7 +16,7 @@ mod values;
 use encoding_rs::Encoding;
 use portolan_accounts::{Account, Accounts, User};
 use portolan_certs::{CertError, Certificates, Source};
-use portolan_net::ActivePort;
+use portolan_net::{ActivePort, KeepAlive};
 use portolan_proto::server::{Limits, Settings, TlsPolicy};
 use portolan_reach::ddns::Record;
 use portolan_reach::mapping::Method;
@@ -72,6 +72,8 @@ pub struct Config {
     pub dynamic_dns: Vec<Record>,
     /// Where active data connections come from.
     pub active_port: ActivePort,
+    /// When a peer that is silent is asked whether it is still there.
+    pub keep_alive: KeepAlive,
     /// What an upload writes to.
     pub uploads: Uploads,
     /// The charset of names on the wire, when it is not UTF-8.
@@ -108,6 +110,7 @@ impl Default for Config {
             pinholes: false,
             dynamic_dns: Vec::new(),
             active_port: ActivePort::Auto,
+            keep_alive: KeepAlive::default(),
             uploads: Uploads::Atomic,
             charset: None,
             welcome: Vec::new(),
@@ -171,6 +174,7 @@ impl Config {
             one_port: self.one_port,
             pinholes: None,
             active_port: self.active_port,
+            keep_alive: self.keep_alive,
             uploads: self.uploads,
             charset: self.charset,
             sessions: self.sessions,

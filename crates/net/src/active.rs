@@ -1,6 +1,6 @@
 //! Data connections that this side opens.
 
-use crate::socket;
+use crate::socket::{self, KeepAlive};
 use crate::stream::Stream;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -23,13 +23,14 @@ pub enum ActivePort {
 #[derive(Debug)]
 pub struct Active {
     port: ActivePort,
+    keep_alive: KeepAlive,
     told: Once,
 }
 
 impl Active {
-    /// From which port.
-    pub fn new(port: ActivePort) -> Active {
-        Active { port, told: Once::new() }
+    /// From which port, and how its connections are kept alive.
+    pub fn new(port: ActivePort, keep_alive: KeepAlive) -> Active {
+        Active { port, keep_alive, told: Once::new() }
     }
 
     /// Connects to `target` from the address of the control connection. Where the wanted port cannot
@@ -43,12 +44,12 @@ impl Active {
             ActivePort::Fixed(port) => port,
             ActivePort::Any => 0,
         };
-        match connect_from(SocketAddr::new(local.ip(), port), target).await {
+        match connect_from(SocketAddr::new(local.ip(), port), target, self.keep_alive).await {
             Err(error) if port != 0 && is_about_the_port(&error) => {
                 self.told.call_once(|| {
                     tracing::warn!(port, %error, "active data connections come from any port, since this one cannot be had");
                 });
-                connect_from(SocketAddr::new(local.ip(), 0), target).await
+                connect_from(SocketAddr::new(local.ip(), 0), target, self.keep_alive).await
             }
             done => done,
         }
@@ -59,7 +60,11 @@ fn is_about_the_port(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable)
 }
 
-async fn connect_from(mut source: SocketAddr, target: SocketAddr) -> io::Result<Stream> {
+async fn connect_from(
+    mut source: SocketAddr,
+    target: SocketAddr,
+    keep_alive: KeepAlive,
+) -> io::Result<Stream> {
     if let (SocketAddr::V6(source), SocketAddr::V6(target)) = (&mut source, target) {
         source.set_scope_id(target.scope_id());
     }
@@ -68,6 +73,6 @@ async fn connect_from(mut source: SocketAddr, target: SocketAddr) -> io::Result<
     socket.set_reuse_address(true)?;
     socket.bind(&source.into())?;
     let stream = TcpSocket::from_std_stream(socket.into()).connect(target).await?;
-    socket::keep_alive(&(&stream).into())?;
+    keep_alive.set(&(&stream).into())?;
     Ok(Stream::plain(stream))
 }

@@ -1,6 +1,6 @@
 //! A control connection.
 
-use crate::socket;
+use crate::socket::{self, KeepAlive};
 use crate::tls::{Handshake, Identity, Purpose, Read, Session, Tls};
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
@@ -30,13 +30,13 @@ impl Control {
     ///
     /// # Errors
     /// When it is gone already.
-    pub fn new(stream: TcpStream, peer: SocketAddr) -> io::Result<Control> {
+    pub fn new(stream: TcpStream, peer: SocketAddr, keep_alive: KeepAlive) -> io::Result<Control> {
         let options = SockRef::from(&stream);
         // Replies are whole when they are written: there is nothing to wait for.
         options.set_tcp_nodelay(true)?;
         // ABOR comes as urgent data from some clients; it belongs where it stands in the stream.
         options.set_out_of_band_inline(true)?;
-        socket::keep_alive(&options)?;
+        keep_alive.set(&options)?;
         let local = socket::canonical(stream.local_addr()?);
         let peer = socket::canonical(peer);
         Ok(Control { stream, peer, local, tls: None, left: Vec::new(), ended_tls: false })

@@ -15,5 +15,5 @@ pub use active::{Active, ActivePort};
 pub use control::Control;
 pub use listen::{Listener, is_no_ipv6};
 pub use passive::{Direction, OnePort, PassivePool, Place};
-pub use socket::listen;
+pub use socket::{KeepAlive, listen};
 pub use stream::{ConnectError, Guard, Stream};

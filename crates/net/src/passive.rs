@@ -18,7 +18,7 @@ mod one_port;
 mod prove;
 mod state;
 
-use crate::socket;
+use crate::socket::{self, KeepAlive};
 use crate::stream::{ConnectError, Guard, Stream};
 use crate::tls::{Resume, Tls};
 use one_port::SharedPort;
@@ -46,6 +46,7 @@ pub struct PassivePool {
 struct Shared {
     addresses: (Ipv4Addr, Ipv6Addr),
     tls: Option<Arc<Tls>>,
+    keep_alive: KeepAlive,
     /// Control connections come to the port as well.
     shared_port: Option<SharedPort>,
     state: Mutex<State>,
@@ -58,18 +59,23 @@ const ELSEWHERE: Duration = Duration::from_secs(5);
 impl PassivePool {
     /// A pool of these ports on these addresses; unspecified ones mean all of the family. Each port is
     /// bound when it is first drawn. `tls` is what connections are protected with.
-    pub fn new(ports: RangeInclusive<u16>, v4: Ipv4Addr, v6: Ipv6Addr, tls: Option<Arc<Tls>>) -> PassivePool {
-        PassivePool::with(ports, v4, v6, tls, None)
+    pub fn new(
+        ports: RangeInclusive<u16>,
+        addresses: (Ipv4Addr, Ipv6Addr),
+        tls: Option<Arc<Tls>>,
+        keep_alive: KeepAlive,
+    ) -> PassivePool {
+        PassivePool::with(ports, addresses, tls, keep_alive, None)
     }
 
     fn with(
         ports: RangeInclusive<u16>,
-        v4: Ipv4Addr,
-        v6: Ipv6Addr,
+        addresses: (Ipv4Addr, Ipv6Addr),
         tls: Option<Arc<Tls>>,
+        keep_alive: KeepAlive,
         shared_port: Option<SharedPort>,
     ) -> PassivePool {
-        let shared = Shared { addresses: (v4, v6), tls, shared_port, state: Mutex::new(State::new(ports)) };
+        let shared = Shared { addresses, tls, keep_alive, shared_port, state: Mutex::new(State::new(ports)) };
         PassivePool { shared: Arc::new(shared) }
     }
 
@@ -291,7 +297,7 @@ impl Place {
                 Err(_) => {}
             }
         };
-        socket::keep_alive(&(&*stream.socket).into())?;
+        self.shared.keep_alive.set(&(&*stream.socket).into())?;
         Ok(stream)
     }
 }

@@ -5,9 +5,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// A peer that is silent for so long is asked whether it is still there.
-const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
-/// And so often then.
+/// After how long of silence a peer is asked whether it is still there: never, if `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeepAlive(pub Option<Duration>);
+
+impl Default for KeepAlive {
+    /// After a minute: some routers forget a connection in two.
+    fn default() -> KeepAlive {
+        KeepAlive(Some(Duration::from_secs(60)))
+    }
+}
+
+/// When it was asked, it is asked again so often while it says nothing.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(15);
 
 /// A socket of the address's family that does not block. One of IPv6 takes IPv6 only.
@@ -40,10 +49,14 @@ pub(crate) fn accept(listener: &tokio::net::TcpListener) -> io::Result<(tokio::n
     Ok((tokio::net::TcpStream::from_std(socket.into())?, peer))
 }
 
-/// Keeps routers on the way from forgetting a connection that is silent, and finds out when the
-/// peer is gone.
-pub(crate) fn keep_alive(socket: &socket2::SockRef<'_>) -> io::Result<()> {
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY))
+impl KeepAlive {
+    /// Keeps routers on the way from forgetting a connection that is silent, and finds out when the peer is
+    /// gone.
+    pub(crate) fn set(self, socket: &socket2::SockRef<'_>) -> io::Result<()> {
+        let Some(after) = self.0 else { return socket.set_keepalive(false) };
+        let every = after.min(KEEPALIVE_EVERY);
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(after).with_interval(every))
+    }
 }
 
 /// The address with an IPv4 address in IPv6 clothes as what it is.

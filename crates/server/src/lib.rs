@@ -75,10 +75,15 @@ impl Server {
             ..listen.clone()
         };
         let places: Vec<Listen> = listeners.iter().map(place).collect();
-        let (v4, v6) = data_addresses(&places);
-        let passive = PassivePool::new(options.passive_ports.clone(), v4, v6, options.tls.clone());
+        let keep_alive = options.keep_alive;
+        let passive = PassivePool::new(
+            options.passive_ports.clone(),
+            data_addresses(&places),
+            options.tls.clone(),
+            keep_alive,
+        );
         let shared = Arc::new(Shared {
-            active: Active::new(options.active_port),
+            active: Active::new(options.active_port, keep_alive),
             registry: Registry::new(options.sessions),
             shutdown: watch::Sender::new(None),
             sessions: TaskTracker::new(),
@@ -89,7 +94,7 @@ impl Server {
             // Where TLS begins at once, the first bytes do not tell control from data.
             let one_port = shared.options.one_port && !listen.implicit_tls;
             let port = if one_port {
-                Port::Shared(OnePort::new(listener, shared.options.tls.clone()))
+                Port::Shared(OnePort::new(listener, shared.options.tls.clone(), keep_alive))
             } else {
                 Port::Control(listener)
             };
@@ -183,7 +188,7 @@ async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
 }
 
 fn welcome(stream: TcpStream, peer: SocketAddr, door: &Arc<Door>, shared: &Arc<Shared>) {
-    let control = match Control::new(stream, peer) {
+    let control = match Control::new(stream, peer, shared.options.keep_alive) {
         Ok(control) => control,
         Err(error) => return tracing::debug!(%peer, %error, "connection gone before it was taken"),
     };

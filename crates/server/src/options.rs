@@ -2,8 +2,8 @@
 
 use encoding_rs::Encoding;
 use portolan_accounts::Accounts;
-use portolan_net::ActivePort;
 use portolan_net::tls::Tls;
+use portolan_net::{ActivePort, KeepAlive};
 use portolan_proto::server::{Settings, TlsPolicy};
 use portolan_reach::Outside;
 use portolan_reach::pinhole::Pinholes;
@@ -31,6 +31,8 @@ pub struct Options {
     pub pinholes: Option<Pinholes>,
     /// Where active data connections come from.
     pub active_port: ActivePort,
+    /// When a peer that is silent is asked whether it is still there.
+    pub keep_alive: KeepAlive,
     /// What an upload writes to.
     pub uploads: Uploads,
     /// The charset of names on the wire, when it is not that of the storage.

@@ -22,7 +22,7 @@
 use super::held::{Holding, Verdict};
 use super::{Direction, PassivePool, Shared};
 use crate::listen::{Listener, PAUSE};
-use crate::socket;
+use crate::socket::{self, KeepAlive};
 use crate::stream::ConnectError;
 use crate::tls::Tls;
 use rustix::net::RecvFlags;
@@ -78,12 +78,12 @@ pub(super) struct SharedPort {
 
 impl OnePort {
     /// The port of this listener. `tls` is what data connections are protected with.
-    pub fn new(listener: Listener, tls: Option<Arc<Tls>>) -> OnePort {
+    pub fn new(listener: Listener, tls: Option<Arc<Tls>>, keep_alive: KeepAlive) -> OnePort {
         let port = listener.address().port();
         let (sender, control) = mpsc::unbounded_channel();
         let shared_port = SharedPort { listener: listener.into_socket(), port, control: sender };
-        let (v4, v6) = (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED);
-        OnePort { pool: PassivePool::with(port..=port, v4, v6, tls, Some(shared_port)), control }
+        let any = (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED);
+        OnePort { pool: PassivePool::with(port..=port, any, tls, keep_alive, Some(shared_port)), control }
     }
 
     /// Where its data connections go.

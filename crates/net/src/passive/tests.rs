@@ -24,7 +24,12 @@ async fn pool(count: u16) -> PassivePool {
             free.push(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await);
         }
         if free.iter().all(Result::is_ok) {
-            return PassivePool::new(ports, Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, None);
+            return PassivePool::new(
+                ports,
+                (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST),
+                None,
+                KeepAlive::default(),
+            );
         }
     }
     panic!("no free ports");
@@ -179,7 +184,7 @@ async fn who_holds_a_place_for_long_without_using_it_loses_it_to_who_waits() {
 async fn one_port() -> (PassivePool, u16, mpsc::UnboundedReceiver<u16>) {
     let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let number = listener.address().port();
-    let mut port = OnePort::new(listener, None);
+    let mut port = OnePort::new(listener, None, KeepAlive::default());
     let (pool, (sender, control)) = (port.pool(), mpsc::unbounded_channel());
     tokio::spawn(async move {
         loop {

@@ -49,7 +49,7 @@ fn judge(status: StatusCode, text: &str) -> Result<(), Refusal> {
         "badagent" => never("this program is not welcome there"),
         "abuse" => never("the name is blocked for abuse; ask the service to unblock it"),
         "911" | "dnserr" | "badsys" | "servererror" => {
-            Err(Refusal::Later(TROUBLE, format!("`{word}`: the service has trouble")))
+            Err(Refusal::Later(Some(TROUBLE), format!("`{word}`: the service has trouble")))
         }
         _ if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
             Err(Refusal::Never(format!("{status}: the user or the password is wrong")))
@@ -70,7 +70,7 @@ mod tests {
         for never in ["badauth", "abuse", "!donator", "!yours", "nohost", "notfqdn", "numhost", "badagent"] {
             assert!(matches!(of(never), Err(Refusal::Never(_))), "{never}");
         }
-        assert!(matches!(of("911"), Err(Refusal::Later(time, _)) if time >= Duration::from_secs(1800)));
+        assert!(matches!(of("911"), Err(Refusal::Later(Some(time), _)) if time >= Duration::from_secs(1800)));
         assert!(matches!(judge(StatusCode::BAD_GATEWAY, "<html>"), Err(Refusal::Later(..))));
         assert!(matches!(judge(StatusCode::UNAUTHORIZED, ""), Err(Refusal::Never(_))));
     }

@@ -16,9 +16,6 @@ pub use updater::Updater;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-/// How long to wait where a service has trouble and does not say how long.
-const LATER: Duration = Duration::from_secs(600);
-
 /// A name, and who keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Record {
@@ -81,8 +78,8 @@ pub(crate) struct Addresses {
 /// How an update ended that did not do what it should.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// It may be tried again after this time.
-    Later(Duration, String),
+    /// It may be tried again, after this time if the service says so.
+    Later(Option<Duration>, String),
     /// It must not be tried again until somebody has changed the settings.
     Never(String),
 }
@@ -90,7 +87,7 @@ pub(crate) enum Refusal {
 impl Refusal {
     #[expect(clippy::needless_pass_by_value, reason = "so that `map_err` can be given it")]
     fn later(why: impl ToString) -> Refusal {
-        Refusal::Later(LATER, why.to_string())
+        Refusal::Later(None, why.to_string())
     }
 }
 

@@ -13,6 +13,10 @@ use tokio::sync::watch;
 /// month, and take it ill if it happens more often.
 const AGAIN: Duration = Duration::from_secs(25 * 24 * 3600);
 
+/// How long until another try where a service cannot be reached, at first; then twice as long each time.
+const RETRY: Duration = Duration::from_secs(15);
+const RETRY_MAX: Duration = Duration::from_secs(1800);
+
 /// How often the IPv6 address is looked at.
 const LOOK: Duration = Duration::from_secs(300);
 
@@ -42,7 +46,7 @@ impl Updater {
     /// Does it, until the service says to stop.
     pub async fn run(mut self) {
         let name = self.record.name.clone();
-        let mut known = self.memory.load();
+        let (mut known, mut retry) = (self.memory.load(), RETRY);
         if let Some(why) = &known.stopped {
             tracing::error!(
                 "{name} is not kept up to date: {why}; it is tried again when the settings change"
@@ -56,7 +60,7 @@ impl Updater {
                 Next::Wait(wait) => wait,
                 Next::Write => {
                     let written = self.record.write(wanted).await;
-                    note(&mut known, wanted, written, &name);
+                    note(&mut known, wanted, written, &mut retry, &name);
                     self.memory.store(&known);
                     continue;
                 }
@@ -109,19 +113,25 @@ fn next(known: &Known, wanted: Addresses, now: u64) -> Next {
     }
 }
 
-fn note(known: &mut Known, wanted: Addresses, written: Result<(), Refusal>, name: &str) {
+fn note(
+    known: &mut Known,
+    wanted: Addresses,
+    written: Result<(), Refusal>,
+    retry: &mut Duration,
+    name: &str,
+) {
     match written {
         Ok(()) => {
+            *retry = RETRY;
             let (v4, v6) = (wanted.v4.map(IpAddr::V4), wanted.v6.map(IpAddr::V6));
             let words: Vec<String> = v4.into_iter().chain(v6).map(|address| address.to_string()).collect();
             tracing::info!("{name} stands for {} now", words.join(" and "));
             *known = Known { v4: wanted.v4, v6: wanted.v6, written: now(), ..Known::default() };
         }
         Err(Refusal::Later(wait, why)) => {
-            tracing::warn!(
-                "{name} cannot be written: {why}; it is tried again in {} min",
-                wait.as_secs() / 60
-            );
+            let wait = wait.unwrap_or(*retry);
+            *retry = (*retry * 2).min(RETRY_MAX);
+            tracing::warn!("{name} cannot be written: {why}; it is tried again in {} s", wait.as_secs());
             known.not_before = now() + wait.as_secs();
         }
         Err(Refusal::Never(why)) => {
@@ -155,11 +165,13 @@ mod tests {
 
     #[test]
     fn what_a_service_says_is_obeyed() {
-        let mut known = known("22.0.1.2");
-        note(&mut known, at("22.0.1.3"), Err(Refusal::Later(Duration::from_secs(60), "x".to_owned())), "n");
+        let (mut known, mut retry) = (known("22.0.1.2"), RETRY);
+        let mut note =
+            |known: &mut Known, refusal| note(known, at("22.0.1.3"), Err(refusal), &mut retry, "n");
+        note(&mut known, Refusal::Later(Some(Duration::from_secs(60)), "x".to_owned()));
         assert!(matches!(next(&known, at("22.0.1.3"), now()), Next::Wait(wait) if wait.as_secs() > 50));
         assert_eq!(next(&known, at("22.0.1.3"), now() + 61), Next::Write);
-        note(&mut known, at("22.0.1.3"), Err(Refusal::Never("x".to_owned())), "n");
+        note(&mut known, Refusal::Never("x".to_owned()));
         assert_eq!(next(&known, at("22.0.1.4"), now() + 3600), Next::Never);
     }
 

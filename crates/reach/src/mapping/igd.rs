@@ -4,13 +4,16 @@ use super::{Lease, MappingError};
 use crate::gateway::Gateway;
 use igd_next::aio::Gateway as Device;
 use igd_next::aio::tokio::Tokio;
-use igd_next::{AddPortError, PortMappingProtocol, SearchOptions};
+use igd_next::{AddPortError, GetGenericPortMappingEntryError, PortMappingProtocol, SearchOptions};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// How long a router may take to show itself: the longest that it is allowed to wait, and a little more.
 const SEARCH: Duration = Duration::from_secs(4);
+
+/// Entries of the router's list that are looked at.
+const ENTRIES: u32 = 256;
 
 /// What mappings are called in the router's list.
 const NAME: &str = "Portolan";
@@ -66,6 +69,24 @@ impl Router {
             Err(error) => return Err(refused(error)),
         };
         Ok(Lease { outside, address: Some(self.address().await?), lifetime, epoch: None })
+    }
+
+    /// Whether it still leads this port of its own here.
+    pub(super) async fn remembers(&self, outside: u16) -> Result<bool, MappingError> {
+        let own = self.gateway.own.to_string();
+        for index in 0..ENTRIES {
+            match self.device.get_generic_port_mapping_entry(index).await {
+                Ok(entry) if entry.external_port == outside && entry.internal_client == own => {
+                    return Ok(true);
+                }
+                Ok(_) => {}
+                Err(GetGenericPortMappingEntryError::SpecifiedArrayIndexInvalid) => return Ok(false),
+                // Not every router shows its list.
+                Err(GetGenericPortMappingEntryError::ActionNotAuthorized) => return Ok(true),
+                Err(error) => return Err(MappingError::Refused(error.to_string())),
+            }
+        }
+        Ok(true)
     }
 
     pub(super) async fn unmap(&self, outside: u16) -> Result<(), MappingError> {

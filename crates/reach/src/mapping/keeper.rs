@@ -2,7 +2,7 @@
 //! back.
 
 use super::announce::Announcements;
-use super::{Lease, MappingError, Method, Router};
+use super::{Lease, Look, MappingError, Method, Router};
 use crate::gateway::Gateway;
 use crate::scope::Scope;
 use std::collections::BTreeMap;
@@ -129,9 +129,10 @@ impl Keeper {
             self.leases.clear();
         }
         if let Some(router) = &self.router {
-            let (address, epoch) =
-                router.look().await.map_err(|error| format!("{}: {error}", router.method()))?;
-            if self.forgot(address, epoch) {
+            let outside = self.leases.values().next().map_or(0, |kept| kept.lease.outside);
+            let look = router.look(outside).await;
+            let look = look.map_err(|error| format!("{}: {error}", router.method()))?;
+            if self.forgot(look) {
                 tracing::info!(router = %gateway.address, "the router has started anew, or has another address");
                 self.leases.values_mut().for_each(|kept| kept.due = Instant::now());
             }
@@ -208,7 +209,8 @@ impl Keeper {
     }
 
     /// Whether the router has lost what it knew (RFC 6887 §8.5), or has another address.
-    fn forgot(&mut self, address: Option<Ipv4Addr>, epoch: Option<u32>) -> bool {
+    fn forgot(&mut self, look: Look) -> bool {
+        let Look { address, epoch, forgot } = look;
         let before = self.leases.values().find_map(|kept| kept.lease.address);
         let moved = address.is_some() && before.is_some() && address != before;
         let now = Instant::now();
@@ -217,7 +219,7 @@ impl Keeper {
             _ => false,
         };
         self.epoch = epoch.map(|epoch| (now, epoch)).or(self.epoch);
-        moved || restarted
+        forgot || moved || restarted
     }
 
     fn publish(&mut self) {

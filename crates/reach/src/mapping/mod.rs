@@ -75,6 +75,17 @@ struct Lease {
     epoch: Option<u32>,
 }
 
+/// What a router says of itself, as far as it does.
+#[derive(Debug, Clone, Copy, Default)]
+struct Look {
+    /// Its address outside.
+    address: Option<Ipv4Addr>,
+    /// Seconds that it has been remembering.
+    epoch: Option<u32>,
+    /// It does not know of the port that it was asked about.
+    forgot: bool,
+}
+
 /// A router that can be asked in one of the ways.
 #[derive(Debug)]
 enum Router {
@@ -119,15 +130,18 @@ impl Router {
         }
     }
 
-    /// Its address outside, and how long it has been remembering, as far as it says so.
-    async fn look(&self) -> Result<(Option<Ipv4Addr>, Option<u32>), MappingError> {
+    /// What it says of itself, and of a port that it gave outside.
+    async fn look(&self, outside: u16) -> Result<Look, MappingError> {
         match self {
-            Router::Pcp(router) => Ok((None, Some(router.epoch().await?))),
+            Router::Pcp(router) => Ok(Look { epoch: Some(router.epoch().await?), ..Look::default() }),
             Router::NatPmp(router) => {
                 let (address, epoch) = router.address().await?;
-                Ok((Some(address), Some(epoch)))
+                Ok(Look { address: Some(address), epoch: Some(epoch), forgot: false })
             }
-            Router::Igd(router) => Ok((Some(router.address().await?), None)),
+            Router::Igd(router) => {
+                let address = Some(router.address().await?);
+                Ok(Look { address, epoch: None, forgot: !router.remembers(outside).await? })
+            }
         }
     }
 }

@@ -63,7 +63,8 @@ fn refusal(code: u16) -> MappingError {
     MappingError::Refused(match code {
         1 => "it does not speak NAT-PMP of this version".to_owned(),
         2 => "not authorized; it may have to be switched on there".to_owned(),
-        3 => "it has no address outside".to_owned(),
+        3 => "it has no public address of its own: another router stands before it, or it is not connected"
+            .to_owned(),
         4 => "it has no room for another mapping".to_owned(),
         5 => "it does not map TCP ports".to_owned(),
         code => format!("NAT-PMP result {code}"),

@@ -98,7 +98,9 @@ fn read<T>(answer: &[u8], opcode: u8, body: impl Fn(&[u8]) -> Option<T>) -> Opti
         0 => body(answer).map(Ok),
         1 => refused("it does not speak PCP of this version"),
         2 => refused("not authorized; it may have to be switched on there, or another host has the port"),
-        7 => refused("it has trouble with its own network now"),
+        7 => refused(
+            "it has no public address of its own: another router stands before it, or it is not connected",
+        ),
         8 => refused("it has no room for another mapping"),
         10 => refused("it grants this machine no more mappings"),
         11 => refused("the port is taken"),
