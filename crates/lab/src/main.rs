@@ -8,6 +8,7 @@ mod cell;
 mod enclosure;
 mod matrix;
 mod network;
+mod scenario;
 mod served;
 mod sides;
 mod upnp;
@@ -35,13 +36,24 @@ Examples:
         #[arg(long, value_name = "TEXT")]
         only: Option<String>,
     },
+    /// Let things happen in networks: routers restart, addresses change, connections are forgotten.
+    #[command(after_help = "Example:\n  cargo run -p portolan-lab -- scenarios --only restarts")]
+    Scenarios {
+        /// Only those whose name has this in it.
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+    },
 }
 
 fn main() -> ExitCode {
-    let Command::Matrix { only } = Args::parse().command;
+    let command = Args::parse().command;
     if let Err(error) = enclosure::enter() {
         eprintln!("portolan-lab: {error}");
         return ExitCode::FAILURE;
     }
-    if matrix::run(only.as_deref()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let right = match command {
+        Command::Matrix { only } => matrix::run(only.as_deref()),
+        Command::Scenarios { only } => scenario::run(only.as_deref()),
+    };
+    if right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,10 +1,17 @@
 //! Hosts, routers and links.
 
 use crate::enclosure::must;
+use std::fs::File;
 use std::io::{self, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// How long a connection may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One network; its hosts are gone when it is dropped.
 pub(crate) struct Network {
@@ -95,7 +102,7 @@ impl Drop for Network {
 }
 
 impl Host {
-    fn ip(&self, words: &str) -> io::Result<()> {
+    pub(crate) fn ip(&self, words: &str) -> io::Result<()> {
         let arguments: Vec<&str> = ["-n", &self.namespace].into_iter().chain(words.split(' ')).collect();
         must("ip", &arguments)
     }
@@ -122,7 +129,7 @@ impl Host {
         self.ip(&format!("route add {network} via {gateway}"))
     }
 
-    fn sysctl(&self, setting: &str) -> io::Result<()> {
+    pub(crate) fn sysctl(&self, setting: &str) -> io::Result<()> {
         must("ip", &["netns", "exec", &self.namespace, "sysctl", "-qw", setting])
     }
 
@@ -138,6 +145,38 @@ impl Host {
             return Ok(());
         }
         Err(io::Error::other(format!("nft: {}\n{text}", String::from_utf8_lossy(&output.stderr))))
+    }
+
+    /// What `nft` shows with these words.
+    pub(crate) fn shown(&self, words: &str) -> io::Result<String> {
+        let output = self.command("nft").args(words.split(' ')).output()?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// A connection from this host.
+    pub(crate) fn connect(&self, to: SocketAddr) -> io::Result<TcpStream> {
+        let place = File::open(format!("/run/netns/{}", self.namespace))?;
+        let connecting = move || {
+            rustix::thread::move_into_link_name_space(
+                place.as_fd(),
+                Some(rustix::thread::LinkNameSpaceType::Network),
+            )?;
+            TcpStream::connect_timeout(&to, PATIENCE)
+        };
+        // Only a thread of its own may go elsewhere.
+        let connected = std::thread::spawn(connecting).join();
+        connected.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+    }
+
+    /// A command that runs on this host and asks this name server.
+    pub(crate) fn command_with_resolver(&self, program: &str, resolver: &Path) -> Command {
+        let mut command = self.command("sh");
+        // `ip netns exec` has a mount namespace of its own.
+        command
+            .args(["-c", "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\""])
+            .arg(resolver)
+            .arg(program);
+        command
     }
 
     /// A command that runs on this host.

@@ -1,10 +1,11 @@
 //! A server that runs on a host of a network.
 
+use crate::enclosure::must;
 use crate::network::Host;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a server may take until it can be reached.
@@ -24,9 +25,30 @@ impl Served {
         folder: &Path,
         settings: &[S],
     ) -> io::Result<Served> {
+        let command = host.command(&program()?.display().to_string());
+        Served::launch(command, root, folder, settings)
+    }
+
+    /// Starts one that asks this name server.
+    pub(crate) fn start_with_resolver(
+        host: &Host,
+        resolver: &Path,
+        root: &Path,
+        folder: &Path,
+        settings: &[&str],
+    ) -> io::Result<Served> {
+        let command = host.command_with_resolver(&program()?.display().to_string(), resolver);
+        Served::launch(command, root, folder, settings)
+    }
+
+    fn launch<S: AsRef<str>>(
+        mut command: Command,
+        root: &Path,
+        folder: &Path,
+        settings: &[S],
+    ) -> io::Result<Served> {
         fs::create_dir_all(root)?;
         fs::create_dir_all(folder)?;
-        let mut command = host.command(&program()?.display().to_string());
         command.arg("serve").arg("--write").arg(root).args(settings.iter().map(AsRef::as_ref));
         command.env("XDG_STATE_HOME", folder).env_remove("STATE_DIRECTORY");
         let log = folder.join("log");
@@ -60,9 +82,16 @@ impl Served {
         Ok(())
     }
 
-    /// The number of its process, or of the program that started it.
-    pub(crate) fn process(&self) -> u32 {
-        self.child.id()
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(mut self) -> io::Result<String> {
+        self.signal("TERM")?;
+        self.child.wait()?;
+        Ok(self.log())
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) -> io::Result<()> {
+        must("kill", &["-s", name, &self.child.id().to_string()])
     }
 }
 

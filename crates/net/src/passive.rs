@@ -261,6 +261,15 @@ impl Place {
         self.port
     }
 
+    /// Whether a connection has come; nothing where that only shows when the transfer begins.
+    pub fn has_come(&mut self) -> Option<bool> {
+        if self.shared.shared_port.is_some() {
+            return None;
+        }
+        self.shared.drain(self.peer, self.port);
+        Some(!matches!(self.connection.try_recv(), Err(oneshot::error::TryRecvError::Empty)))
+    }
+
     /// Ends the waiting for a connection and begins anew. `None` when that takes another place: since a
     /// connection came, which is closed; since another port is free; or since another session waits.
     pub async fn renewed(mut self) -> Option<Place> {

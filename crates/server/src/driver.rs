@@ -101,6 +101,7 @@ impl Driver {
         if let Some(effect) = self.effect.take() {
             let _ = tokio::time::timeout(LAST_EFFECT, effect).await;
         }
+        self.holdings.drop_data();
         self.holdings.let_go().await;
         self.control.finish();
     }

@@ -43,9 +43,31 @@ pub(crate) struct Done {
 /// Where a passive data connection is awaited.
 struct Awaited {
     place: Place,
+    door: Arc<Door>,
     /// The client came from outside, and was told an address that is not this machine's own, or a port only:
     /// true where it was an address.
     told: Option<bool>,
+}
+
+impl Awaited {
+    /// Waits for the connection.
+    async fn connection(&mut self) -> Result<Stream, ConnectError> {
+        let connection = self.place.connection().await;
+        if let Some(with_address) = self.told.take() {
+            self.door.twice.note(with_address, connection.is_ok());
+        }
+        connection
+    }
+
+    /// The client wants another, or nothing any more.
+    fn into_place(mut self) -> Place {
+        if let Some(with_address) = self.told
+            && let Some(came) = self.place.has_come()
+        {
+            self.door.twice.note(with_address, came);
+        }
+        self.place
+    }
 }
 
 impl From<Outcome> for Done {
@@ -79,7 +101,7 @@ impl Holdings {
     }
 
     pub(crate) fn drop_data(&mut self) {
-        self.place = None;
+        self.place.take().map(Awaited::into_place);
         self.data = None;
     }
 
@@ -131,7 +153,7 @@ pub(crate) fn start(
                 own => own,
             };
             let guard = protected.then(|| holdings.guard.clone());
-            let old = holdings.place.take().map(|awaited| awaited.place);
+            let old = holdings.place.take().map(Awaited::into_place);
             let wanted = Wanted { door: Arc::clone(&holdings.door), peer, local, announce, from, guard };
             async move {
                 tokio::select! {
@@ -148,17 +170,12 @@ pub(crate) fn start(
                 let upload = matches!(&holdings.opened, Some(Opened { content: Content::Upload(_), .. }));
                 awaited.place.engage(if upload { Direction::Upload } else { Direction::Download });
             }
-            let door = Arc::clone(&holdings.door);
             connect(
                 async move {
-                    let Some(Awaited { mut place, told }) = awaited else {
-                        return Err(ConnectError::Missing(std::io::ErrorKind::NotConnected.into()));
-                    };
-                    let connection = place.connection().await;
-                    if let Some(with_address) = told {
-                        door.twice.note(with_address, connection.is_ok());
+                    match awaited {
+                        Some(mut awaited) => awaited.connection().await,
+                        None => Err(ConnectError::Missing(std::io::ErrorKind::NotConnected.into())),
                     }
-                    connection
                 },
                 progress,
             )
@@ -314,7 +331,7 @@ async fn listen(shared: &Shared, wanted: Wanted, old: Option<Place>) -> Done {
     let here = SocketAddr::new(local.ip(), place.port());
     let announced = door.outside.borrow().announced(peer.ip(), here);
     let told = (announced.ip() != here.ip()).then_some(announce);
-    let place = Some(Awaited { place, told });
+    let place = Some(Awaited { place, door: Arc::clone(&door), told });
     Done { place, ..Done::from(Outcome::Listening(announced)) }
 }
 

@@ -1,0 +1,170 @@
+//! Things that happen in networks over time, each from its beginning to its end.
+
+mod address;
+mod bounce;
+mod forgetful;
+mod hairpin;
+mod mapping;
+mod names;
+mod pinholes;
+mod routers;
+mod talk;
+
+use crate::network::{End, Host, Network};
+use crate::sides::{CLIENT, CLIENTS, CONTROL, PUBLIC, TO_CLIENTS};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Scenarios at the same time: most of their time is waiting.
+const AT_ONCE: usize = 8;
+
+/// How long something may take to be so.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What goes wrong says what it is.
+type Outcome = io::Result<()>;
+
+/// Its name, and what happens.
+type Scenario = (&'static str, fn(&mut Scene) -> Outcome);
+
+/// All of them. Those that wait longest come first.
+const ALL: [Scenario; 19] = [
+    ("a UPnP router restarts", |scene| mapping::restart(scene, "upnp")),
+    ("a PCP router restarts", |scene| mapping::restart(scene, "pcp")),
+    ("a NAT-PMP router restarts", |scene| mapping::restart(scene, "nat-pmp")),
+    ("the DNS is updated by RFC 2136, and the name server restarts", names::update),
+    ("a name is looked up again when its time is over", names::look_up_again),
+    ("a STUN server is asked, fails, and comes back", address::stun),
+    ("a page on the web is asked, fails, and comes back", address::echo),
+    ("the outside port is another one", mapping::another_port),
+    ("the server dies, and takes its mappings over", mapping::crash),
+    ("a router forgets an idle connection, and keep-alive reminds it", forgetful::reminded),
+    ("a router forgets an idle connection, and nothing reminds it", forgetful::forgotten),
+    ("a neighbour comes by the public address", hairpin::run),
+    ("an address that is set twice", routers::set_twice),
+    ("a router behind another one", routers::two_routers),
+    ("T01: nothing is sent to a third host", bounce::third_host),
+    ("T03: a third host steals nothing", bounce::theft),
+    ("T04: a loop of PASV starves nobody", bounce::exhaustion),
+    ("T32: nothing that a server says opens a router", bounce::slipstream),
+    ("pinholes open for whom they should, and close", pinholes::run),
+];
+
+/// Runs those whose name has `only` in it, and says whether all went as they should.
+pub(crate) fn run(only: Option<&str>) -> bool {
+    let chosen: Vec<_> = ALL.iter().filter(|(name, _)| only.is_none_or(|only| name.contains(only))).collect();
+    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((_, scenario)) = chosen.get(number) else { return };
+                    let begun = Instant::now();
+                    let outcome =
+                        Scene::new(&format!("s{number}")).and_then(|mut scene| scenario(&mut scene));
+                    if let Ok(mut found) = found.lock() {
+                        found.push((number, outcome, begun.elapsed()));
+                    }
+                }
+            });
+        }
+    });
+    let mut found = found.into_inner().unwrap_or_default();
+    found.sort_by_key(|(number, ..)| *number);
+    let mut right = 0;
+    for (number, outcome, took) in found {
+        let name = chosen[number].0;
+        match outcome {
+            Ok(()) => {
+                right += 1;
+                println!("{name:<66}as it should be ({} s)", took.as_secs());
+            }
+            Err(error) => println!("{name:<66}WRONG: {error}"),
+        }
+    }
+    println!("{right} of {} scenarios as they should be", chosen.len());
+    right == chosen.len() && right > 0
+}
+
+/// The internet, with a client that has an address of its own there.
+struct Scene {
+    network: Network,
+    internet: Host,
+    client: Host,
+}
+
+impl Scene {
+    fn new(name: &str) -> io::Result<Scene> {
+        let mut network = Network::new(name)?;
+        let internet = network.router("internet")?;
+        let client = network.host("client")?;
+        network.link(&End(&client, "eth0", CLIENT), &End(&internet, "clients", CLIENTS))?;
+        client.route(TO_CLIENTS)?;
+        Ok(Scene { network, internet, client })
+    }
+
+    /// Another host at the internet, whose network is 33.0.`number`.0/24 and whose address there is .2.
+    fn outsider(&mut self, number: u8) -> io::Result<Host> {
+        let host = self.network.host(&format!("outsider{number}"))?;
+        let (own, other) = (format!("33.0.{number}.2/24"), format!("33.0.{number}.1/24"));
+        let device = format!("outsider{number}");
+        self.network.link(&End(&host, "eth0", &[&own]), &End(&self.internet, &device, &[&other]))?;
+        host.route(&[&format!("33.0.{number}.1")])?;
+        Ok(host)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.network.folder().join(name)
+    }
+
+    /// The folder that servers of this scene serve.
+    fn root(&self) -> PathBuf {
+        self.file("root")
+    }
+
+    /// A file goes up and comes down again, by curl with these arguments.
+    fn transfers(&self, from: &Host, to: &str, arguments: &[&str]) -> io::Result<bool> {
+        let (up, down) = (self.file("up"), self.file("down"));
+        let content: Vec<u8> = (0..200_000u32).map(|number| (number % 251) as u8).collect();
+        fs::write(&up, &content)?;
+        let _ = fs::remove_file(&down);
+        let url = format!("ftp://{to}/file");
+        for way in [["-T", "up"], ["-o", "down"]] {
+            let mut curl = from.command("curl");
+            curl.args(["-sS", "--connect-timeout", "5", "--max-time", "20", &url]).args(way).args(arguments);
+            curl.current_dir(self.network.folder()).stderr(Stdio::null());
+            if !curl.status()?.success() {
+                return Ok(false);
+            }
+        }
+        Ok(fs::read(down)? == content)
+    }
+
+    /// The same, to where servers are known.
+    fn must_transfer(&self) -> Outcome {
+        let public = format!("{PUBLIC}:{CONTROL}");
+        must(self.transfers(&self.client, &public, &[])?, "a file does not get through")
+    }
+}
+
+fn must(so: bool, else_text: &str) -> Outcome {
+    if so { Ok(()) } else { Err(io::Error::other(else_text)) }
+}
+
+/// Waits until it is so.
+fn wait_until(what: &str, so: impl Fn() -> io::Result<bool>) -> Outcome {
+    let until = Instant::now() + PATIENCE;
+    while !so()? {
+        if Instant::now() > until {
+            return Err(io::Error::other(format!("it did not come to this: {what}")));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
