@@ -1,4 +1,4 @@
-//! A router that forgets connections on which nothing is said for two seconds.
+//! A router that forgets connections on which nothing is said for four seconds.
 
 use super::{Outcome, Scene, must};
 use crate::network::{End, Host};
@@ -31,7 +31,7 @@ fn long_transfer(scene: &mut Scene, keep_alive: u64) -> io::Result<bool> {
     let content = vec![7; 60_000_000];
     fs::write(scene.root().join("file"), &content)?;
     let mut curl = client.command("curl");
-    curl.args(["-sS", "--limit-rate", "8M", "--max-time", "15", "--no-keepalive", "-o", "down"]);
+    curl.args(["-sS", "--limit-rate", "6M", "--max-time", "20", "--no-keepalive", "-o", "down"]);
     curl.arg(format!("ftp://{PUBLIC}:{CONTROL}/file")).current_dir(scene.network.folder());
     let ended = curl.stderr(std::process::Stdio::null()).status()?.success();
     Ok(ended && fs::read(scene.file("down"))? == content)
@@ -41,7 +41,7 @@ fn behind_forgetful_router(scene: &mut Scene) -> io::Result<Host> {
     let (own, other) = (&["44.0.1.2/24"][..], &["44.0.1.1/24"][..]);
     let (network, internet) = (&mut scene.network, &scene.internet);
     let router = nat(network, internet, "crouter", "forgetful", (own, other), &["44.0.1.1"])?;
-    router.sysctl("net.netfilter.nf_conntrack_tcp_timeout_established=2")?;
+    router.sysctl("net.netfilter.nf_conntrack_tcp_timeout_established=4")?;
     router.sysctl("net.netfilter.nf_conntrack_tcp_loose=0")?;
     let client = scene.network.host("neighbour")?;
     let lan = End(&router, "lan", &["192.168.10.1/24"]);
