@@ -75,7 +75,14 @@ impl PassivePool {
         keep_alive: KeepAlive,
         shared_port: Option<SharedPort>,
     ) -> PassivePool {
-        let shared = Shared { addresses, tls, keep_alive, shared_port, state: Mutex::new(State::new(ports)) };
+        let is_shared = shared_port.is_some();
+        let shared = Shared {
+            addresses,
+            tls,
+            keep_alive,
+            shared_port,
+            state: Mutex::new(State::new(ports, is_shared)),
+        };
         PassivePool { shared: Arc::new(shared) }
     }
 
@@ -123,6 +130,11 @@ impl PassivePool {
         }
     }
 
+    /// True when control connections come to the port as well.
+    pub fn is_shared(&self) -> bool {
+        self.shared.shared_port.is_some()
+    }
+
     /// Places that are held now.
     pub fn places(&self) -> usize {
         self.shared.state().places()
@@ -160,7 +172,7 @@ impl Shared {
                     }
                 }
             }
-            state.give(peer, port, self.shared_port.is_none(), now);
+            state.give(peer, port, now);
         }
         Ok(())
     }
@@ -217,9 +229,7 @@ impl Shared {
         state.expire(peer, Instant::now());
         // Who asks again and again must not keep others waiting for ever; and where there is another
         // port, a connection that is still on its way cannot be taken for the next one.
-        !state.is_awaited(peer)
-            && state.draw(peer).is_none()
-            && state.renew(peer, port, id, self.shared_port.is_none(), Instant::now())
+        !state.is_awaited(peer) && state.draw(peer).is_none() && state.renew(peer, port, id, Instant::now())
     }
 }
 

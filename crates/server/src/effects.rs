@@ -147,7 +147,7 @@ pub(crate) fn start(
             let from = match peer.ip() {
                 // A protected connection is this client's, or shows whose it is; at the control port anybody may
                 // want a session.
-                own if protected || shared.options.one_port => own,
+                own if protected || holdings.door.passive.is_shared() => own,
                 IpAddr::V4(_) if anyone => Ipv4Addr::UNSPECIFIED.into(),
                 IpAddr::V6(_) if anyone => Ipv6Addr::UNSPECIFIED.into(),
                 own => own,

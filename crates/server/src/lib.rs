@@ -177,13 +177,25 @@ async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
     loop {
         let (stream, peer) = tokio::select! {
             // The socket closes with this task, so that nobody waits in its queue.
-            _ = shutdown.wait_for(Option::is_some) => return,
+            _ = shutdown.wait_for(Option::is_some) => break,
             accepted = async { match &mut port {
                 Port::Control(listener) => listener.accept().await,
                 Port::Shared(port) => port.accept().await,
             } } => accepted,
         };
         welcome(stream, peer, &door, &shared);
+    }
+    // Transfers that run may still get their data connections; nobody else is served.
+    if let Port::Shared(mut port) = port {
+        let turn_away = async {
+            loop {
+                drop(port.accept().await);
+            }
+        };
+        tokio::select! {
+            () = shared.sessions.wait() => {}
+            () = turn_away => {}
+        }
     }
 }
 

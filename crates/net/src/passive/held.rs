@@ -14,14 +14,17 @@ const HELD: usize = 64;
 /// later comes after it has seen what the earlier ones led to.
 const AT_ONCE: Duration = Duration::from_millis(50);
 
+/// A client that uploads nothing may have closed its connection by the time its command is read: so long before.
+const JUST_ENDED: Duration = Duration::from_secs(1);
+
 /// What is known of a connection that is held.
 #[derive(Debug, Clone)]
 pub(super) enum Verdict {
     /// Nothing yet.
     Wait,
     /// It is a data connection if it is the first that sends something: a control connection waits for its
-    /// greeting.
-    IfItSpeaks,
+    /// greeting. When nobody has until this time, [`call_silent`](Held::call_silent) decides.
+    IfItSpeaks(Instant),
     /// It was one of several that could have been meant, and the transfer was refused: the client closes the
     /// one that was, and then the token is cancelled.
     Refused(CancellationToken),
@@ -54,14 +57,14 @@ const REMEMBERED: usize = 1024;
 struct Entry {
     id: u64,
     came: Instant,
-    /// The client has closed it: nothing can be sent to it, but it may have been an upload of nothing.
-    ended: bool,
+    /// When the client closed it, without having sent anything: it may have been an upload of nothing.
+    ended: Option<Instant>,
     verdict: watch::Sender<Verdict>,
 }
 
 impl Entry {
     fn is_usable(&self) -> bool {
-        !self.ended && !self.verdict.is_closed()
+        self.ended.is_none() && !self.verdict.is_closed()
     }
 }
 
@@ -71,12 +74,26 @@ impl Held {
         let held = self.waiting.entry((peer, port)).or_default();
         held.retain(|entry| !entry.verdict.is_closed());
         if held.len() >= HELD {
-            return None;
+            // The oldest wants a session, most likely.
+            held.pop_front()?.verdict.send_replace(Verdict::Control);
         }
         self.next_id += 1;
         let (sender, verdict) = watch::channel(Verdict::Wait);
-        held.push_back(Entry { id: self.next_id, came: now, ended: false, verdict: sender });
+        held.push_back(Entry { id: self.next_id, came: now, ended: None, verdict: sender });
         Some(Holding { id: self.next_id, verdict })
+    }
+
+    /// True when something is held for this place.
+    pub(super) fn has(&self, peer: IpAddr, port: u16) -> bool {
+        self.waiting.get(&(peer, port)).is_some_and(|held| held.iter().any(Entry::is_usable))
+    }
+
+    /// Holds this one no longer; false when it was not held any more.
+    pub(super) fn remove(&mut self, peer: IpAddr, port: u16, id: u64) -> bool {
+        let Some(held) = self.waiting.get_mut(&(peer, port)) else { return false };
+        let before = held.len();
+        held.retain(|entry| entry.id != id);
+        held.len() < before
     }
 
     /// Notes that a control connection came.
@@ -104,13 +121,28 @@ impl Held {
         last.duration_since(before) >= AT_ONCE
     }
 
-    /// The last is a data connection, and the others are not; false when none is held.
+    /// The last is a data connection, and the others are not; false when none is held. One that was closed on
+    /// the client's side counts where there is no other.
     pub(super) fn call_last(&mut self, peer: IpAddr, port: u16) -> bool {
-        let last = self
-            .waiting
-            .get(&(peer, port))
-            .and_then(|held| held.iter().rev().find(|entry| entry.is_usable()).map(|entry| entry.id));
+        let last = self.waiting.get(&(peer, port)).and_then(|held| {
+            let open = held.iter().filter(|entry| !entry.verdict.is_closed());
+            open.max_by_key(|entry| (entry.is_usable(), entry.came, entry.id)).map(|entry| entry.id)
+        });
         last.is_some_and(|id| self.call(peer, port, id))
+    }
+
+    /// An upload that began at `engaged` sends nothing: says which connection is its own all the same. The last
+    /// that came before it, else the first behind it; and one that was closed, if nothing else is held.
+    pub(super) fn call_silent(&mut self, peer: IpAddr, port: u16, engaged: Instant) -> bool {
+        let Some(held) = self.waiting.get(&(peer, port)) else { return false };
+        let usable = || held.iter().filter(|entry| entry.is_usable());
+        let before = usable().rfind(|entry| entry.came <= engaged);
+        let ended = || {
+            let ended = |entry: &&Entry| entry.ended.is_some_and(|ended| ended + JUST_ENDED >= engaged);
+            held.iter().rfind(ended)
+        };
+        let id = before.or_else(|| usable().next()).or_else(ended).map(|entry| entry.id);
+        id.is_some_and(|id| self.call(peer, port, id))
     }
 
     /// This one is a data connection, and the others are not; false when it is not held any more.
@@ -125,15 +157,15 @@ impl Held {
     }
 
     /// The client has closed this one.
-    pub(super) fn note_ended(&mut self, peer: IpAddr, port: u16, id: u64) {
+    pub(super) fn note_ended(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) {
         let held = self.waiting.get_mut(&(peer, port)).into_iter().flatten();
-        held.filter(|entry| entry.id == id).for_each(|entry| entry.ended = true);
+        held.filter(|entry| entry.id == id).for_each(|entry| entry.ended = Some(now));
     }
 
-    /// Whoever speaks first is a data connection.
-    pub(super) fn listen(&mut self, peer: IpAddr, port: u16) {
+    /// Whoever speaks first, until then, is a data connection.
+    pub(super) fn listen(&mut self, peer: IpAddr, port: u16, until: Instant) {
         for entry in self.waiting.get(&(peer, port)).into_iter().flatten() {
-            entry.verdict.send_replace(Verdict::IfItSpeaks);
+            entry.verdict.send_replace(Verdict::IfItSpeaks(until));
         }
     }
 

@@ -10,6 +10,7 @@ use super::state::{Arrival, Claim, Direction, Grant, State};
 use crate::stream::ConnectError;
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -59,14 +60,14 @@ impl Connection {
             Verdict::Data => *self = Connection::Data,
             // The one that was meant closes, or time passes.
             Verdict::Control | Verdict::Refused(_) => *self = Connection::Control,
-            Verdict::Wait | Verdict::IfItSpeaks => {}
+            Verdict::Wait | Verdict::IfItSpeaks(_) => {}
         }
     }
 
     /// It sends something, as a data connection does that something is uploaded by.
     fn speak(&mut self, state: &mut State) {
         let Connection::Held(holding) = self else { return };
-        if matches!(*holding.verdict.borrow(), Verdict::IfItSpeaks) {
+        if matches!(*holding.verdict.borrow(), Verdict::IfItSpeaks(_)) {
             state.call(PEER, PORT, holding.id);
         }
     }
@@ -98,14 +99,17 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn grant(state: &mut State, sessions: &mut [Session], now: Instant) {
+    // What rests has rested.
+    state.expire(PEER, now + Duration::from_secs(2));
     while state.is_awaited(PEER) && state.draw(PEER).is_some() {
-        state.give(PEER, PORT, true, now);
+        state.give(PEER, PORT, now);
     }
     for session in sessions {
         if let Session::Queued(turn) = session
             && let Ok(Grant { id, connection, gone, .. }) = turn.try_recv()
         {
             gone.disarm();
+            state.open(PEER, PORT, id);
             *session = Session::Granted { id, engaged: false, arrival: connection, data: None };
         }
     }
@@ -118,7 +122,7 @@ proptest! {
     fn every_session_gets_its_own_data_and_everybody_else_a_session(
         acts in prop::collection::vec(act(), 0..80)
     ) {
-        let (mut state, now) = (State::new(PORT..=PORT), Instant::now());
+        let (mut state, now) = (State::new(PORT..=PORT, true), Instant::now());
         let mut sessions: Vec<Session> = (0..4).map(|_| Session::Idle).collect();
         let mut wants: Vec<Connection> = Vec::new();
         // What is random first, then everything that is still to come for everybody.
@@ -171,7 +175,7 @@ fn step(act: Act, state: &mut State, sessions: &mut [Session], wants: &mut Vec<C
             }
             *engaged = true;
             state.engage(PEER, PORT, *id, direction(number), now);
-            if let Err(place) = state.call_held(PEER, PORT) {
+            if let Err(place) = state.call_held(PEER, PORT, now) {
                 assert!(direction(number) == Direction::Download && held > 0, "nothing was unclear");
                 place.send(Err(ConnectError::Ambiguous)).unwrap();
                 assert!(matches!(arrival.try_recv(), Ok(Err(ConnectError::Ambiguous))));

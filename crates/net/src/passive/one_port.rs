@@ -6,7 +6,8 @@
 //!
 //! - where data has to be protected, by the first message of a TLS handshake, which no control connection
 //!   begins with here;
-//! - else, where the transfer is an upload, by the first bytes: who wants a session waits for the greeting;
+//! - else, where the transfer is an upload, by the first bytes: who wants a session waits for the greeting; where
+//!   nobody sends anything for three seconds, by the order;
 //! - else by the transfer command: the last connection that came before it is its data connection, since a
 //!   client opens that right before; where none has come, the first that comes after it; where two came at
 //!   once, the transfer is refused, and the client tries again;
@@ -24,10 +25,13 @@ use super::{Direction, PassivePool, Shared};
 use crate::listen::{Listener, PAUSE};
 use crate::socket::{self, KeepAlive};
 use crate::stream::ConnectError;
-use crate::tls::Tls;
+use crate::tls::{Resume, Tls};
 use rustix::net::RecvFlags;
+use std::future::poll_fn;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -35,10 +39,6 @@ use tokio::time::Instant;
 
 /// How long a connection is held back whose session says no transfer command.
 const HOLD: Duration = Duration::from_secs(10);
-
-/// How long, once an upload has begun, a connection is waited for that sends something. A source may have
-/// nothing to say for long: then the last that came is taken.
-const SILENT_HOLD: Duration = Duration::from_secs(3);
 
 /// How long after a transfer was refused the client has to close the connection that was meant.
 const REFUSED_HOLD: Duration = Duration::from_secs(1);
@@ -71,6 +71,8 @@ type Came = (TcpStream, SocketAddr);
 #[derive(Debug)]
 pub(super) struct SharedPort {
     listener: TcpListener,
+    /// Held from taking a connection until it is taken note of, so that nobody sees the one without the other.
+    taking: Mutex<()>,
     port: u16,
     /// Not more than there are connections.
     control: mpsc::UnboundedSender<Came>,
@@ -81,7 +83,8 @@ impl OnePort {
     pub fn new(listener: Listener, tls: Option<Arc<Tls>>, keep_alive: KeepAlive) -> OnePort {
         let port = listener.address().port();
         let (sender, control) = mpsc::unbounded_channel();
-        let shared_port = SharedPort { listener: listener.into_socket(), port, control: sender };
+        let shared_port =
+            SharedPort { listener: listener.into_socket(), taking: Mutex::default(), port, control: sender };
         let any = (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED);
         OnePort { pool: PassivePool::with(port..=port, any, tls, keep_alive, Some(shared_port)), control }
     }
@@ -94,21 +97,14 @@ impl OnePort {
     /// The next control connection, and where it comes from. Data connections go to their sessions meanwhile.
     pub async fn accept(&mut self) -> Came {
         let shared = &self.pool.shared;
-        let listener = shared.shared_port.as_ref().map(|shared_port| &shared_port.listener);
         loop {
             tokio::select! {
                 biased;
                 // The pool, which is the sender's, is ours.
                 Some(came) = self.control.recv() => return came,
-                accepted = async { match listener {
-                    Some(listener) => listener.accept().await,
-                    None => std::future::pending().await,
-                } } => match accepted {
-                    Ok((socket, peer)) => shared.come(socket, peer),
-                    Err(error) => {
-                        tracing::warn!(%error, "cannot take a connection");
-                        tokio::time::sleep(PAUSE).await;
-                    }
+                Err(error) = poll_fn(|context| shared.poll_take(context)) => {
+                    tracing::warn!(%error, "cannot take a connection");
+                    tokio::time::sleep(PAUSE).await;
                 }
             }
         }
@@ -118,6 +114,7 @@ impl OnePort {
 impl SharedPort {
     /// Takes the connections that have come by now, without waiting.
     pub(super) fn drain(&self, shared: &Arc<Shared>) {
+        let _taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
         while let Ok((socket, peer)) = socket::accept(&self.listener) {
             shared.come(socket, peer);
         }
@@ -125,6 +122,19 @@ impl SharedPort {
 }
 
 impl Shared {
+    /// Takes the connections to the control port, until that fails.
+    fn poll_take(self: &Arc<Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(shared_port) = &self.shared_port else { return Poll::Pending };
+        loop {
+            let _taking = shared_port.taking.lock().unwrap_or_else(PoisonError::into_inner);
+            match shared_port.listener.poll_accept(context) {
+                Poll::Ready(Ok((socket, peer))) => self.come(socket, peer),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
     /// Begins to see what a connection is. What came before it was looked at before it.
     fn come(self: &Arc<Self>, socket: TcpStream, peer: SocketAddr) {
         let Some(SharedPort { port, control, .. }) = &self.shared_port else { return };
@@ -182,13 +192,19 @@ impl Shared {
         let (mut state, now) = (self.state(), Instant::now());
         let Some(guarded) = state.awaits(peer, port) else {
             // Perhaps it is the data connection of a client with several addresses.
-            state.note_stranger(peer, port, now);
+            if !state.has_place(peer, port) {
+                state.note_stranger(peer, port, now);
+            }
             state.note_control(peer, now);
-            return if state.awaits_guarded(port) { Suspicion::Stranger } else { Suspicion::Control };
+            let shows = self.tls.as_ref().is_some_and(|tls| tls.resume() != Resume::Off);
+            return if shows && state.awaits_guarded(port) {
+                Suspicion::Stranger
+            } else {
+                Suspicion::Control
+            };
         };
         match state.hold(peer, port, now) {
             Some(holding) => Suspicion::Either { holding, guarded },
-            // So many at once want sessions.
             None => Suspicion::Control,
         }
     }
@@ -205,7 +221,7 @@ impl Shared {
         let mut ended = false;
         loop {
             let verdict = holding.verdict.borrow_and_update().clone();
-            let mut refused = None;
+            let (mut refused, mut silent) = (None, None);
             match verdict {
                 Verdict::Data => return Kind::Data,
                 Verdict::Control => return Kind::Control,
@@ -213,10 +229,9 @@ impl Shared {
                     until = until.min(Instant::now() + REFUSED_HOLD);
                     refused = Some(closed);
                 }
-                Verdict::IfItSpeaks => until = until.min(Instant::now() + SILENT_HOLD),
+                Verdict::IfItSpeaks(limit) => silent = Some(limit),
                 Verdict::Wait => {}
             }
-            let listening = matches!(*holding.verdict.borrow(), Verdict::IfItSpeaks);
             tokio::select! {
                 biased;
                 changed = holding.verdict.changed(), if refused.is_none() => {
@@ -225,37 +240,50 @@ impl Shared {
                     }
                 }
                 () = shakes_hands(socket), if guarded => return Kind::Data,
-                // Nothing at all is an upload too.
-                _ = first_byte(socket), if listening => {
-                    // Where another one spoke first, the verdict says so.
-                    if self.state().call(peer, port, holding.id) {
-                        return Kind::Data;
-                    }
-                    let _ = holding.verdict.changed().await;
-                }
-                () = ends(socket), if !ended => {
-                    if let Some(closed) = refused {
-                        closed.cancel();
-                        return Kind::Closed;
-                    }
-                    ended = true;
-                    self.state().note_ended(peer, port, holding.id);
-                }
                 // The one that was meant is gone.
                 () = async { match &refused {
                     Some(closed) => closed.cancelled().await,
                     None => std::future::pending().await,
                 } } => return Kind::Control,
-                () = tokio::time::sleep_until(until) => {
-                    if refused.is_some() || self.state().engaged(peer, port).is_none() {
-                        return Kind::Control;
+                first = first_byte(socket), if silent.is_some() && !ended || refused.is_some() => {
+                    let mut state = self.state();
+                    match (first, refused) {
+                        // A control connection does not send anything before it is greeted, mostly.
+                        (Ok(Some(_)), Some(_)) => return Kind::Control,
+                        (_, Some(closed)) => {
+                            closed.cancel();
+                            return Kind::Closed;
+                        }
+                        // Else the verdict says that another one spoke first.
+                        (Ok(Some(_)), None) if state.call(peer, port, holding.id) => return Kind::Data,
+                        (Ok(Some(_)), None) => {}
+                        (Ok(None), None) => {
+                            ended = true;
+                            if state.note_ended(peer, port, holding.id, Instant::now()) {
+                                return Kind::Data;
+                            }
+                        }
+                        (Err(_), None) => {
+                            state.forget_held(peer, port, holding.id);
+                            return Kind::Closed;
+                        }
                     }
-                    // A source that has nothing to say yet.
-                    if listening {
-                        self.state().call_last(peer, port);
-                    }
+                }
+                () = ends(socket), if !ended && silent.is_none() && refused.is_none() => {
+                    ended = true;
+                    self.state().note_ended(peer, port, holding.id, Instant::now());
+                }
+                () = sleep_until(silent), if silent.is_some() => {
+                    // A source that has nothing to say yet. Where this is not the one, the verdict says so.
+                    self.state().call_silent(peer, port);
+                    let _ = holding.verdict.changed().await;
+                }
+                () = tokio::time::sleep_until(until), if silent.is_none() => {
                     // Some begin their handshake only when the transfer does, and that may take a while.
                     until += HOLD;
+                    if refused.is_some() || self.state().give_up_holding(peer, port, holding.id) {
+                        return Kind::Control;
+                    }
                 }
             }
         }
@@ -283,9 +311,9 @@ enum Kind {
 impl Shared {
     /// A session of this peer has said its transfer command.
     pub(super) fn engage(self: &Arc<Self>, peer: IpAddr, port: u16, id: u64, direction: Direction) {
-        let mut state = self.state();
-        state.engage(peer, port, id, direction, Instant::now());
-        if let Err(place) = state.call_held(peer, port) {
+        let (mut state, now) = (self.state(), Instant::now());
+        state.engage(peer, port, id, direction, now);
+        if let Err(place) = state.call_held(peer, port, now) {
             tracing::info!(%peer, port, "several connections at once, one of which is for data");
             // It fails when the session ended this very moment.
             drop(place.send(Err(ConnectError::Ambiguous)));
@@ -296,18 +324,18 @@ impl Shared {
 }
 
 /// The first byte that comes, which stays where it is; nothing at the end.
-async fn first_byte(socket: &TcpStream) -> Option<u8> {
+async fn first_byte(socket: &TcpStream) -> io::Result<Option<u8>> {
     let mut first = [0];
     let peek = || {
         let read = rustix::net::recv(socket, &mut first, RecvFlags::PEEK | RecvFlags::DONTWAIT);
-        read.map(|(count, _)| (count == 1).then_some(first[0])).map_err(std::io::Error::from)
+        read.map(|(count, _)| (count == 1).then_some(first[0])).map_err(io::Error::from)
     };
-    socket.async_io(tokio::io::Interest::READABLE, peek).await.ok().flatten()
+    socket.async_io(tokio::io::Interest::READABLE, peek).await
 }
 
 /// Waits for the first byte of a handshake; for ever, when something else comes.
 async fn shakes_hands(socket: &TcpStream) {
-    if first_byte(socket).await != Some(HANDSHAKE) {
+    if !matches!(first_byte(socket).await, Ok(Some(HANDSHAKE))) {
         std::future::pending::<()>().await;
     }
 }
@@ -315,12 +343,22 @@ async fn shakes_hands(socket: &TcpStream) {
 /// True when the end has come, and nothing before it.
 fn has_ended(socket: &TcpStream) -> bool {
     let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-    matches!(rustix::net::recv(socket, &mut [0], flags), Ok((0, _)))
+    !matches!(
+        rustix::net::recv(socket, &mut [0], flags),
+        Ok((1, _)) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR)
+    )
 }
 
 /// Waits for the end; for ever, when something else comes.
 async fn ends(socket: &TcpStream) {
-    if first_byte(socket).await.is_some() {
+    if matches!(first_byte(socket).await, Ok(Some(_))) {
         std::future::pending::<()>().await;
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }

@@ -19,6 +19,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// within that time, though its first packet be lost and sent again twice.
 pub(super) const REST: Duration = Duration::from_secs(4);
 
+/// How long a place is left alone after its transfer was refused since several connections came.
+const REFUSED_REST: Duration = Duration::from_secs(1);
+
+/// How long, once an upload has begun, a connection is waited for that sends something. A source may have
+/// nothing to say for long.
+const SILENT: Duration = Duration::from_secs(3);
+
 /// How long a port is left alone that another program has.
 const UNUSABLE: Duration = Duration::from_secs(60);
 
@@ -152,6 +159,8 @@ pub(super) struct State {
     approaches: Vec<Weak<Approach>>,
     /// Connections that may be a control connection or the one that a place waits for.
     held: Held,
+    /// Control connections come to the ports too.
+    shared: bool,
     /// When a connection that was nobody's came last to each port.
     strangers: HashMap<(bool, u16), Instant>,
     /// With so many peers known, those that are at rest only are looked for and forgotten.
@@ -163,9 +172,11 @@ pub(super) struct State {
 const SWEEP_MIN: usize = 1024;
 
 impl State {
-    pub(super) fn new(ports: RangeInclusive<u16>) -> State {
+    /// Places at these ports; `shared`: control connections come there too.
+    pub(super) fn new(ports: RangeInclusive<u16>, shared: bool) -> State {
         State {
             ports,
+            shared,
             bound: HashMap::new(),
             unusable: HashMap::new(),
             peers: HashMap::new(),
@@ -261,7 +272,7 @@ impl State {
 
     /// Gives the port to the first who waits. Where it is a control port, no connection is taken for data
     /// until it is [opened](Self::open).
-    pub(super) fn give(&mut self, peer: IpAddr, port: u16, open: bool, now: Instant) {
+    pub(super) fn give(&mut self, peer: IpAddr, port: u16, now: Instant) {
         self.next_id += 1;
         let id = self.next_id;
         let Some(of_peer) = self.peers.get_mut(&peer) else { return };
@@ -282,7 +293,7 @@ impl State {
                 connection,
                 guard,
                 candidates: 0,
-                open,
+                open: !self.shared,
                 settled: false,
                 gone,
             };
@@ -301,6 +312,8 @@ impl State {
         for holder in [peer, anyone] {
             let slot = self.peers.get_mut(&holder).and_then(|of_peer| of_peer.slots.get_mut(&port));
             match slot {
+                // Where it may be another connection, it has been said which one is meant.
+                Some(Slot::Held { guard: None, settled: false, .. }) if self.shared => {}
                 Some(Slot::Held { guard: None, id, .. }) => {
                     let id = *id;
                     return self.take(holder, port, id).map_or(Claim::Nobody, Claim::Settled);
@@ -359,14 +372,36 @@ impl State {
         }
     }
 
-    /// The client has closed a connection that is held.
-    pub(super) fn note_ended(&mut self, peer: IpAddr, port: u16, id: u64) {
-        self.held.note_ended(peer, port, id);
+    /// The client has closed a connection that is held. True when it was an upload of nothing.
+    pub(super) fn note_ended(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) -> bool {
+        self.held.note_ended(peer, port, id, now);
+        let upload = self.engaged(peer, port) == Some(Direction::Upload);
+        upload && !self.held.has(peer, port) && self.call(peer, port, id)
+    }
+
+    /// A connection that is held is gone.
+    pub(super) fn forget_held(&mut self, peer: IpAddr, port: u16, id: u64) {
+        self.held.remove(peer, port, id);
+    }
+
+    /// A connection was held for long: true when it wants a session, since nobody has begun a transfer.
+    pub(super) fn give_up_holding(&mut self, peer: IpAddr, port: u16, id: u64) -> bool {
+        self.engaged(peer, port).is_none() && self.held.remove(peer, port, id)
+    }
+
+    /// Nobody who is held has sent anything: says which connection is an upload's own all the same.
+    pub(super) fn call_silent(&mut self, peer: IpAddr, port: u16) {
+        let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
+        let Some(Slot::Held { engaged: Some(engaged), guard: None, settled: false, .. }) = slot else {
+            return;
+        };
+        let called = self.held.call_silent(peer, port, engaged.at);
+        self.settle(peer, port, called);
     }
 
     /// Starts the patience of others anew; false when the place is lost. What is held was not for what comes
     /// now. A control port has to be [opened](Self::open) again.
-    pub(super) fn renew(&mut self, peer: IpAddr, port: u16, id: u64, open: bool, now: Instant) -> bool {
+    pub(super) fn renew(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) -> bool {
         let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
         let Some(Slot::Held { id: holder, since, open: is_open, candidates: 0, settled: false, .. }) = slot
         else {
@@ -375,7 +410,7 @@ impl State {
         if *holder != id {
             return false;
         }
-        (*since, *is_open) = (now, open);
+        (*since, *is_open) = (now, !self.shared);
         self.held.free(peer, port);
         true
     }
@@ -411,6 +446,12 @@ impl State {
     pub(super) fn is_guarded(&self, peer: IpAddr, port: u16) -> bool {
         let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
         matches!(slot, Some(Slot::Held { guard: Some(_), .. }))
+    }
+
+    /// True when somebody of this peer has a place there, even if it is not known to the client yet or any more.
+    pub(super) fn has_place(&self, peer: IpAddr, port: u16) -> bool {
+        let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
+        matches!(slot, Some(Slot::Held { .. }))
     }
 
     /// Notes that a control connection came to a port that is both's.
@@ -459,7 +500,7 @@ impl State {
     pub(super) fn hold(&mut self, peer: IpAddr, port: u16, now: Instant) -> Option<Holding> {
         let holding = self.held.push(peer, port, now)?;
         // An answer that the holder hears with its first look is as good as none.
-        let _ = self.call_held(peer, port);
+        let _ = self.call_held(peer, port, now);
         Some(holding)
     }
 
@@ -467,19 +508,34 @@ impl State {
     /// its own, if that shows. What is held before an upload has to speak up. The last before a download is the
     /// one, since a client opens it right before it says the command; the error is for several that came at
     /// once, whose place is taken then: who tells it is told.
-    pub(super) fn call_held(&mut self, peer: IpAddr, port: u16) -> Result<(), oneshot::Sender<Arrival>> {
+    pub(super) fn call_held(
+        &mut self,
+        peer: IpAddr,
+        port: u16,
+        now: Instant,
+    ) -> Result<(), oneshot::Sender<Arrival>> {
         if self.awaits(peer, port) != Some(false) {
             return Ok(());
         }
         match self.engaged(peer, port) {
-            Some(Direction::Upload) => self.held.listen(peer, port),
+            Some(Direction::Upload) => {
+                let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
+                if let Some(Slot::Held { engaged: Some(engaged), .. }) = slot {
+                    self.held.listen(peer, port, engaged.at + SILENT);
+                }
+            }
             Some(Direction::Download) if self.held.is_clear(peer, port) => self.call_last(peer, port),
             Some(Direction::Download) => {
                 self.held.refuse(peer, port);
                 let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
                 if let Some(Slot::Held { id, .. }) = slot {
-                    let id = *id;
-                    return self.take(peer, port, id).map_or(Ok(()), Err);
+                    let taken = self.take(peer, port, *id);
+                    if taken.is_some() {
+                        // The one that was meant may be on its way yet.
+                        let rest = Slot::Resting { until: now + REFUSED_REST };
+                        self.peers.entry(peer).or_default().slots.insert(port, rest);
+                    }
+                    return taken.map_or(Ok(()), Err);
                 }
             }
             None => {}
@@ -515,7 +571,11 @@ impl State {
     /// True when a connection came to the place of this holder, but from elsewhere.
     pub(super) fn saw_stranger(&self, peer: IpAddr, port: u16, id: u64) -> bool {
         let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
-        let Some(Slot::Held { id: holder, since, .. }) = slot else { return false };
+        // While something of its own is there, that is looked at first.
+        let Some(Slot::Held { id: holder, since, candidates: 0, .. }) = slot else { return false };
+        if self.held.has(peer, port) {
+            return false;
+        }
         let came = self.strangers.get(&(peer.is_ipv6(), port));
         *holder == id && came.is_some_and(|came| came >= since)
     }

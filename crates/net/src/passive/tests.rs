@@ -327,3 +327,35 @@ async fn at_one_port_what_came_for_a_transfer_that_was_refused_is_not_taken_for_
     }
     assert!(control.try_recv().is_err(), "nobody wanted a session");
 }
+
+#[tokio::test]
+async fn at_one_port_a_connection_that_was_closed_does_not_take_the_place_of_an_upload() {
+    let (pool, port, _control) = one_port().await;
+    for before in [true, false] {
+        let mut place = pool.listen(HOME, None).await.unwrap();
+        let (closed, _) = come(port, HOME).await;
+        let (mut outside, _) = come(port, HOME).await;
+        let closed = (!before).then_some(closed);
+        come(port, other(9)).await;
+        place.engage(Direction::Upload);
+        drop(closed);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        outside.write_all(b"word").await.unwrap();
+        must_hear(&mut place, b"word").await;
+    }
+}
+
+#[tokio::test]
+async fn at_one_port_an_upload_that_is_reset_is_none_of_nothing() {
+    let (pool, port, _control) = one_port().await;
+    let mut place = pool.listen(HOME, None).await.unwrap();
+    let (outside, _) = come(port, HOME).await;
+    place.engage(Direction::Upload);
+    socket2::SockRef::from(&outside).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(outside);
+    let came = tokio::time::timeout(Duration::from_millis(300), place.connection()).await;
+    assert!(came.is_err(), "{came:?}");
+    let (mut outside, _) = come(port, HOME).await;
+    outside.write_all(b"word").await.unwrap();
+    must_hear(&mut place, b"word").await;
+}
