@@ -198,7 +198,8 @@ pub(crate) fn records(
     let mut records: Vec<Record> = Vec::new();
     for table in tables {
         let Some(name) = check.value(&table.name, parse_host_name) else { continue };
-        if announce == [AddressSource::Name(name.clone())] {
+        let itself = |source: &AddressSource| matches!(source, AddressSource::Name(own) if own.eq_ignore_ascii_case(&name));
+        if announce.iter().any(itself) {
             let text = format!(
                 "the address of {name} would come from the very record that is to be written; in \
                                 announce, write router, or another source that knows it"
@@ -277,6 +278,10 @@ impl DynamicDns {
             }
         };
         let key = match &self.key {
+            None if self.secret.is_some() || self.secret_file.is_some() => {
+                self.wrong("key is missing: the name of the key that the secret belongs to", check);
+                return None;
+            }
             None => None,
             Some(name) => {
                 let Ok(secret) = BASE64_STANDARD.decode(self.secret(check)?) else {

@@ -9,7 +9,9 @@ use portolan_proto::server::TlsPolicy;
 use portolan_reach::pinhole::{MARK, Pinholes};
 use portolan_server::Server;
 use std::ffi::OsString;
+use std::io::Write;
 use std::ops::RangeInclusive;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -178,6 +180,13 @@ async fn start_pinholes(config: &Config, ports: RangeInclusive<u16>) -> Result<P
         };
         Exit::failed(format!("cannot open pinholes in the firewall: {error}{need}"))
     };
+    if let Some(port) =
+        config.listen.iter().map(|listener| listener.address.port()).find(|port| ports.contains(port))
+    {
+        return Err(Exit::wrong(format!(
+            "pinholes would close the control port {port}, which is one of the passive ports; write another range"
+        )));
+    }
     let program = std::env::current_exe().map_err(cannot)?;
     let port = config.listen.first().map_or(0, |listener| listener.address.port());
     let (name, range) = (format!("portolan-{port}"), format!("{}-{}", ports.start(), ports.end()));
@@ -198,7 +207,12 @@ fn nonce(config: &Config) -> [u8; 12] {
     if let Some(kept) = std::fs::read(&file).ok().and_then(|bytes| <[u8; 12]>::try_from(bytes).ok()) {
         return kept;
     }
-    let kept = std::fs::create_dir_all(state).and_then(|()| std::fs::write(&file, new));
+    let kept = std::fs::create_dir_all(state).and_then(|()| {
+        // Who knows it can change the mappings.
+        let mut file =
+            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&file)?;
+        file.write_all(&new)
+    });
     if let Err(error) = kept {
         tracing::warn!(%error, "mappings on the router cannot be taken over after a crash");
     }

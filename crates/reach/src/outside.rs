@@ -1,5 +1,6 @@
 //! What a peer is told to connect to.
 
+use crate::gateway::Gateway;
 use crate::scope::Scope;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -21,6 +22,8 @@ pub struct Outside {
 pub struct Near {
     /// Networks of this machine's interfaces: address and mask.
     links: Vec<(Ipv4Addr, Ipv4Addr)>,
+    /// This machine's address on the way to that router.
+    own: Option<Ipv4Addr>,
     /// A router. What comes from its own address was turned round there: by a router that leads a neighbour
     /// back in who asked for the public address (hairpin), or by one that hides everybody.
     router: Option<Ipv4Addr>,
@@ -29,18 +32,24 @@ pub struct Near {
 }
 
 impl Near {
-    /// As things are now, with this router.
-    pub fn look(router: Option<Ipv4Addr>) -> Near {
+    /// As things are now, with this default route.
+    pub fn look(gateway: Option<Gateway>) -> Near {
         let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
         let link = |interface: &if_addrs::Interface| match &interface.addr {
             if_addrs::IfAddr::V4(v4) => Some((v4.ip, v4.netmask)),
             if_addrs::IfAddr::V6(_) => None,
         };
-        Near { links: interfaces.iter().filter_map(link).collect(), router, contained: is_contained() }
+        Near {
+            // Nothing is known of a link without a mask.
+            links: interfaces.iter().filter_map(link).filter(|(_, mask)| !mask.is_unspecified()).collect(),
+            own: gateway.map(|gateway| gateway.own),
+            router: gateway.map(|gateway| gateway.address),
+            contained: is_contained(),
+        }
     }
 
     /// Whether a peer knows this machine by its own address, when `announced` is what others know it by.
-    fn has(&self, peer: Ipv4Addr, announced: Ipv4Addr) -> bool {
+    fn has(&self, peer: Ipv4Addr, local: Ipv4Addr, announced: Ipv4Addr) -> bool {
         if peer.is_loopback() {
             return true;
         }
@@ -52,7 +61,13 @@ impl Near {
         // Where the world knows this machine by a public address, who has a private one comes from within.
         let within =
             Scope::of(peer) == Scope::Private && Scope::of(announced) != Scope::Private && !self.contained;
-        within || self.links.iter().any(shares)
+        // By a tunnel: neither end is known to the world, and the way is not that of the default route.
+        let is_hidden = |address| Scope::of(address) != Scope::Public;
+        let tunnelled = is_hidden(peer)
+            && is_hidden(local)
+            && self.own.is_some_and(|own| own != local)
+            && !self.contained;
+        within || tunnelled || self.links.iter().any(shares)
     }
 }
 
@@ -63,7 +78,7 @@ impl Outside {
             return local;
         };
         let address = self.address.unwrap_or(own);
-        if self.near.has(peer, address) {
+        if self.near.has(peer, own, address) {
             return local;
         }
         let port = self.ports.get(&local.port()).copied().unwrap_or(local.port());
@@ -83,7 +98,12 @@ mod tests {
 
     fn near() -> Near {
         let links = vec![(Ipv4Addr::new(10, 20, 0, 2), Ipv4Addr::new(255, 255, 255, 0))];
-        Near { links, router: Some(Ipv4Addr::new(10, 20, 0, 1)), contained: false }
+        Near {
+            links,
+            own: Some(Ipv4Addr::new(10, 20, 0, 2)),
+            router: Some(Ipv4Addr::new(10, 20, 0, 1)),
+            contained: false,
+        }
     }
 
     fn told(outside: &Outside, peer: &str) -> String {
@@ -112,6 +132,13 @@ mod tests {
     #[test]
     fn a_neighbour_that_the_router_turned_round_hears_the_public_address() {
         assert_eq!(told(&outside(), "10.20.0.1"), "22.0.1.2:61234");
+    }
+
+    #[test]
+    fn who_comes_by_a_tunnel_hears_where_it_ends() {
+        let local: SocketAddr = "100.100.1.1:50000".parse().expect("an address");
+        let peer = "100.100.7.7".parse().expect("an address");
+        assert_eq!(outside().announced(peer, local), local);
     }
 
     #[test]

@@ -326,6 +326,10 @@ async fn listen(shared: &Shared, wanted: Wanted, old: Option<Place>) -> Done {
         let time = door.settings.limits.data_connection;
         if let Err(error) = pinholes.open(peer.ip(), place.port(), time).await {
             tracing::error!(%peer, port = place.port(), %error, "no pinhole can be opened");
+            return Outcome::Failed(Failure::NoPort).into();
+        }
+        if from.is_unspecified() {
+            tracing::debug!(%peer, "a pinhole is for the client itself; another server's data does not get through");
         }
     }
     let here = SocketAddr::new(local.ip(), place.port());

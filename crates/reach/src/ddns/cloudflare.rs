@@ -6,6 +6,10 @@ use http_body_util::Full;
 use hyper::{Method, Request, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long to wait after a refusal that somebody has to mend there.
+const SETTINGS: Duration = Duration::from_secs(3600);
 
 /// Seconds that others may remember the address.
 const TTL: u32 = 120;
@@ -56,7 +60,11 @@ pub(super) async fn write(
 ) -> Result<(), Refusal> {
     let interface = Interface { http: Http::new().map_err(Refusal::later)?, page, token };
     let zones: Vec<Zone> = interface.ask(Method::GET, &format!("/zones?name={zone}"), None).await?;
-    let none = || Refusal::Never(format!("the token sees no zone `{zone}`"));
+    let none = || {
+        let why =
+            format!("the token sees no zone `{zone}`; write another with zone = …, or give it the right");
+        Refusal::Later(Some(SETTINGS), why)
+    };
     let zone = &zones.first().ok_or_else(none)?.id;
     let v4 = addresses.v4.map(|address| ("A", address.to_string()));
     let v6 = addresses.v6.map(|address| ("AAAA", address.to_string()));
@@ -119,6 +127,6 @@ impl Interface<'_> {
                 | StatusCode::FORBIDDEN
                 | StatusCode::NOT_FOUND
         );
-        Err(if for_good { Refusal::Never(why) } else { Refusal::later(why) })
+        Err(if for_good { Refusal::Later(Some(SETTINGS), why) } else { Refusal::later(why) })
     }
 }

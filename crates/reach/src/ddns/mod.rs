@@ -28,7 +28,7 @@ pub struct Record {
 }
 
 /// Who keeps names.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Service {
     /// Who speaks the protocol that Dyn began with: No-IP, and many others.
     Dyndns2 {
@@ -66,6 +66,18 @@ pub enum Service {
         /// How long others may remember the address.
         ttl: u32,
     },
+}
+
+impl std::fmt::Debug for Service {
+    /// Without what is secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Service::Dyndns2 { page, .. } => page,
+            Service::Cloudflare { .. } => "Cloudflare",
+            Service::DuckDns { .. } => "Duck DNS",
+            Service::Rfc2136 { server, .. } => server,
+        })
+    }
 }
 
 /// The addresses that a name stands for.

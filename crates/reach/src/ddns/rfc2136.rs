@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How much the clocks of both may differ, in seconds (RFC 8945 §10).
 const FUDGE: u16 = 300;
 
+/// How long to wait after a refusal that somebody has to mend. Nobody has signed it, so that it may be false.
+const SETTINGS: Duration = Duration::from_secs(1800);
+
 /// A key that updates are signed with.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -97,10 +100,11 @@ async fn exchange(server: &str, mut message: Message, key: Option<&Key>) -> Resu
         ResponseCode::NoError => {}
         ResponseCode::NotAuth | ResponseCode::BADSIG | ResponseCode::BADKEY => {
             let why = "it does not take this key, or the clocks differ, or it is not the server of the zone";
-            return Err(Refusal::Never(format!("{server}: {why}")));
+            return Err(Refusal::Later(Some(SETTINGS), format!("{server}: {why}")));
         }
         code @ (ResponseCode::Refused | ResponseCode::NotZone | ResponseCode::FormErr) => {
-            return Err(Refusal::Never(format!("{server}: {code}; does it take updates of this name?")));
+            let why = format!("{server}: {code}; does it take updates of this name?");
+            return Err(Refusal::Later(Some(SETTINGS), why));
         }
         code => return Err(Refusal::later(format!("{server}: {code}"))),
     }

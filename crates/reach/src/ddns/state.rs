@@ -1,6 +1,6 @@
 //! What was written last, kept over restarts.
 
-use super::{Addresses, Record};
+use super::Record;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::hash::{Hash, Hasher};
@@ -47,6 +47,11 @@ impl Memory {
         Memory { file, settings }
     }
 
+    /// What to say of where it is kept.
+    pub(super) fn place(&self) -> String {
+        self.file.as_ref().map_or_else(String::new, |file| format!(", or when {} is removed", file.display()))
+    }
+
     /// What is known: nothing, where the settings have changed.
     pub(super) fn load(&self) -> Known {
         let text = self.file.as_ref().and_then(|file| std::fs::read(file).ok()).unwrap_or_default();
@@ -70,12 +75,6 @@ impl Memory {
         whole.write_all(&serde_json::to_vec(&kept)?)?;
         whole.persist(file)?;
         Ok(())
-    }
-}
-
-impl Known {
-    pub(super) fn addresses(&self) -> Addresses {
-        Addresses { v4: self.v4, v6: self.v6 }
     }
 }
 

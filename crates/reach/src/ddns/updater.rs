@@ -1,8 +1,9 @@
 //! When a record is written.
 
 use super::state::{Known, Memory};
-use super::{Addresses, Record, Refusal};
+use super::{Addresses, Record, Refusal, Service};
 use crate::outside::Outside;
+use crate::scope::Scope;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -48,8 +49,9 @@ impl Updater {
         let name = self.record.name.clone();
         let (mut known, mut retry) = (self.memory.load(), RETRY);
         if let Some(why) = &known.stopped {
+            let file = self.memory.place();
             tracing::error!(
-                "{name} is not kept up to date: {why}; it is tried again when the settings change"
+                "{name} is not kept up to date: {why}; it is tried again when the settings change{file}"
             );
             return;
         }
@@ -75,6 +77,9 @@ impl Updater {
 
     async fn wanted(&mut self) -> Addresses {
         let v4 = self.outside.borrow_and_update().address;
+        // A name server of one's own may have names for one's own network.
+        let within = matches!(self.record.service, Service::Rfc2136 { .. });
+        let v4 = v4.filter(|address| within || Scope::of(*address) == Scope::Public);
         let v6 = if self.record.ipv6 { own_ipv6().await } else { None };
         Addresses { v4, v6 }
     }
@@ -102,15 +107,15 @@ fn next(known: &Known, wanted: Addresses, now: u64) -> Next {
     if wanted.v4.is_none() && wanted.v6.is_none() {
         return Next::Wait(AGAIN);
     }
-    if now < known.not_before {
+    // No service asks for more than a day; the clock was wrong then.
+    if (1..=86_400).contains(&known.not_before.saturating_sub(now)) {
         return Next::Wait(Duration::from_secs(known.not_before - now));
     }
-    let again = known.written + AGAIN.as_secs();
-    if known.addresses() == wanted && now < again {
-        Next::Wait(Duration::from_secs(again - now))
-    } else {
-        Next::Write
-    }
+    let changed = wanted.v4.is_some_and(|v4| known.v4 != Some(v4));
+    let changed = changed || wanted.v6.is_some_and(|v6| known.v6 != Some(v6));
+    // A clock that was wrong when it was written counts as long ago.
+    let again = if known.written > now { now } else { known.written + AGAIN.as_secs() };
+    if changed || now >= again { Next::Write } else { Next::Wait(Duration::from_secs(again - now)) }
 }
 
 fn note(
@@ -126,7 +131,8 @@ fn note(
             let (v4, v6) = (wanted.v4.map(IpAddr::V4), wanted.v6.map(IpAddr::V6));
             let words: Vec<String> = v4.into_iter().chain(v6).map(|address| address.to_string()).collect();
             tracing::info!("{name} stands for {} now", words.join(" and "));
-            *known = Known { v4: wanted.v4, v6: wanted.v6, written: now(), ..Known::default() };
+            let (v4, v6) = (wanted.v4.or(known.v4), wanted.v6.or(known.v6));
+            *known = Known { v4, v6, written: now(), ..Known::default() };
         }
         Err(Refusal::Later(wait, why)) => {
             let wait = wait.unwrap_or(*retry);

@@ -4,7 +4,9 @@ use super::{Lease, MappingError};
 use crate::gateway::Gateway;
 use igd_next::aio::Gateway as Device;
 use igd_next::aio::tokio::Tokio;
-use igd_next::{AddPortError, GetGenericPortMappingEntryError, PortMappingProtocol, SearchOptions};
+use igd_next::{
+    AddPortError, GetExternalIpError, GetGenericPortMappingEntryError, PortMappingProtocol, SearchOptions,
+};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -13,7 +15,7 @@ use std::time::Duration;
 const SEARCH: Duration = Duration::from_secs(4);
 
 /// Entries of the router's list that are looked at.
-const ENTRIES: u32 = 256;
+const ENTRIES: u32 = 128;
 
 /// What mappings are called in the router's list.
 const NAME: &str = "Portolan";
@@ -35,6 +37,11 @@ impl Router {
         let device = igd_next::aio::tokio::search_gateway(options).await.map_err(|error| {
             MappingError::Io(io::Error::new(io::ErrorKind::TimedOut, format!("no UPnP router: {error}")))
         })?;
+        // Anybody on the link can answer; only who routes can forward.
+        if device.addr.ip() != IpAddr::V4(gateway.address) {
+            let text = format!("{} answers, which is not the router {}", device.addr.ip(), gateway.address);
+            return Err(MappingError::Refused(text));
+        }
         Ok(Router { gateway, device })
     }
 
@@ -42,7 +49,9 @@ impl Router {
         match self.device.get_external_ip().await {
             Ok(IpAddr::V4(address)) => Ok(address),
             Ok(IpAddr::V6(_)) => Err(MappingError::Nonsense("an IPv6 address")),
-            Err(error) => Err(MappingError::Refused(error.to_string())),
+            Err(error @ GetExternalIpError::ActionNotAuthorized) => Err(refused(&error)),
+            // It is not there, or not any more where it was.
+            Err(error) => Err(MappingError::Io(io::Error::other(refused(&error)))),
         }
     }
 
@@ -60,15 +69,16 @@ impl Router {
             Ok(()) => (wanted, lifetime),
             // It is asked again as if it forgot.
             Err(AddPortError::OnlyPermanentLeasesSupported) => {
-                device.add_port(tcp, wanted, here, 0, NAME).await.map_err(refused)?;
+                device.add_port(tcp, wanted, here, 0, NAME).await.map_err(|error| refused(&error))?;
                 (wanted, lifetime)
             }
-            Err(AddPortError::PortInUse) => {
-                (device.add_any_port(tcp, here, seconds, NAME).await.map_err(refused)?, lifetime)
-            }
-            Err(error) => return Err(refused(error)),
+            Err(AddPortError::PortInUse) => (
+                device.add_any_port(tcp, here, seconds, NAME).await.map_err(|error| refused(&error))?,
+                lifetime,
+            ),
+            Err(error) => return Err(refused(&error)),
         };
-        Ok(Lease { outside, address: Some(self.address().await?), lifetime, epoch: None })
+        Ok(Lease { outside, address: self.address().await.ok(), lifetime, epoch: None })
     }
 
     /// Whether it still leads this port of its own here.
@@ -76,24 +86,28 @@ impl Router {
         let own = self.gateway.own.to_string();
         for index in 0..ENTRIES {
             match self.device.get_generic_port_mapping_entry(index).await {
-                Ok(entry) if entry.external_port == outside && entry.internal_client == own => {
+                Ok(entry)
+                    if entry.external_port == outside
+                        && entry.internal_client == own
+                        && entry.protocol == PortMappingProtocol::TCP =>
+                {
                     return Ok(true);
                 }
                 Ok(_) => {}
                 Err(GetGenericPortMappingEntryError::SpecifiedArrayIndexInvalid) => return Ok(false),
-                // Not every router shows its list.
-                Err(GetGenericPortMappingEntryError::ActionNotAuthorized) => return Ok(true),
-                Err(error) => return Err(MappingError::Refused(error.to_string())),
+                // Not every router shows its list, or ends it as it should.
+                Err(_) => return Ok(true),
             }
         }
         Ok(true)
     }
 
     pub(super) async fn unmap(&self, outside: u16) -> Result<(), MappingError> {
-        self.device.remove_port(PortMappingProtocol::TCP, outside).await.map_err(refused)
+        self.device.remove_port(PortMappingProtocol::TCP, outside).await.map_err(|error| refused(&error))
     }
 }
 
-fn refused(error: impl std::fmt::Display) -> MappingError {
-    MappingError::Refused(error.to_string())
+/// What a router says goes to the log, and must not make lines of its own there.
+fn refused(error: &dyn std::fmt::Display) -> MappingError {
+    MappingError::Refused(error.to_string().escape_debug().take(200).collect())
 }

@@ -5,6 +5,7 @@ use super::announce::Announcements;
 use super::{Lease, Look, MappingError, Method, Router};
 use crate::gateway::Gateway;
 use crate::scope::Scope;
+use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -15,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 /// How often a router is asked whether it still remembers.
 const CHECK: Duration = Duration::from_secs(60);
 
+/// How often it is asked for its list, where that is the only way to know.
+const LIST: Duration = Duration::from_secs(600);
+
 /// How long until another try after none of the ways led anywhere, at first; then twice as long each time.
 const RETRY: Duration = Duration::from_secs(5);
 const RETRY_MAX: Duration = Duration::from_secs(300);
@@ -23,7 +27,10 @@ const RETRY_MAX: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long giving back may take.
-const GOODBYE: Duration = Duration::from_secs(5);
+const GOODBYE: Duration = Duration::from_secs(10);
+
+/// Ports that are given back at the same time.
+const GIVEN_BACK: usize = 8;
 
 /// What a router leads here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,7 +49,11 @@ pub struct Keeper {
     nonce: [u8; 12],
     mapped: watch::Sender<Mapped>,
     router: Option<Router>,
+    /// The router did not answer last time, and may be another one now.
+    lost: bool,
     gateway: Option<Gateway>,
+    /// When the router was asked last for what it still forwards.
+    listed: Option<Instant>,
     leases: BTreeMap<u16, Kept>,
     /// When the router's epoch was looked at last, and what it was.
     epoch: Option<(Instant, u32)>,
@@ -54,6 +65,8 @@ pub struct Keeper {
 struct Kept {
     lease: Lease,
     due: Instant,
+    /// When the router ends it, if it is not renewed.
+    ends: Instant,
 }
 
 impl Keeper {
@@ -66,7 +79,9 @@ impl Keeper {
             nonce,
             mapped: watch::Sender::default(),
             router: None,
+            lost: false,
             gateway: None,
+            listed: None,
             leases: BTreeMap::new(),
             epoch: None,
             retry: RETRY,
@@ -91,11 +106,14 @@ impl Keeper {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(wait) => {}
-                () = announcements.heard(router) => tokio::time::sleep(PAUSE).await,
+                () = announcements.heard(router) => {
+                    self.listed = None;
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }
         if tokio::time::timeout(GOODBYE, self.give_back()).await.is_err() {
-            tracing::warn!("the router did not take all its ports back; they end by themselves");
+            tracing::warn!("the router did not take all its ports back; look at its list of forwarded ports");
         }
     }
 
@@ -103,7 +121,10 @@ impl Keeper {
     async fn step(&mut self) -> Duration {
         match self.keep().await {
             Ok(()) => {
-                self.retry = RETRY;
+                if self.lost {
+                    tracing::info!("the router answers again");
+                }
+                (self.retry, self.lost) = (RETRY, false);
                 self.publish();
                 let next = self.leases.values().map(|kept| kept.due).min();
                 next.map_or(CHECK, |due| due.saturating_duration_since(Instant::now()).min(CHECK))
@@ -113,7 +134,10 @@ impl Keeper {
                     tracing::warn!("no router opens ports for this server: {text}; {}", self.advice());
                     self.told = Some(text);
                 }
-                self.router = None;
+                self.lost = true;
+                let now = Instant::now();
+                self.leases.retain(|_, kept| now < kept.ends);
+                self.publish();
                 let wait = self.retry;
                 self.retry = (wait * 2).min(RETRY_MAX);
                 wait
@@ -128,16 +152,24 @@ impl Keeper {
             (self.gateway, self.router) = (Some(gateway), None);
             self.leases.clear();
         }
-        if let Some(router) = &self.router {
-            let outside = self.leases.values().next().map_or(0, |kept| kept.lease.outside);
-            let look = router.look(outside).await;
-            let look = look.map_err(|error| format!("{}: {error}", router.method()))?;
+        if let Some(router) = self.router.as_ref().filter(|_| !self.lost) {
+            let is_due = self.listed.is_none_or(|at| at.elapsed() >= LIST);
+            let first = self.leases.values().next().map(|kept| kept.lease.outside);
+            let look = match router.look(first.filter(|_| is_due)).await {
+                Ok(look) => look,
+                Err(MappingError::Io(error)) => return Err(format!("{}: {error}", router.method())),
+                // It does not want to say, which says nothing of what it does.
+                Err(_) => Look::default(),
+            };
+            if is_due {
+                self.listed = Some(Instant::now());
+            }
             if self.forgot(look) {
                 tracing::info!(router = %gateway.address, "the router has started anew, or has another address");
                 self.leases.values_mut().for_each(|kept| kept.due = Instant::now());
             }
         }
-        if self.router.is_none() {
+        if self.lost || self.router.is_none() {
             self.router = Some(self.find(gateway).await?);
         }
         self.renew().await
@@ -205,13 +237,14 @@ impl Keeper {
         let share = 0.5 + 0.125 * f64::from(rand::random::<u8>()) / 255.0;
         let due = now + lease.lifetime.mul_f64(share).max(PAUSE);
         self.epoch = lease.epoch.map(|epoch| (now, epoch)).or(self.epoch);
-        self.leases.insert(port, Kept { lease, due });
+        self.leases.insert(port, Kept { lease, due, ends: now + lease.lifetime });
     }
 
     /// Whether the router has lost what it knew (RFC 6887 §8.5), or has another address.
     fn forgot(&mut self, look: Look) -> bool {
         let Look { address, epoch, forgot } = look;
         let before = self.leases.values().find_map(|kept| kept.lease.address);
+        let address = address.filter(|address| Scope::of(*address) != Scope::Reserved);
         let moved = address.is_some() && before.is_some() && address != before;
         let now = Instant::now();
         let restarted = match (self.epoch, epoch) {
@@ -224,7 +257,9 @@ impl Keeper {
 
     fn publish(&mut self) {
         let ports = self.leases.iter().map(|(port, kept)| (*port, kept.lease.outside)).collect();
-        let address = self.leases.values().find_map(|kept| kept.lease.address);
+        let mut addresses = self.leases.values().filter_map(|kept| kept.lease.address);
+        // Some say 0.0.0.0 while they have none.
+        let address = addresses.find(|address| Scope::of(*address) != Scope::Reserved);
         let mapped = Mapped { address, ports };
         let changed = self.mapped.send_if_modified(|before| {
             let changed = *before != mapped;
@@ -234,7 +269,16 @@ impl Keeper {
         let (Some(router), true) = (&self.router, changed) else { return };
         let (router, open) = (router.method(), describe(&mapped.ports));
         let address = mapped.address.map_or("the router".to_owned(), |address| address.to_string());
+        if open.is_empty() {
+            return tracing::warn!("the router leads no port here any more; {}", self.advice());
+        }
         tracing::info!("{address} leads TCP port {open} to this server (by {router})");
+        let first = self.ports.first().and_then(|first| Some((first, mapped.ports.get(first)?)));
+        if let Some((wanted, outside)) = first.filter(|(wanted, outside)| wanted != outside) {
+            tracing::warn!(
+                "port {wanted} belongs to somebody else on that router: clients have to connect to port {outside}"
+            );
+        }
         if mapped.address.is_some_and(|address| Scope::of(address) != Scope::Public) {
             tracing::warn!(
                 "that router's own address {address} is not public: another one stands before it, the provider's \
@@ -253,9 +297,12 @@ impl Keeper {
 
     async fn give_back(&mut self) {
         let Some(router) = &self.router else { return };
-        for (port, kept) in &self.leases {
-            if let Err(error) = router.unmap(*port, kept.lease.outside).await {
-                tracing::debug!(port, %error, "the router did not take the port back");
+        let leases: Vec<(u16, u16)> =
+            self.leases.iter().map(|(port, kept)| (*port, kept.lease.outside)).collect();
+        for some in leases.chunks(GIVEN_BACK) {
+            let giving_back = some.iter().map(|(port, outside)| router.unmap(*port, *outside));
+            for error in join_all(giving_back).await.into_iter().filter_map(Result::err) {
+                tracing::debug!(%error, "the router did not take a port back");
             }
         }
         self.mapped.send_replace(Mapped::default());

@@ -124,14 +124,14 @@ impl Router {
     /// Ends that.
     async fn unmap(&self, port: u16, outside: u16) -> Result<(), MappingError> {
         match self {
-            Router::Pcp(router) => router.map(port, outside, Duration::ZERO).await.map(drop),
+            Router::Pcp(router) => router.map(port, 0, Duration::ZERO).await.map(drop),
             Router::NatPmp(router) => router.map(port, 0, Duration::ZERO).await.map(drop),
             Router::Igd(router) => router.unmap(outside).await,
         }
     }
 
-    /// What it says of itself, and of a port that it gave outside.
-    async fn look(&self, outside: u16) -> Result<Look, MappingError> {
+    /// What it says of itself, and of a port that it gave outside, if that is asked.
+    async fn look(&self, outside: Option<u16>) -> Result<Look, MappingError> {
         match self {
             Router::Pcp(router) => Ok(Look { epoch: Some(router.epoch().await?), ..Look::default() }),
             Router::NatPmp(router) => {
@@ -140,7 +140,11 @@ impl Router {
             }
             Router::Igd(router) => {
                 let address = Some(router.address().await?);
-                Ok(Look { address, epoch: None, forgot: !router.remembers(outside).await? })
+                let forgot = match outside {
+                    Some(outside) => !router.remembers(outside).await?,
+                    None => false,
+                };
+                Ok(Look { address, epoch: None, forgot })
             }
         }
     }

@@ -37,8 +37,8 @@ impl Router {
             return Ok(lease);
         }
         // The mapping does not say it.
-        let (address, _) = self.address().await?;
-        Ok(Lease { address: Some(address), ..lease })
+        let address = self.address().await.ok().map(|(address, _)| address);
+        Ok(Lease { address, ..lease })
     }
 }
 

@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 
 /// How long the process may take to answer.
@@ -67,19 +67,24 @@ impl Pinholes {
     }
 }
 
+/// The process, and the way to it.
+struct Process {
+    socket: UnixStream,
+    child: Child,
+}
+
 /// Starts the process, and hears whether it can do its work.
-async fn start(program: &PathBuf, arguments: &[OsString]) -> io::Result<UnixStream> {
+async fn start(program: &PathBuf, arguments: &[OsString]) -> io::Result<Process> {
     let (mut ours, theirs) = UnixStream::pair()?;
     let theirs = theirs.into_std()?;
     theirs.set_nonblocking(false)?;
     let mut command = Command::new(program);
     command.args(arguments).env_clear().stdin(OwnedFd::from(theirs)).stdout(Stdio::null());
-    let mut child = command.spawn()?;
+    // Ctrl-C is for the server, whose last transfers need their holes yet.
+    let child = command.process_group(0).spawn()?;
     drop(command);
-    // It ends with its socket; somebody has to take note of that.
-    tokio::spawn(async move { child.wait().await });
     read_answer(&mut ours).await?;
-    Ok(ours)
+    Ok(Process { socket: ours, child })
 }
 
 async fn read_answer(process: &mut UnixStream) -> io::Result<()> {
@@ -94,41 +99,36 @@ async fn read_answer(process: &mut UnixStream) -> io::Result<()> {
 
 /// Puts the questions to the process, and starts it anew when it has ended.
 async fn keep(
-    process: UnixStream,
+    mut process: Process,
     program: PathBuf,
     arguments: Vec<OsString>,
     mut questions: mpsc::Receiver<Asked>,
 ) {
-    let mut process = Some(process);
-    while let Some((hole, answer)) = questions.recv().await {
-        if process.is_none() {
-            process = match start(&program, &arguments).await {
-                Ok(process) => {
-                    tracing::warn!("the process that opens pinholes had ended; it is there again");
-                    Some(process)
-                }
-                Err(error) => {
+    loop {
+        tokio::select! {
+            question = questions.recv() => {
+                let Some((hole, answer)) = question else { return };
+                let exchange = async {
+                    process.socket.write_all(&hole.encode()).await?;
+                    read_answer(&mut process.socket).await
+                };
+                // It fails when the session has ended.
+                drop(answer.send(exchange.await));
+            }
+            _ = process.child.wait() => {
+                tracing::error!("the process that opens pinholes has ended; it is started again");
+                process = loop {
+                    match start(&program, &arguments).await {
+                        Ok(process) => break process,
+                        Err(error) => tracing::error!(%error, "it cannot be started; no pinholes are opened"),
+                    }
+                    // Nobody waits meanwhile.
+                    while let Ok((_, answer)) = questions.try_recv() {
+                        drop(answer.send(Err(io::ErrorKind::BrokenPipe.into())));
+                    }
                     tokio::time::sleep(PAUSE).await;
-                    let _ = answer.send(Err(error));
-                    continue;
-                }
-            };
+                };
+            }
         }
-        let Some(asked) = &mut process else { continue };
-        let exchange = async {
-            asked.write_all(&hole.encode()).await?;
-            read_answer(asked).await
-        };
-        let opened = exchange.await;
-        // What the kernel says is an answer; anything else is the end of the process.
-        if opened.as_ref().is_err_and(|error| error.raw_os_error().is_none() || is_gone(error)) {
-            process = None;
-        }
-        // It fails when the session has ended.
-        let _ = answer.send(opened);
     }
-}
-
-fn is_gone(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }

@@ -3,11 +3,16 @@
 //! What this is not: a library for nftables. There is what the table of pinholes needs.
 
 use rustix::net::netlink::{self, SocketAddrNetlink};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with,
 };
 use std::io;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+/// How long the kernel may take to answer, which it does at once.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The part of netfilter that nftables is (`NFNL_SUBSYS_NFTABLES`).
 const NFTABLES: u16 = 10;
@@ -91,6 +96,7 @@ impl Netlink {
         let flags = SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(netlink::NETFILTER))?;
         bind(&socket, &SocketAddrNetlink::new(0, 0))?;
+        set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE))?;
         Ok(Netlink { socket, sequence: 0 })
     }
 
@@ -100,6 +106,8 @@ impl Netlink {
     /// What the kernel says of the first message that it does not like.
     pub(super) fn transact(&mut self, messages: &[Message]) -> io::Result<()> {
         let mut batch = self.message(BEGIN, REQUEST, 0, NFTABLES.to_be(), &Attributes::new());
+        // What is wrong with all of it is said of this one.
+        let begin = self.sequence;
         let mut open = Vec::new();
         for Message { kind, flags, attributes } in messages {
             let kind = NFTABLES << 8 | kind;
@@ -113,9 +121,9 @@ impl Netlink {
         while !open.is_empty() {
             let (count, _) = recv(&self.socket, &mut buffer[..], RecvFlags::empty())?;
             for (sequence, error) in verdicts(&buffer[..count]) {
-                let asked = open.contains(&sequence);
+                let ours = sequence == begin || open.contains(&sequence);
                 open.retain(|open| *open != sequence);
-                if asked && error != 0 {
+                if ours && error != 0 {
                     failed = failed.or(Some(io::Error::from_raw_os_error(error)));
                 }
             }

@@ -181,6 +181,13 @@ impl Table {
     }
 }
 
+impl Drop for Table {
+    fn drop(&mut self) {
+        // Where it is owned, it would go with the socket anyway.
+        let _ = self.netlink.transact(&[self.message(DELETE_TABLE, 0, self.named())]);
+    }
+}
+
 fn expression(name: &str, data: &Attributes) -> Attributes {
     Attributes::new().text(1, name).nested(2, data)
 }

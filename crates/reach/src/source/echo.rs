@@ -12,13 +12,17 @@ pub(super) async fn ask(page: &str) -> Result<Ipv4Addr, String> {
     if !status.is_success() {
         return Err(format!("{page} answers {status}"));
     }
-    find(&text).ok_or_else(|| format!("{page} says no IPv4 address"))
+    let host = page.parse::<hyper::Uri>().ok().and_then(|page| page.host()?.parse().ok());
+    find(&text, host).ok_or_else(|| format!("{page} says no IPv4 address"))
 }
 
-/// The first address in a text: pages say it bare, in a line `ip=…`, in JSON or in a sentence.
-fn find(text: &str) -> Option<Ipv4Addr> {
-    let words = text.split(|letter: char| !(letter.is_ascii_digit() || letter == '.'));
-    words.map(|word| word.trim_matches('.')).find_map(|word| word.parse().ok())
+/// The first address in a text that is not that of the page: pages say it bare, in a line `ip=…`, in JSON or in
+/// a sentence.
+fn find(text: &str, host: Option<Ipv4Addr>) -> Option<Ipv4Addr> {
+    let line = text.lines().find_map(|line| line.strip_prefix("ip="));
+    let words = line.unwrap_or(text).split(|letter: char| !(letter.is_ascii_digit() || letter == '.'));
+    let mut addresses = words.filter_map(|word| word.trim_matches('.').parse().ok());
+    addresses.find(|address| Some(*address) != host)
 }
 
 #[cfg(test)]
@@ -28,10 +32,11 @@ mod tests {
     #[test]
     fn the_address_is_found_in_what_pages_say() {
         let address = Some(Ipv4Addr::new(22, 0, 1, 2));
-        assert_eq!(find("22.0.1.2\n"), address);
-        assert_eq!(find("fl=1.2\nh=example\nip=22.0.1.2\nts=1700000000.123\n"), address);
-        assert_eq!(find("<body>Current IP Address: 22.0.1.2.</body>"), address);
-        assert_eq!(find(r#"{"ip":"22.0.1.2"}"#), address);
-        assert_eq!(find("nothing, 1.2.3 or 300.1.1.1"), None);
+        assert_eq!(find("22.0.1.2\n", None), address);
+        assert_eq!(find("fl=1.2\nh=1.1.1.1\nip=22.0.1.2\nts=1700000000.123\n", None), address);
+        assert_eq!(find("33.0.1.2 sees 22.0.1.2", Some(Ipv4Addr::new(33, 0, 1, 2))), address);
+        assert_eq!(find("<body>Current IP Address: 22.0.1.2.</body>", None), address);
+        assert_eq!(find(r#"{"ip":"22.0.1.2"}"#, None), address);
+        assert_eq!(find("nothing, 1.2.3 or 300.1.1.1", None), None);
     }
 }

@@ -18,6 +18,9 @@ const RETRY: Duration = Duration::from_secs(5);
 /// How long things settle after the network changed.
 const SETTLE: Duration = Duration::from_secs(1);
 
+/// Between two times that a change of the network makes everybody be asked.
+const FORCED: Duration = Duration::from_secs(5);
+
 /// Far enough away.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -63,6 +66,7 @@ impl Finder {
     /// Asks, and asks again, for ever.
     pub async fn run(mut self) {
         let changes = Changes::new();
+        let mut forced = Instant::now() - FORCED;
         loop {
             self.ask().await;
             self.publish().await;
@@ -78,7 +82,10 @@ impl Finder {
                 () = tokio::time::sleep_until(due) => {}
                 () = mapped => {}
                 () = changes.heard() => {
+                    // Networks that change all the time make nobody be asked all the time.
+                    tokio::time::sleep_until(forced + FORCED).await;
                     tokio::time::sleep(SETTLE).await;
+                    forced = Instant::now();
                     self.asked.iter_mut().for_each(|asked| asked.due = Instant::now());
                 }
             }
@@ -104,6 +111,7 @@ impl Finder {
                 _ => {}
             }
         }
+        let mut first = true;
         while let Some(answer) = asking.join_next().await {
             let Ok((number, answer)) = answer else { continue };
             let asked = &mut self.asked[number];
@@ -125,13 +133,19 @@ impl Finder {
                     asked.retry = (asked.retry * 2).min(GOOD);
                 }
             }
+            // What is good enough need not wait for the slowest.
+            let is_good = |address| Scope::of(address) == Scope::Public;
+            if first && choose(&self.asked).is_some_and(|(address, _)| is_good(address)) {
+                first = false;
+                self.publish().await;
+            }
         }
     }
 
     async fn publish(&mut self) {
         self.compare();
-        let router = Gateway::find().await.ok().map(|gateway| gateway.address);
-        let (near, chosen) = (Near::look(router), choose(&self.asked));
+        let gateway = Gateway::find().await.ok();
+        let (near, chosen) = (Near::look(gateway), choose(&self.asked));
         let ports = self.mapped.borrow().ports.clone();
         let before = self.outside.borrow().address;
         let address = chosen.map(|(address, _)| address).or(before);
@@ -169,16 +183,11 @@ fn choose(asked: &[Asked]) -> Option<(Ipv4Addr, &AddressSource)> {
         let mut fitting = asked.iter().filter(move |asked| !fresh || asked.trouble.is_none());
         fitting.find_map(move |asked| {
             let address = asked.address?;
-            let fits = !public || Scope::of(address) == Scope::Public || is_fixed(&asked.source);
+            let fits = !public || Scope::of(address) == Scope::Public || asked.source.is_fixed();
             fits.then_some((address, &asked.source))
         })
     };
     of(true, true).or_else(|| of(false, true)).or_else(|| of(true, false)).or_else(|| of(false, false))
-}
-
-/// Whoever writes an address knows why.
-fn is_fixed(source: &AddressSource) -> bool {
-    matches!(source, AddressSource::Fixed(_))
 }
 
 /// What answers tell about the network when they are held against each other.

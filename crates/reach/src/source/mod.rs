@@ -10,6 +10,7 @@ mod stun;
 pub use finder::Finder;
 
 use crate::mapping::{Method, outside_address};
+use crate::scope::Scope;
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
@@ -51,8 +52,23 @@ impl AddressSource {
         vec![AddressSource::Interface(None), AddressSource::Router(None)]
     }
 
-    /// Asks.
+    /// Asks. What cannot be an address of this machine is no answer.
     async fn ask(&self) -> Result<Found, String> {
+        let found = self.ask_as_it_is().await?;
+        let scope = Scope::of(found.address);
+        let is_beyond = matches!(self, AddressSource::Echo(_) | AddressSource::Stun(_));
+        if self.is_fixed() || scope == Scope::Public || (scope != Scope::Reserved && !is_beyond) {
+            return Ok(found);
+        }
+        Err(format!("it says {}, which cannot be", found.address))
+    }
+
+    /// Whoever writes an address knows why.
+    fn is_fixed(&self) -> bool {
+        matches!(self, AddressSource::Fixed(_))
+    }
+
+    async fn ask_as_it_is(&self) -> Result<Found, String> {
         let soon = |address| Found { address, good: GOOD };
         match self {
             AddressSource::Fixed(address) => Ok(Found { address: *address, good: Duration::MAX }),
