@@ -12,6 +12,7 @@ mod scenario;
 mod served;
 mod sides;
 mod upnp;
+mod wire;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! Hosts, routers and links.
 
 use crate::enclosure::must;
+use crate::wire::{Quality, Wire};
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -18,6 +19,7 @@ pub(crate) struct Network {
     name: String,
     hosts: Vec<String>,
     programs: Vec<Child>,
+    wires: Vec<Wire>,
     folder: TempDir,
 }
 
@@ -34,7 +36,13 @@ impl Network {
     /// An empty one. Networks of different names never meet.
     pub(crate) fn new(name: &str) -> io::Result<Network> {
         let folder = tempfile::tempdir()?;
-        Ok(Network { name: name.to_owned(), hosts: Vec::new(), programs: Vec::new(), folder })
+        Ok(Network {
+            name: name.to_owned(),
+            hosts: Vec::new(),
+            programs: Vec::new(),
+            wires: Vec::new(),
+            folder,
+        })
     }
 
     /// Where its programs keep their files.
@@ -81,6 +89,17 @@ impl Network {
 }
 
 impl Network {
+    /// A long link between two hosts.
+    pub(crate) fn long_link(&mut self, one: &End<'_>, other: &End<'_>, quality: Quality) -> io::Result<()> {
+        let wire = self.host("wire")?;
+        wire.sysctl("net.ipv6.conf.default.disable_ipv6=1")?;
+        self.link(one, &End(&wire, "left", &[]))?;
+        self.link(other, &End(&wire, "right", &[]))?;
+        let namespace = File::open(format!("/run/netns/{}", wire.namespace))?;
+        self.wires.push(Wire::new(namespace, ["left", "right"], quality)?);
+        Ok(())
+    }
+
     /// A link from a host to a port of a bridge.
     pub(crate) fn plug(&self, host: &End<'_>, router: &Host, bridge: &str, port: &str) -> io::Result<()> {
         self.link(host, &End(router, port, &[]))?;
@@ -90,6 +109,7 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
+        self.wires.clear();
         for program in &mut self.programs {
             let _ = program.kill();
             let _ = program.wait();

@@ -4,12 +4,19 @@ use super::rules::{HELPER, MASQUERADE, OUTWARDS, POOL};
 use super::{CLIENT, CLIENTS, TO_CLIENTS, nat};
 use crate::cell::Way;
 use crate::network::{End, Host, Network};
+use crate::wire::Quality;
 use std::io;
+use std::time::Duration;
+
+/// 50 ms there and back, one frame in a hundred lost, 40 Mbit/s.
+const FAR: Quality = Quality { delay: Duration::from_millis(25), lost: 10, rate: 5e6 };
 
 /// The network that a client is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClientSide {
     Open,
+    /// With an address of its own, at the end of a long and bad line.
+    Far,
     Firewall,
     Nat,
     NatHelper,
@@ -19,8 +26,9 @@ pub(crate) enum ClientSide {
 }
 
 impl ClientSide {
-    pub(crate) const ALL: [ClientSide; 7] = [
+    pub(crate) const ALL: [ClientSide; 8] = [
         ClientSide::Open,
+        ClientSide::Far,
         ClientSide::Firewall,
         ClientSide::Nat,
         ClientSide::NatHelper,
@@ -32,6 +40,7 @@ impl ClientSide {
     pub(crate) fn name(self) -> &'static str {
         match self {
             ClientSide::Open => "open",
+            ClientSide::Far => "far away",
             ClientSide::Firewall => "firewall",
             ClientSide::Nat => "nat",
             ClientSide::NatHelper => "nat+helper",
@@ -45,7 +54,7 @@ impl ClientSide {
     /// or does not.
     fn lets_in(self, tls: bool) -> bool {
         match self {
-            ClientSide::Open | ClientSide::Ipv6 => true,
+            ClientSide::Open | ClientSide::Far | ClientSide::Ipv6 => true,
             ClientSide::NatHelper => !tls,
             ClientSide::Firewall | ClientSide::Nat | ClientSide::NatPool | ClientSide::DoubleNat => false,
         }
@@ -67,6 +76,11 @@ impl ClientSide {
         match self {
             ClientSide::Open => {
                 network.link(&End(&client, "eth0", CLIENT), &End(internet, "clients", CLIENTS))?;
+                client.route(TO_CLIENTS)?;
+            }
+            ClientSide::Far => {
+                let (here, there) = (End(&client, "eth0", CLIENT), End(internet, "clients", CLIENTS));
+                network.long_link(&here, &there, FAR)?;
                 client.route(TO_CLIENTS)?;
             }
             ClientSide::Ipv6 => {
