@@ -2,6 +2,7 @@
 //! down again by a stock client, and has to be the same.
 
 use crate::network::{Host, Network};
+use crate::peers::{Kind, Peer};
 use crate::served::Served;
 use crate::sides::{CONTROL, ClientSide, PUBLIC, ServerSide};
 use std::fs;
@@ -53,7 +54,12 @@ pub(crate) enum Outcome {
 }
 
 /// Builds the networks and tries every way through them.
-pub(crate) fn run(name: &str, client: ClientSide, server: ServerSide) -> io::Result<Vec<(Way, Outcome)>> {
+pub(crate) fn run(
+    name: &str,
+    client: ClientSide,
+    server: ServerSide,
+    kind: Kind,
+) -> io::Result<Vec<(Way, Outcome)>> {
     let mut network = Network::new(name)?;
     let internet = network.router("internet")?;
     let client_host = client.build(&mut network, &internet)?;
@@ -63,16 +69,20 @@ pub(crate) fn run(name: &str, client: ClientSide, server: ServerSide) -> io::Res
     for (number, place) in places.iter().enumerate() {
         // Servers behind a balancer have the same files.
         let own = folder.path().join(format!("server{number}"));
+        if kind != Kind::Portolan {
+            servers.push(Server::Peer { _running: Peer::start(kind, place, folder.path(), &own)? });
+            continue;
+        }
         let served = Served::start(&place.host, &folder.path().join("root"), &own, &place.settings)?;
         if let Some(text) = server.ready() {
             served.wait_for(text)?;
         }
-        servers.push(served);
+        servers.push(Server::Portolan(served));
     }
     let url = if client == ClientSide::Ipv6 { "[2001:db8:22::2]" } else { PUBLIC };
     let mut outcomes = Vec::new();
     for way in Way::ALL {
-        outcomes.push((way, transfer(&client_host, &servers, folder.path(), url, way)?));
+        outcomes.push((way, transfer(&client_host, &servers, kind, folder.path(), url, way)?));
     }
     Ok(outcomes)
 }
@@ -82,7 +92,29 @@ pub(crate) fn wanted(client: ClientSide, way: Way) -> Outcome {
     if client.lets_through(way) { Outcome::Passed } else { Outcome::Refused }
 }
 
-fn transfer(client: &Host, servers: &[Served], folder: &Path, server: &str, way: Way) -> io::Result<Outcome> {
+/// A server of a cell.
+enum Server {
+    Portolan(Served),
+    Peer { _running: Peer },
+}
+
+impl Server {
+    fn log(&self) -> String {
+        match self {
+            Server::Portolan(served) => served.log(),
+            Server::Peer { .. } => String::new(),
+        }
+    }
+}
+
+fn transfer(
+    client: &Host,
+    servers: &[Server],
+    kind: Kind,
+    folder: &Path,
+    server: &str,
+    way: Way,
+) -> io::Result<Outcome> {
     let content: Vec<u8> = (0..FILE).map(|number| (number * 7 % 251) as u8).collect();
     let (local, down, remote) = (folder.join("local"), folder.join("down"), folder.join("root/remote"));
     fs::write(&local, &content)?;
@@ -92,7 +124,8 @@ fn transfer(client: &Host, servers: &[Served], folder: &Path, server: &str, way:
         }
     }
     let begun = Instant::now();
-    let mut lftp = lftp(client, folder, server, way).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let mut lftp =
+        lftp(client, folder, server, kind, way).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     let (mut said, mut told) = (String::new(), None);
     for line in BufReader::new(lftp.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?).lines() {
         let line = line?;
@@ -115,22 +148,29 @@ fn transfer(client: &Host, servers: &[Served], folder: &Path, server: &str, way:
     if told.is_some_and(|told| told < PATIENCE) {
         return Ok(Outcome::Refused);
     }
-    let log = servers.iter().map(Served::log).collect::<Vec<_>>().join("\n");
+    let log = servers.iter().map(Server::log).collect::<Vec<_>>().join("\n");
     Ok(Outcome::Wrong(format!("told after {told:?}; the client says\n{said}\nand the server's log\n{log}")))
 }
 
-fn lftp(client: &Host, folder: &Path, server: &str, way: Way) -> Command {
+fn lftp(client: &Host, folder: &Path, server: &str, kind: Kind, way: Way) -> Command {
     let word = |on| if on { "yes" } else { "no" };
     let (tls, passive) = (word(way.tls), word(way.passive));
+    // Its root must not be one that clients can write to.
+    let enter = if kind == Kind::Vsftpd { "cd root; " } else { "" };
+    // Whom nobody promised anything is not waited for so long.
+    let (timeout, limit) = if kind == Kind::Portolan { (20, "60") } else { (8, "20") };
     let script = format!(
-        "debug 5; set cmd:fail-exit yes; set net:max-retries 1; set net:timeout 20; set net:reconnect-interval-base 1; \
+        "debug 5; set cmd:fail-exit yes; set net:max-retries 1; set net:timeout {timeout}; set net:reconnect-interval-base 1; \
          set ssl:verify-certificate no; set ftp:ssl-allow {tls}; set ftp:ssl-force {tls}; \
          set ftp:ssl-allow-anonymous {tls}; set ftp:ssl-protect-data {tls}; set ftp:ssl-protect-list {tls}; \
          set ftp:passive-mode {passive}; set ftp:fix-pasv-address yes; set xfer:clobber yes; \
-         open ftp://{server}:{CONTROL}; put local -o remote; get remote -o down"
+         open ftp://{server}:{CONTROL}; {enter}put local -o remote; get remote -o down"
     );
     let mut lftp: Command = client.command("timeout");
-    lftp.args(["60", "lftp", "-c", &script]).current_dir(folder).env("HOME", folder).env("LC_ALL", "C.UTF-8");
+    lftp.args([limit, "lftp", "-c", &script])
+        .current_dir(folder)
+        .env("HOME", folder)
+        .env("LC_ALL", "C.UTF-8");
     lftp.stdin(Stdio::null());
     lftp
 }

@@ -8,6 +8,7 @@ mod cell;
 mod enclosure;
 mod matrix;
 mod network;
+mod peers;
 mod scenario;
 mod served;
 mod sides;
@@ -31,8 +32,13 @@ enum Command {
     #[command(after_help = "\
 Examples:
   cargo run -p portolan-lab -- matrix
-  cargo run -p portolan-lab -- matrix --only nat    cells with `nat` in their names, and what went wrong there")]
+  cargo run -p portolan-lab -- matrix --only nat    cells with `nat` in their names, and what went wrong there
+  cargo run -p portolan-lab -- matrix --peers       with vsftpd and ProFTPD beside Portolan, from Debian's packages")]
     Matrix {
+        /// Run the cells with other servers too, and print all side by side.
+        #[arg(long)]
+        peers: bool,
+
         /// Only cells whose name has this in it.
         #[arg(long, value_name = "TEXT")]
         only: Option<String>,
@@ -48,12 +54,16 @@ Examples:
 
 fn main() -> ExitCode {
     let command = Args::parse().command;
-    if let Err(error) = enclosure::enter() {
+    // From within, nobody is within reach.
+    let fetched =
+        if matches!(command, Command::Matrix { peers: true, .. }) { peers::fetch() } else { Ok(()) };
+    if let Err(error) = fetched.and_then(|()| enclosure::enter()) {
         eprintln!("portolan-lab: {error}");
         return ExitCode::FAILURE;
     }
     let right = match command {
-        Command::Matrix { only } => matrix::run(only.as_deref()),
+        Command::Matrix { only, peers: false } => matrix::run(only.as_deref()),
+        Command::Matrix { only, peers: true } => matrix::run_with_peers(only.as_deref()),
         Command::Scenarios { only } => scenario::run(only.as_deref()),
     };
     if right { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -1,33 +1,87 @@
 //! All cells, side by side, as a table.
 
 use crate::cell::{self, Outcome, Way};
+use crate::peers::Kind;
 use crate::sides::{ClientSide, ServerSide};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Cells at the same time: most of their time is waiting.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 8;
 
 type Found = Result<Vec<(Way, Outcome)>, String>;
 
 /// Runs the cells whose name has `only` in it, prints them, and says whether all are as they should be.
 pub(crate) fn run(only: Option<&str>) -> bool {
+    let pairs = pairs(only);
+    let found = run_all(&pairs, Kind::Portolan);
+    print(&pairs, found)
+}
+
+/// Runs the cells with other servers too, and prints all side by side.
+pub(crate) fn run_with_peers(only: Option<&str>) -> bool {
+    let pairs = pairs(only);
+    let found = Kind::ALL.map(|kind| run_all(&pairs, kind));
+    let ways = Way::ALL.map(Way::name).join(", ");
+    println!("+ passes   e is told why within 10 s   - neither;   in this order: {ways}\n");
+    println!("{:<50}{}", "client -> server", Kind::ALL.map(|kind| format!("{:<11}", kind.name())).concat());
+    let mut passed = [0; Kind::ALL.len()];
+    for (row, pair) in pairs.iter().enumerate() {
+        let mut line = format!("{:<50}", name(*pair));
+        for (column, found) in found.iter().enumerate() {
+            let marks: Vec<&str> = match &found[row] {
+                Ok(outcomes) => outcomes.iter().map(|(_, outcome)| sign(outcome)).collect(),
+                Err(_) => vec!["not built"],
+            };
+            passed[column] += marks.iter().filter(|mark| **mark == "+").count();
+            line.push_str(&format!("{:<11}", marks.join(" ")));
+        }
+        println!("{}", line.trim_end());
+    }
+    for (kind, found) in Kind::ALL.iter().zip(&found) {
+        if let Some(Err(error)) = found.iter().find(|found| found.is_err()) {
+            println!("{}: {error}", kind.name());
+        }
+        // Who looks at a few cells wants to know why.
+        let outcomes = found.iter().flatten().flatten().filter(|_| only.is_some());
+        for (way, outcome) in outcomes {
+            if let Outcome::Wrong(text) = outcome {
+                println!("\n{}, {}: {text}", kind.name(), way.name());
+            }
+        }
+    }
+    let counts = Kind::ALL.iter().zip(passed).map(|(kind, count)| format!("{} {count}", kind.name()));
+    println!("of {} pass: {}", pairs.len() * Way::ALL.len(), counts.collect::<Vec<_>>().join(", "));
+    !pairs.is_empty() && found.iter().flatten().all(Result::is_ok)
+}
+
+fn sign(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "+",
+        Outcome::Refused => "e",
+        Outcome::Wrong(_) => "-",
+    }
+}
+
+fn pairs(only: Option<&str>) -> Vec<(ClientSide, ServerSide)> {
     let pairs = ServerSide::ALL.iter().flat_map(|server| ClientSide::ALL.map(|client| (client, *server)));
-    let pairs: Vec<(ClientSide, ServerSide)> = pairs
+    pairs
         .filter(|(client, server)| server.meets(*client))
         .filter(|pair| only.is_none_or(|only| name(*pair).contains(only)))
-        .collect();
+        .collect()
+}
+
+fn run_all(pairs: &[(ClientSide, ServerSide)], kind: Kind) -> Vec<Found> {
     let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(pair) = pairs.get(number) else { return };
-                    let ran =
-                        cell::run(&format!("c{number}"), pair.0, pair.1).map_err(|error| error.to_string());
+                    let Some((client, server)) = pairs.get(number) else { return };
+                    let ran = cell::run(&format!("c{number}"), *client, *server, kind);
                     if let Ok(mut found) = found.lock() {
-                        found.push((number, ran));
+                        found.push((number, ran.map_err(|error| error.to_string())));
                     }
                 }
             });
@@ -35,7 +89,7 @@ pub(crate) fn run(only: Option<&str>) -> bool {
     });
     let mut found = found.into_inner().unwrap_or_default();
     found.sort_by_key(|(number, _)| *number);
-    print(&pairs, found.into_iter().map(|(_, ran)| ran).collect())
+    found.into_iter().map(|(_, ran)| ran).collect()
 }
 
 fn name((client, server): (ClientSide, ServerSide)) -> String {

@@ -7,7 +7,7 @@ pub(crate) mod rules;
 mod server;
 
 pub(crate) use client::ClientSide;
-pub(crate) use server::{ServerSide, behind_nat};
+pub(crate) use server::{Place, ServerSide, behind_nat};
 
 use crate::network::{End, Host, Network};
 use rules::{MASQUERADE, OUTWARDS};

@@ -36,6 +36,10 @@ pub(crate) enum ServerSide {
 pub(crate) struct Place {
     pub(crate) host: Host,
     pub(crate) settings: Vec<String>,
+    /// The passive ports.
+    pub(crate) range: &'static str,
+    /// The world knows it by another address than its own.
+    pub(crate) announced: bool,
 }
 
 impl ServerSide {
@@ -96,14 +100,22 @@ impl ServerSide {
         }
     }
 
+    /// Whether the world knows the server by another address than its own.
+    fn is_hidden(self) -> bool {
+        !matches!(
+            self,
+            ServerSide::Open | ServerSide::FirewallRange | ServerSide::FirewallControl | ServerSide::Pinholes
+        )
+    }
+
     /// What the server's log says when it can be reached, where that takes longer than its start.
     pub(crate) fn ready(self) -> Option<&'static str> {
         matches!(self, ServerSide::Pcp | ServerSide::Upnp).then_some("leads TCP port")
     }
 
-    fn place(self, host: Host, range: &str) -> Place {
+    fn place(self, host: Host, range: &'static str) -> Place {
         let settings = self.settings().iter().copied().chain(["--passive-ports", range]);
-        Place { host, settings: settings.map(str::to_owned).collect() }
+        Place { host, settings: settings.map(str::to_owned).collect(), range, announced: self.is_hidden() }
     }
 
     /// Builds it, beside the internet; gives the places of servers.
