@@ -119,6 +119,9 @@ impl Session {
                 self.release();
                 return Ok(());
             }
+            // Some clients send the end of their handshake in two pieces, the second when the first is acknowledged:
+            // that must not wait for something to be sent along. Where it cannot be set, it only takes longer.
+            let _ = rustix::net::sockopt::set_tcp_quickack(socket, true);
             socket.readable().await?;
             match self.fill(socket, LITTLE) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
