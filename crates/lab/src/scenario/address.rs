@@ -1,12 +1,12 @@
 //! Who is asked for the address outside fails, and comes back with another one.
 
 use super::talk::Talk;
+use super::web::nginx;
 use super::{Outcome, Scene, must};
 use crate::network::Host;
 use crate::served::Served;
 use crate::sides::rules::forward;
 use crate::sides::{CONTROL, behind_nat};
-use std::fs;
 use std::io;
 use std::process::{Child, Stdio};
 
@@ -21,17 +21,8 @@ pub(super) fn stun(scene: &mut Scene) -> Outcome {
 }
 
 pub(super) fn echo(scene: &mut Scene) -> Outcome {
-    let start = |scene: &Scene, host: &Host| {
-        let settings = scene.file("nginx.conf");
-        fs::write(
-            &settings,
-            "daemon off; master_process off; pid nginx.pid; error_log stderr; events {}\n\
-             http { access_log off; server { listen 33.0.1.2:80; location /ip { return 200 \"$remote_addr\\n\"; } } }",
-        )?;
-        let mut nginx = host.command("nginx");
-        nginx.arg("-p").arg(scene.network.folder()).arg("-c").arg(settings);
-        nginx.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
-    };
+    let start =
+        |scene: &Scene, host: &Host| nginx(scene, host, r#"location /ip { return 200 "$remote_addr\n"; }"#);
     comes_back(scene, "http://33.0.1.2/ip", &start)
 }
 

@@ -9,6 +9,7 @@ mod names;
 mod pinholes;
 mod routers;
 mod talk;
+mod web;
 
 use crate::network::{End, Host, Network};
 use crate::sides::{CLIENT, CLIENTS, CONTROL, PUBLIC, TO_CLIENTS};
@@ -33,7 +34,7 @@ type Outcome = io::Result<()>;
 type Scenario = (&'static str, fn(&mut Scene) -> Outcome);
 
 /// All of them. Those that wait longest come first.
-const ALL: [Scenario; 19] = [
+const ALL: [Scenario; 21] = [
     ("a UPnP router restarts", |scene| mapping::restart(scene, "upnp")),
     ("a PCP router restarts", |scene| mapping::restart(scene, "pcp")),
     ("a NAT-PMP router restarts", |scene| mapping::restart(scene, "nat-pmp")),
@@ -41,6 +42,8 @@ const ALL: [Scenario; 19] = [
     ("a name is looked up again when its time is over", names::look_up_again),
     ("a STUN server is asked, fails, and comes back", address::stun),
     ("a page on the web is asked, fails, and comes back", address::echo),
+    ("services of dynamic DNS are asked in their own words", web::services),
+    ("a service of dynamic DNS that says no is left alone", web::abuse),
     ("the outside port is another one", mapping::another_port),
     ("the server dies, and takes its mappings over", mapping::crash),
     ("a router forgets an idle connection, and keep-alive reminds it", forgetful::reminded),
