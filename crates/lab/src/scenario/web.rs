@@ -17,7 +17,7 @@ pub(super) fn nginx(scene: &Scene, host: &Host, locations: &str) -> io::Result<C
     fs::write(
         &settings,
         format!(
-            "daemon off; master_process off; pid nginx.pid; error_log stderr; events {{}}\n\
+            "user root root; daemon off; master_process off; pid nginx.pid; error_log stderr; events {{}}\n\
              http {{ {places} log_format asked '$request_method $request_uri $http_authorization $request_body';\n\
              access_log asked asked; default_type text/plain;\n\
              server {{ listen 33.0.1.2:80; {locations} }} }}"
