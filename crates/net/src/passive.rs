@@ -131,6 +131,11 @@ impl PassivePool {
         self.shared.shared_port.is_some()
     }
 
+    /// Tells which ports a router leads here, so that those are drawn first.
+    pub fn set_outward(&self, ports: impl Iterator<Item = u16>) {
+        self.shared.state().set_outward(ports);
+    }
+
     /// Places that are held now.
     pub fn places(&self) -> usize {
         self.shared.state().places()

@@ -22,7 +22,7 @@ use portolan_reach::Outside;
 use registry::{Refusal, Registry};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -118,6 +118,7 @@ impl Server {
                 twice: Twice::default(),
             };
             let door = Arc::new(door);
+            tokio::spawn(follow(Arc::downgrade(&door)));
             tokio::spawn(accept(port, door, Arc::clone(&shared)));
         }
         Ok(Server { shared, places })
@@ -136,6 +137,20 @@ impl Server {
         self.shared.sessions.close();
         if tokio::time::timeout_at(until + GOODBYE, self.shared.sessions.wait()).await.is_err() {
             tracing::warn!(sessions = self.shared.sessions.len(), "sessions were cut off");
+        }
+    }
+}
+
+/// Tells the passive ports of a door what leads to them from outside.
+async fn follow(door: Weak<Door>) {
+    let Some(mut outside) = door.upgrade().map(|door| door.outside.clone()) else { return };
+    loop {
+        let ports: Vec<u16> = outside.borrow_and_update().ports.keys().copied().collect();
+        let Some(strong) = door.upgrade() else { return };
+        strong.passive.set_outward(ports.into_iter());
+        drop(strong);
+        if outside.changed().await.is_err() {
+            return;
         }
     }
 }

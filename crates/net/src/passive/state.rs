@@ -5,7 +5,7 @@ use super::prove::Approach;
 use crate::stream::{ConnectError, Guard, Stream};
 use crate::tls::Identity;
 use rand::seq::IteratorRandom;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Weak};
@@ -172,6 +172,8 @@ pub(super) struct State {
     held: Held,
     /// Whether control connections come to the ports too, and how.
     sharing: Sharing,
+    /// Ports that a router leads here; none where that is not known.
+    outward: BTreeSet<u16>,
     /// When a connection that was nobody's came last to each port.
     strangers: HashMap<(bool, u16), Instant>,
     /// With so many peers known, those that are at rest only are looked for and forgotten.
@@ -188,6 +190,7 @@ impl State {
         State {
             ports,
             sharing,
+            outward: BTreeSet::new(),
             bound: HashMap::new(),
             unusable: HashMap::new(),
             peers: HashMap::new(),
@@ -247,12 +250,20 @@ impl State {
         self.forget(peer);
     }
 
-    /// A port at random that no session of this peer holds.
+    /// A port at random that no session of this peer holds; one of those that lead outside, where there is one.
     pub(super) fn draw(&self, peer: IpAddr) -> Option<u16> {
         let taken = self.peers.get(&peer).map(|of_peer| &of_peer.slots);
         let free =
             |port: &u16| !taken.is_some_and(|slots| slots.contains_key(port)) && self.is_usable(peer, *port);
-        self.ports.clone().filter(free).choose(&mut rand::rng())
+        let ports = || self.ports.clone().filter(free);
+        let leads_out = |port: &u16| peer.is_ipv4() && self.outward.contains(port);
+        ports().filter(leads_out).choose(&mut rand::rng()).or_else(|| ports().choose(&mut rand::rng()))
+    }
+
+    /// Peers outside get only to these ports, as far as is known.
+    pub(super) fn set_outward(&mut self, ports: impl Iterator<Item = u16>) {
+        self.outward.clear();
+        self.outward.extend(ports);
     }
 
     pub(super) fn is_bound(&self, peer: IpAddr, port: u16) -> bool {

@@ -212,6 +212,27 @@ async fn come(port: u16, from: IpAddr) -> (TcpStream, u16) {
 }
 
 #[tokio::test]
+async fn ports_that_lead_outside_are_drawn_first() {
+    let pool = pool(10).await;
+    let ports = pool.shared.state().ports();
+    let outward = [*ports.start() + 3, *ports.start() + 7];
+    pool.set_outward(outward.into_iter());
+    for _ in 0..10 {
+        let places = [pool.listen(HOME, None).await.unwrap(), pool.listen(HOME, None).await.unwrap()];
+        assert!(places.iter().all(|place| outward.contains(&place.port())));
+        // Better than none.
+        let third = pool.listen(HOME, None).await.unwrap();
+        assert!(!outward.contains(&third.port()));
+        for place in places {
+            let port = place.port();
+            let mut place = place;
+            talk(&mut place, HOME, b"x").await;
+            assert!(outward.contains(&port));
+        }
+    }
+}
+
+#[tokio::test]
 async fn at_one_port_who_waits_for_nothing_is_greeted_at_once() {
     let (pool, port, mut control) = one_port().await;
     let (_outside, number) = come(port, HOME).await;
