@@ -6,6 +6,7 @@ use portolan_certs::Challenge;
 use portolan_config::Config;
 use portolan_net::ActivePort;
 use portolan_proto::server::TlsPolicy;
+use portolan_reach::pinhole::MARK;
 use portolan_server::Listen;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -105,13 +106,14 @@ impl Banner {
         let _ = writeln!(text, "  Active mode  PORT, EPRT, LPRT from {active}");
         let control: BTreeSet<u16> = addresses.iter().map(SocketAddr::port).collect();
         let control: Vec<String> = control.iter().map(ToString::to_string).collect();
-        let _ = writeln!(
-            text,
-            "  Firewall     let in TCP port {}{}{};",
-            control.join(", "),
-            range.map_or(String::new(), |range| format!(" and {range}")),
-            self.asked
-        );
+        let passive = match range {
+            // The line is for another firewall of this machine, if there is one.
+            Some(_) if self.pinholes => format!(", and what has the mark {MARK:#x}"),
+            Some(range) => format!(" and {range}"),
+            None => String::new(),
+        };
+        let _ =
+            writeln!(text, "  Firewall     let in TCP port {}{passive}{};", control.join(", "), self.asked);
         let _ = writeln!(text, "               for active mode let out TCP from {active}");
         if self.map_ports {
             let _ =

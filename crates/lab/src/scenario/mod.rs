@@ -34,7 +34,7 @@ type Outcome = io::Result<()>;
 type Scenario = (&'static str, fn(&mut Scene) -> Outcome);
 
 /// All of them. Those that wait longest come first.
-const ALL: [Scenario; 21] = [
+const ALL: [Scenario; 22] = [
     ("a UPnP router restarts", |scene| mapping::restart(scene, "upnp")),
     ("a PCP router restarts", |scene| mapping::restart(scene, "pcp")),
     ("a NAT-PMP router restarts", |scene| mapping::restart(scene, "nat-pmp")),
@@ -50,6 +50,7 @@ const ALL: [Scenario; 21] = [
     ("a router forgets an idle connection, and nothing reminds it", forgetful::forgotten),
     ("a neighbour comes by the public address", hairpin::run),
     ("an address that is set twice", routers::set_twice),
+    ("two listeners, each with an address of its own", routers::two_listeners),
     ("a router behind another one", routers::two_routers),
     ("T01: nothing is sent to a third host", bounce::third_host),
     ("T03: a third host steals nothing", bounce::theft),

@@ -1,5 +1,6 @@
 //! Routers that are in the way, and what the server says of them.
 
+use super::talk::Talk;
 use super::{Outcome, Scene, must};
 use crate::network::End;
 use crate::served::Served;
@@ -46,4 +47,27 @@ pub(super) fn two_routers(scene: &mut Scene) -> Outcome {
     upnp::start(network, &router)?;
     let served = Served::start(&server, &scene.root(), &scene.file("state"), &["--map-ports"])?;
     served.wait_for("another router stands before it")
+}
+
+/// What comes by one port is told one address, and what comes by the other another.
+pub(super) fn two_listeners(scene: &mut Scene) -> Outcome {
+    let server = scene.network.host("server")?;
+    let router = behind_nat(&mut scene.network, &scene.internet, &server, "10.20.0.2/24")?;
+    router.rules(&forward("wan", "2121, 2122, 50000-50003", "10.20.0.2"))?;
+    let settings = scene.file("portolan.toml");
+    std::fs::write(
+        &settings,
+        format!(
+            "listen = [\"0.0.0.0:2121\", {{ address = \"0.0.0.0:2122\", announce = \"55.0.1.2\" }}]\n\
+             announce = \"{PUBLIC}\"\npassive-ports = \"50000-50003\"\n"
+        ),
+    )?;
+    let settings = settings.display().to_string();
+    let _served = Served::start(&server, &scene.root(), &scene.file("state"), &["-c", &settings])?;
+    scene.must_transfer()?;
+    for (port, wanted) in [(2121, PUBLIC), (2122, "55.0.1.2")] {
+        let told = Talk::log_in(&scene.client, &format!("{PUBLIC}:{port}"))?.passive()?.ip().to_string();
+        must(told == wanted, &format!("at port {port}, {told} is announced"))?;
+    }
+    Ok(())
 }
