@@ -14,7 +14,6 @@
 //! may still be on its way and belongs to nobody else.
 
 mod held;
-mod implicit;
 mod one_port;
 mod prove;
 mod state;
@@ -23,7 +22,7 @@ use crate::socket::{self, KeepAlive};
 use crate::stream::{ConnectError, Guard, Stream};
 use crate::tls::{Resume, Tls};
 use one_port::SharedPort;
-use state::{Arrival, Claim, Grant, Sharing, State};
+use state::{Arrival, Claim, Grant, State};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -34,7 +33,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 
-pub use one_port::{Arrived, OnePort, Secured};
+pub use one_port::OnePort;
 pub use state::Direction;
 
 /// The ports that passive data connections come to.
@@ -76,9 +75,14 @@ impl PassivePool {
         keep_alive: KeepAlive,
         shared_port: Option<SharedPort>,
     ) -> PassivePool {
-        let sharing = shared_port.as_ref().map_or(Sharing::None, SharedPort::sharing);
-        let shared =
-            Shared { addresses, tls, keep_alive, shared_port, state: Mutex::new(State::new(ports, sharing)) };
+        let is_shared = shared_port.is_some();
+        let shared = Shared {
+            addresses,
+            tls,
+            keep_alive,
+            shared_port,
+            state: Mutex::new(State::new(ports, is_shared)),
+        };
         PassivePool { shared: Arc::new(shared) }
     }
 

@@ -59,8 +59,6 @@ struct Entry {
     came: Instant,
     /// When the client closed it, without having sent anything: it may have been an upload of nothing.
     ended: Option<Instant>,
-    /// It resumes the TLS session of the one who waits.
-    own: bool,
     verdict: watch::Sender<Verdict>,
 }
 
@@ -81,14 +79,8 @@ impl Held {
         }
         self.next_id += 1;
         let (sender, verdict) = watch::channel(Verdict::Wait);
-        held.push_back(Entry { id: self.next_id, came: now, ended: None, own: false, verdict: sender });
+        held.push_back(Entry { id: self.next_id, came: now, ended: None, verdict: sender });
         Some(Holding { id: self.next_id, verdict })
-    }
-
-    /// This one resumes the TLS session of the one who waits: those that do not are passed over.
-    pub(super) fn note_own(&mut self, peer: IpAddr, port: u16, id: u64) {
-        let held = self.waiting.get_mut(&(peer, port)).into_iter().flatten();
-        held.filter(|entry| entry.id == id).for_each(|entry| entry.own = true);
     }
 
     /// True when something is held for this place.
@@ -124,9 +116,7 @@ impl Held {
     /// before it says what it wants to transfer. False when another came at the same time.
     pub(super) fn is_clear(&self, peer: IpAddr, port: u16) -> bool {
         let Some(held) = self.waiting.get(&(peer, port)) else { return true };
-        let usable = || held.iter().rev().filter(|entry| entry.is_usable());
-        let any_own = usable().any(|entry| entry.own);
-        let mut latest = usable().filter(|entry| entry.own || !any_own).map(|entry| entry.came);
+        let mut latest = held.iter().rev().filter(|entry| entry.is_usable()).map(|entry| entry.came);
         let (Some(last), Some(before)) = (latest.next(), latest.next()) else { return true };
         last.duration_since(before) >= AT_ONCE
     }
@@ -136,8 +126,7 @@ impl Held {
     pub(super) fn call_last(&mut self, peer: IpAddr, port: u16) -> bool {
         let last = self.waiting.get(&(peer, port)).and_then(|held| {
             let open = held.iter().filter(|entry| !entry.verdict.is_closed());
-            open.max_by_key(|entry| (entry.is_usable(), entry.own, entry.came, entry.id))
-                .map(|entry| entry.id)
+            open.max_by_key(|entry| (entry.is_usable(), entry.came, entry.id)).map(|entry| entry.id)
         });
         last.is_some_and(|id| self.call(peer, port, id))
     }

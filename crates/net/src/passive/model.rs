@@ -6,7 +6,7 @@
 //! one to come before a download's command, or the first behind it, where the data connection is not there yet.
 
 use super::held::{Holding, Verdict};
-use super::state::{Arrival, Claim, Direction, Grant, Sharing, State};
+use super::state::{Arrival, Claim, Direction, Grant, State};
 use crate::stream::ConnectError;
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr};
@@ -122,7 +122,7 @@ proptest! {
     fn every_session_gets_its_own_data_and_everybody_else_a_session(
         acts in prop::collection::vec(act(), 0..80)
     ) {
-        let (mut state, now) = (State::new(PORT..=PORT, Sharing::Clear), Instant::now());
+        let (mut state, now) = (State::new(PORT..=PORT, true), Instant::now());
         let mut sessions: Vec<Session> = (0..4).map(|_| Session::Idle).collect();
         let mut wants: Vec<Connection> = Vec::new();
         // What is random first, then everything that is still to come for everybody.

@@ -21,13 +21,11 @@
 //! data, if the data connection itself comes later than the command.
 
 use super::held::{Holding, Verdict};
-use super::state::Sharing;
 use super::{Direction, PassivePool, Shared};
-use crate::control::Control;
 use crate::listen::{Listener, PAUSE};
 use crate::socket::{self, KeepAlive};
 use crate::stream::ConnectError;
-use crate::tls::{Handshake, Identity, Resume, Session, Tls};
+use crate::tls::{Resume, Tls};
 use rustix::net::RecvFlags;
 use std::future::poll_fn;
 use std::io;
@@ -36,7 +34,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// How long a connection is held back whose session says no transfer command.
@@ -56,58 +54,18 @@ const CALM_MAX: Duration = Duration::from_millis(300);
 const STRANGER_HOLD: Duration = Duration::from_millis(300);
 
 /// The first byte of a TLS handshake (RFC 8446 §5.1).
-pub(super) const HANDSHAKE: u8 = 22;
-
-/// Handshakes that run at the same time before it shows what a connection is; more are control connections' own.
-const HANDSHAKES: usize = 64;
+const HANDSHAKE: u8 = 22;
 
 /// A control port that passive data connections come to as well.
 #[derive(Debug)]
 pub struct OnePort {
     pool: PassivePool,
-    /// Control connections, once they are recognized.
-    control: mpsc::UnboundedReceiver<Arrived>,
+    /// Control connections that it took some time to recognize.
+    control: mpsc::UnboundedReceiver<Came>,
 }
 
-/// A control connection.
-#[derive(Debug)]
-pub struct Arrived {
-    pub(super) socket: TcpStream,
-    /// Where it comes from.
-    pub peer: SocketAddr,
-    /// TLS has begun on it already.
-    pub(super) tls: Option<(Session, Secured)>,
-}
-
-/// What came of a handshake on a control connection that might have been one for data.
-#[derive(Debug)]
-pub struct Secured {
-    /// What its session goes by.
-    pub identity: Identity,
-    /// What the client showed.
-    pub handshake: Handshake,
-}
-
-impl Arrived {
-    /// One on which nothing has been said yet.
-    pub fn new(socket: TcpStream, peer: SocketAddr) -> Arrived {
-        Arrived { socket, peer, tls: None }
-    }
-
-    /// Takes it as a control connection.
-    ///
-    /// # Errors
-    /// When it is gone already.
-    pub fn into_control(self, keep_alive: KeepAlive) -> io::Result<(Control, Option<Secured>)> {
-        let Arrived { socket, peer, tls } = self;
-        match tls {
-            None => Ok((Control::new(socket, peer, keep_alive)?, None)),
-            Some((session, secured)) => {
-                Ok((Control::secured(socket, peer, keep_alive, session)?, Some(secured)))
-            }
-        }
-    }
-}
+/// A connection, and where it comes from.
+type Came = (TcpStream, SocketAddr);
 
 /// What the pool knows of the listener.
 #[derive(Debug)]
@@ -116,28 +74,17 @@ pub(super) struct SharedPort {
     /// Held from taking a connection until it is taken note of, so that nobody sees the one without the other.
     taking: Mutex<()>,
     port: u16,
-    /// TLS begins at once, on control connections.
-    implicit: bool,
-    /// Handshakes that run here.
-    pub(super) handshakes: Arc<Semaphore>,
     /// Not more than there are connections.
-    control: mpsc::UnboundedSender<Arrived>,
+    control: mpsc::UnboundedSender<Came>,
 }
 
 impl OnePort {
-    /// The port of this listener. `tls` is what data connections are protected with; `implicit`: control
-    /// connections too, from the first byte.
-    pub fn new(listener: Listener, tls: Option<Arc<Tls>>, keep_alive: KeepAlive, implicit: bool) -> OnePort {
+    /// The port of this listener. `tls` is what data connections are protected with.
+    pub fn new(listener: Listener, tls: Option<Arc<Tls>>, keep_alive: KeepAlive) -> OnePort {
         let port = listener.address().port();
         let (sender, control) = mpsc::unbounded_channel();
-        let shared_port = SharedPort {
-            listener: listener.into_socket(),
-            taking: Mutex::default(),
-            port,
-            implicit,
-            handshakes: Arc::new(Semaphore::new(HANDSHAKES)),
-            control: sender,
-        };
+        let shared_port =
+            SharedPort { listener: listener.into_socket(), taking: Mutex::default(), port, control: sender };
         let any = (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED);
         OnePort { pool: PassivePool::with(port..=port, any, tls, keep_alive, Some(shared_port)), control }
     }
@@ -147,14 +94,14 @@ impl OnePort {
         self.pool.clone()
     }
 
-    /// The next control connection. Data connections go to their sessions meanwhile.
-    pub async fn accept(&mut self) -> Arrived {
+    /// The next control connection, and where it comes from. Data connections go to their sessions meanwhile.
+    pub async fn accept(&mut self) -> Came {
         let shared = &self.pool.shared;
         loop {
             tokio::select! {
                 biased;
                 // The pool, which is the sender's, is ours.
-                Some(arrived) = self.control.recv() => return arrived,
+                Some(came) = self.control.recv() => return came,
                 Err(error) = poll_fn(|context| shared.poll_take(context)) => {
                     tracing::warn!(%error, "cannot take a connection");
                     tokio::time::sleep(PAUSE).await;
@@ -165,10 +112,6 @@ impl OnePort {
 }
 
 impl SharedPort {
-    pub(super) fn sharing(&self) -> Sharing {
-        if self.implicit { Sharing::Tls } else { Sharing::Clear }
-    }
-
     /// Takes the connections that have come by now, without waiting.
     pub(super) fn drain(&self, shared: &Arc<Shared>) {
         let _taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
@@ -194,24 +137,15 @@ impl Shared {
 
     /// Begins to see what a connection is. What came before it was looked at before it.
     fn come(self: &Arc<Self>, socket: TcpStream, peer: SocketAddr) {
-        let Some(SharedPort { port, control, implicit, .. }) = &self.shared_port else { return };
+        let Some(SharedPort { port, control, .. }) = &self.shared_port else { return };
         let from = socket::canonical(peer);
         let (suspicion, port) = (self.suspect(from.ip(), *port), *port);
         if let Suspicion::Control = suspicion {
             // It fails when the server stops.
-            drop(control.send(Arrived::new(socket, peer)));
+            drop(control.send((socket, peer)));
             return;
         }
         let (shared, control) = (Arc::clone(self), control.clone());
-        if let (true, Some(tls)) = (*implicit, &self.tls) {
-            let tls = Arc::clone(tls);
-            tokio::spawn(async move {
-                if let Some(arrived) = shared.find_out_implicit(socket, peer, port, suspicion, &tls).await {
-                    drop(control.send(arrived));
-                }
-            });
-            return;
-        }
         tokio::spawn(async move {
             let kind = match suspicion {
                 Suspicion::Control => Kind::Control,
@@ -228,7 +162,7 @@ impl Shared {
             match kind {
                 // Who has closed it already was not waiting for a session.
                 Kind::Control if has_ended(&socket) => {}
-                Kind::Control => drop(control.send(Arrived::new(socket, peer))),
+                Kind::Control => drop(control.send((socket, peer))),
                 Kind::Data => shared.deliver(socket, from, port),
                 Kind::Closed => {}
             }
@@ -240,7 +174,7 @@ impl Shared {
     /// other sessions together with it.
     pub(super) async fn open(self: &Arc<Self>, peer: IpAddr, port: u16, id: u64) {
         let Some(shared_port) = &self.shared_port else { return };
-        if shared_port.implicit || !self.state().is_guarded(peer, port) {
+        if !self.state().is_guarded(peer, port) {
             let latest = Instant::now() + CALM_MAX;
             let mut calm = Some(CALM);
             while let Some(time) = calm {
@@ -258,12 +192,10 @@ impl Shared {
         let (mut state, now) = (self.state(), Instant::now());
         let Some(guarded) = state.awaits(peer, port) else {
             // Perhaps it is the data connection of a client with several addresses.
-            state.note_control(peer, now);
-            // What comes for its own place comes when it knows of that.
-            if state.has_place(peer, port) {
-                return Suspicion::Control;
+            if !state.has_place(peer, port) {
+                state.note_stranger(peer, port, now);
             }
-            state.note_stranger(peer, port, now);
+            state.note_control(peer, now);
             let shows = self.tls.as_ref().is_some_and(|tls| tls.resume() != Resume::Off);
             return if shows && state.awaits_guarded(port) {
                 Suspicion::Stranger
@@ -277,13 +209,13 @@ impl Shared {
         }
     }
 
-    pub(super) async fn find_out(
+    async fn find_out(
         &self,
         socket: &TcpStream,
         peer: IpAddr,
         port: u16,
         mut holding: Holding,
-        by_handshake: bool,
+        guarded: bool,
     ) -> Kind {
         let mut until = Instant::now() + HOLD;
         let mut ended = false;
@@ -307,7 +239,7 @@ impl Shared {
                         return Kind::Control;
                     }
                 }
-                () = shakes_hands(socket), if by_handshake => return Kind::Data,
+                () = shakes_hands(socket), if guarded => return Kind::Data,
                 // The one that was meant is gone.
                 () = async { match &refused {
                     Some(closed) => closed.cancelled().await,
@@ -359,7 +291,7 @@ impl Shared {
 }
 
 /// What a connection to the control port may be.
-pub(super) enum Suspicion {
+enum Suspicion {
     /// A control connection.
     Control,
     /// A control connection, or a data connection that shows whose it is.
@@ -369,7 +301,7 @@ pub(super) enum Suspicion {
 }
 
 /// What it was.
-pub(super) enum Kind {
+enum Kind {
     Control,
     Data,
     /// A data connection whose transfer was refused.
@@ -392,7 +324,7 @@ impl Shared {
 }
 
 /// The first byte that comes, which stays where it is; nothing at the end.
-pub(super) async fn first_byte(socket: &TcpStream) -> io::Result<Option<u8>> {
+async fn first_byte(socket: &TcpStream) -> io::Result<Option<u8>> {
     let mut first = [0];
     let peek = || {
         let read = rustix::net::recv(socket, &mut first, RecvFlags::PEEK | RecvFlags::DONTWAIT);
@@ -409,7 +341,7 @@ async fn shakes_hands(socket: &TcpStream) {
 }
 
 /// True when the end has come, and nothing before it.
-pub(super) fn has_ended(socket: &TcpStream) -> bool {
+fn has_ended(socket: &TcpStream) -> bool {
     let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
     !matches!(
         rustix::net::recv(socket, &mut [0], flags),

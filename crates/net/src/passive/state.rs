@@ -85,17 +85,6 @@ struct Turn {
     guard: Option<Guard>,
 }
 
-/// Whether control connections come to the same ports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sharing {
-    /// They do not.
-    None,
-    /// They do, and begin in the clear.
-    Clear,
-    /// They do, and begin with TLS.
-    Tls,
-}
-
 /// Which way the data of a transfer goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
@@ -170,8 +159,8 @@ pub(super) struct State {
     approaches: Vec<Weak<Approach>>,
     /// Connections that may be a control connection or the one that a place waits for.
     held: Held,
-    /// Whether control connections come to the ports too, and how.
-    sharing: Sharing,
+    /// Control connections come to the ports too.
+    shared: bool,
     /// Ports that a router leads here; none where that is not known.
     outward: BTreeSet<u16>,
     /// When a connection that was nobody's came last to each port.
@@ -185,11 +174,11 @@ pub(super) struct State {
 const SWEEP_MIN: usize = 1024;
 
 impl State {
-    /// Places at these ports.
-    pub(super) fn new(ports: RangeInclusive<u16>, sharing: Sharing) -> State {
+    /// Places at these ports; `shared`: control connections come there too.
+    pub(super) fn new(ports: RangeInclusive<u16>, shared: bool) -> State {
         State {
             ports,
-            sharing,
+            shared,
             outward: BTreeSet::new(),
             bound: HashMap::new(),
             unusable: HashMap::new(),
@@ -315,7 +304,7 @@ impl State {
                 connection,
                 guard,
                 candidates: 0,
-                open: self.sharing == Sharing::None,
+                open: !self.shared,
                 settled: false,
                 gone,
             };
@@ -335,7 +324,7 @@ impl State {
             let slot = self.peers.get_mut(&holder).and_then(|of_peer| of_peer.slots.get_mut(&port));
             match slot {
                 // Where it may be another connection, it has been said which one is meant.
-                Some(Slot::Held { guard: None, settled: false, .. }) if self.sharing != Sharing::None => {}
+                Some(Slot::Held { guard: None, settled: false, .. }) if self.shared => {}
                 Some(Slot::Held { guard: None, id, .. }) => {
                     let id = *id;
                     return self.take(holder, port, id).map_or(Claim::Nobody, Claim::Settled);
@@ -366,17 +355,6 @@ impl State {
         let Slot::Held { id, guard: Some(guard), .. } = slot else { return None };
         let id = (guard.identity == identity).then_some(*id)?;
         Some((peer, self.take(peer, port, id)?))
-    }
-
-    /// The same, for a connection that comes from another address than the session's.
-    pub(super) fn take_proved_elsewhere(
-        &mut self,
-        identity: Identity,
-        port: u16,
-        from: IpAddr,
-    ) -> Option<(IpAddr, oneshot::Sender<Arrival>)> {
-        self.guarded.get(&identity).filter(|(holder, _)| *holder != from)?;
-        self.take_proved(identity, port)
     }
 
     /// Takes a place, if it is still held by this holder.
@@ -425,8 +403,10 @@ impl State {
     /// Nobody who is held has sent anything: says which connection is an upload's own all the same.
     pub(super) fn call_silent(&mut self, peer: IpAddr, port: u16) {
         let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
-        let Some(Slot::Held { engaged: Some(engaged), .. }) = slot else { return };
-        let called = self.goes_by_order(peer, port) && self.held.call_silent(peer, port, engaged.at);
+        let Some(Slot::Held { engaged: Some(engaged), guard: None, settled: false, .. }) = slot else {
+            return;
+        };
+        let called = self.held.call_silent(peer, port, engaged.at);
         self.settle(peer, port, called);
     }
 
@@ -441,7 +421,7 @@ impl State {
         if *holder != id {
             return false;
         }
-        (*since, *is_open) = (now, self.sharing == Sharing::None);
+        (*since, *is_open) = (now, !self.shared);
         self.held.free(peer, port);
         true
     }
@@ -545,7 +525,7 @@ impl State {
         port: u16,
         now: Instant,
     ) -> Result<(), oneshot::Sender<Arrival>> {
-        if !self.goes_by_order(peer, port) {
+        if self.awaits(peer, port) != Some(false) {
             return Ok(());
         }
         match self.engaged(peer, port) {
@@ -574,33 +554,6 @@ impl State {
         Ok(())
     }
 
-    /// Whether it is the order, or the bytes, that tell a data connection from a control connection: in the
-    /// clear, and where both begin with TLS.
-    fn goes_by_order(&self, peer: IpAddr, port: u16) -> bool {
-        self.awaits(peer, port).is_some_and(|guarded| !guarded || self.sharing == Sharing::Tls)
-    }
-
-    /// A connection that is held resumes the TLS session of the one who waits.
-    pub(super) fn note_own(&mut self, peer: IpAddr, port: u16, id: u64) {
-        self.held.note_own(peer, port, id);
-    }
-
-    /// How the connection that somebody of this peer waits for there has to be protected.
-    pub(super) fn guard(&self, peer: IpAddr, port: u16) -> Option<Guard> {
-        match self.peers.get(&peer)?.slots.get(&port)? {
-            Slot::Held { guard, .. } => guard.clone(),
-            Slot::Resting { .. } => None,
-        }
-    }
-
-    /// Takes the place that a connection is settled for.
-    pub(super) fn take_settled(&mut self, peer: IpAddr, port: u16) -> Option<oneshot::Sender<Arrival>> {
-        match self.peers.get(&peer)?.slots.get(&port)? {
-            Slot::Held { id, settled: true, .. } => self.take(peer, port, *id),
-            Slot::Held { .. } | Slot::Resting { .. } => None,
-        }
-    }
-
     /// The last connection that is held is the one that is waited for.
     pub(super) fn call_last(&mut self, peer: IpAddr, port: u16) {
         let called = self.held.call_last(peer, port);
@@ -609,7 +562,7 @@ impl State {
 
     /// This connection is the one that is waited for: true unless another one is.
     pub(super) fn call(&mut self, peer: IpAddr, port: u16, id: u64) -> bool {
-        let called = self.goes_by_order(peer, port) && self.held.call(peer, port, id);
+        let called = self.awaits(peer, port) == Some(false) && self.held.call(peer, port, id);
         self.settle(peer, port, called);
         called
     }

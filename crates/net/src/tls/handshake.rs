@@ -95,15 +95,14 @@ impl Note {
         config.session_storage = Arc::clone(self) as Arc<dyn StoresServerSessions>;
         config.max_tls13_tickets = TICKETS_MAX;
         config.send_tls13_tickets = match self.purpose {
-            Purpose::Control(_) | Purpose::Either(_) => CONTROL_TICKETS,
+            Purpose::Control(_) => CONTROL_TICKETS,
             Purpose::Data => DATA_TICKETS,
         };
         Ok(Arc::new(config))
     }
 
-    /// Whether it may be for data.
     pub(super) fn is_for_data(&self) -> bool {
-        !matches!(self.purpose, Purpose::Control(_))
+        matches!(self.purpose, Purpose::Data)
     }
 
     /// Notes how far the handshake is.
@@ -132,9 +131,6 @@ impl Note {
             // others come after the client has shown that it knows the old one.
             (Purpose::Data, None | Some(HandshakeKind::Resumed)) => seen.opened,
             (Purpose::Data, Some(_)) => None,
-            // A session that resumes another's TLS session is the same client's, and goes by its identity.
-            (Purpose::Either(own), None | Some(HandshakeKind::Resumed)) => seen.opened.or(Some(own)),
-            (Purpose::Either(own), Some(_)) => Some(own),
         }
     }
 
