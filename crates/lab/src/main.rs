@@ -11,6 +11,7 @@ mod network;
 mod peers;
 mod scenario;
 mod served;
+mod side_by_side;
 mod sides;
 mod upnp;
 mod wire;

@@ -2,9 +2,8 @@
 
 use crate::cell::{self, Outcome, Way};
 use crate::peers::Kind;
+use crate::side_by_side;
 use crate::sides::{ClientSide, ServerSide};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Cells at the same time: most of their time is waiting.
 const AT_ONCE: usize = 8;
@@ -72,24 +71,10 @@ fn pairs(only: Option<&str>) -> Vec<(ClientSide, ServerSide)> {
 }
 
 fn run_all(pairs: &[(ClientSide, ServerSide)], kind: Kind) -> Vec<Found> {
-    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((client, server)) = pairs.get(number) else { return };
-                    let ran = cell::run(&format!("c{number}"), *client, *server, kind);
-                    if let Ok(mut found) = found.lock() {
-                        found.push((number, ran.map_err(|error| error.to_string())));
-                    }
-                }
-            });
-        }
-    });
-    let mut found = found.into_inner().unwrap_or_default();
-    found.sort_by_key(|(number, _)| *number);
-    found.into_iter().map(|(_, ran)| ran).collect()
+    side_by_side::run(pairs.len(), AT_ONCE, |number| {
+        let (client, server) = pairs[number];
+        cell::run(&format!("c{number}"), client, server, kind).map_err(|error| error.to_string())
+    })
 }
 
 fn name((client, server): (ClientSide, ServerSide)) -> String {

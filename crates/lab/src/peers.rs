@@ -114,13 +114,12 @@ impl Peer {
         command.env("LD_LIBRARY_PATH", unpacked.join("usr/lib").join(libraries));
         let log = fs::File::create(folder.join("log"))?;
         let peer = Peer(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?);
-        listens(&place.host, &peer, folder)?;
+        wait_until_it_listens(&place.host, folder)?;
         Ok(peer)
     }
 }
 
-/// Waits until it listens.
-fn listens(host: &Host, _peer: &Peer, folder: &Path) -> io::Result<()> {
+fn wait_until_it_listens(host: &Host, folder: &Path) -> io::Result<()> {
     let until = Instant::now() + PATIENCE;
     loop {
         let output = host.command("ss").args(["-Hltn", &format!("sport = :{CONTROL}")]).output()?;

@@ -12,13 +12,12 @@ mod talk;
 mod web;
 
 use crate::network::{End, Host, Network};
+use crate::side_by_side;
 use crate::sides::{CLIENT, CLIENTS, CONTROL, PUBLIC, TO_CLIENTS};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Scenarios at the same time: most of their time is waiting.
@@ -62,28 +61,13 @@ const ALL: [Scenario; 22] = [
 /// Runs those whose name has `only` in it, and says whether all went as they should.
 pub(crate) fn run(only: Option<&str>) -> bool {
     let chosen: Vec<_> = ALL.iter().filter(|(name, _)| only.is_none_or(|only| name.contains(only))).collect();
-    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((_, scenario)) = chosen.get(number) else { return };
-                    let begun = Instant::now();
-                    let outcome =
-                        Scene::new(&format!("s{number}")).and_then(|mut scene| scenario(&mut scene));
-                    if let Ok(mut found) = found.lock() {
-                        found.push((number, outcome, begun.elapsed()));
-                    }
-                }
-            });
-        }
+    let found = side_by_side::run(chosen.len(), AT_ONCE, |number| {
+        let ((_, scenario), begun) = (chosen[number], Instant::now());
+        let outcome = Scene::new(&format!("s{number}")).and_then(|mut scene| scenario(&mut scene));
+        (outcome, begun.elapsed())
     });
-    let mut found = found.into_inner().unwrap_or_default();
-    found.sort_by_key(|(number, ..)| *number);
     let mut right = 0;
-    for (number, outcome, took) in found {
-        let name = chosen[number].0;
+    for ((name, _), (outcome, took)) in chosen.iter().zip(found) {
         match outcome {
             Ok(()) => {
                 right += 1;

@@ -139,16 +139,14 @@ impl Shared {
     fn come(self: &Arc<Self>, socket: TcpStream, peer: SocketAddr) {
         let Some(SharedPort { port, control, .. }) = &self.shared_port else { return };
         let from = socket::canonical(peer);
-        let (suspicion, port) = (self.suspect(from.ip(), *port), *port);
-        if let Suspicion::Control = suspicion {
+        let port = *port;
+        let Some(suspicion) = self.suspect(from.ip(), port) else {
             // It fails when the server stops.
-            drop(control.send((socket, peer)));
-            return;
-        }
+            return drop(control.send((socket, peer)));
+        };
         let (shared, control) = (Arc::clone(self), control.clone());
         tokio::spawn(async move {
             let kind = match suspicion {
-                Suspicion::Control => Kind::Control,
                 Suspicion::Stranger => {
                     match tokio::time::timeout(STRANGER_HOLD, shakes_hands(&socket)).await {
                         Ok(()) => Kind::Data,
@@ -187,8 +185,8 @@ impl Shared {
         self.state().open(peer, port, id);
     }
 
-    /// What a connection may be, by where it comes from.
-    fn suspect(&self, peer: IpAddr, port: u16) -> Suspicion {
+    /// What a connection may be besides a control connection, by where it comes from.
+    fn suspect(&self, peer: IpAddr, port: u16) -> Option<Suspicion> {
         let (mut state, now) = (self.state(), Instant::now());
         let Some(guarded) = state.awaits(peer, port) else {
             // Perhaps it is the data connection of a client with several addresses.
@@ -197,16 +195,9 @@ impl Shared {
             }
             state.note_control(peer, now);
             let shows = self.tls.as_ref().is_some_and(|tls| tls.resume() != Resume::Off);
-            return if shows && state.awaits_guarded(port) {
-                Suspicion::Stranger
-            } else {
-                Suspicion::Control
-            };
+            return (shows && state.awaits_guarded(port)).then_some(Suspicion::Stranger);
         };
-        match state.hold(peer, port, now) {
-            Some(holding) => Suspicion::Either { holding, guarded },
-            None => Suspicion::Control,
-        }
+        state.hold(peer, port, now).map(|holding| Suspicion::Either { holding, guarded })
     }
 
     async fn find_out(
@@ -290,13 +281,11 @@ impl Shared {
     }
 }
 
-/// What a connection to the control port may be.
+/// What a connection to the control port may be, if it is no control connection.
 enum Suspicion {
-    /// A control connection.
-    Control,
-    /// A control connection, or a data connection that shows whose it is.
+    /// A data connection that shows whose it is.
     Stranger,
-    /// Either, of a peer who waits for data.
+    /// The one that its peer waits for.
     Either { holding: Holding, guarded: bool },
 }
 

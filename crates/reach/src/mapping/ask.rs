@@ -45,3 +45,13 @@ pub(super) async fn ask<T>(
     }
     Err(io::Error::new(io::ErrorKind::TimedOut, format!("the router {router} does not answer")))
 }
+
+/// A number in an answer, if it is that long.
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+/// A number in an answer, if it is that long.
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}

@@ -1,6 +1,6 @@
 //! NAT-PMP (RFC 6886).
 
-use super::ask::ask;
+use super::ask::{ask, u16_at, u32_at};
 use super::{Lease, MappingError};
 use crate::gateway::Gateway;
 use std::net::Ipv4Addr;
@@ -48,14 +48,6 @@ fn request(port: u16, outside: u16, seconds: u32) -> Vec<u8> {
     question.extend(outside.to_be_bytes());
     question.extend(seconds.to_be_bytes());
     question
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
 /// What a result code other than 0 means (§3.5).

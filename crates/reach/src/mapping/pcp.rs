@@ -1,6 +1,6 @@
 //! PCP (RFC 6887).
 
-use super::ask::ask;
+use super::ask::{ask, u32_at};
 use super::{Lease, MappingError};
 use crate::gateway::Gateway;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -75,10 +75,6 @@ fn header(opcode: u8, seconds: u32, own: Ipv4Addr) -> Vec<u8> {
     header.extend(seconds.to_be_bytes());
     header.extend(own.to_ipv6_mapped().octets());
     header
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
 /// Reads an answer to this opcode; nothing where it is none.

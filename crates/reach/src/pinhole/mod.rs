@@ -5,12 +5,12 @@
 //! the passive ports. Only a small process beside the server may change it, and only in this way; the table is
 //! gone with that process, however it ends.
 
-mod door;
 mod netlink;
+mod opener;
 mod process;
 mod table;
 
-pub use door::Pinholes;
+pub use opener::Pinholes;
 pub use process::run;
 pub use table::MARK;
 

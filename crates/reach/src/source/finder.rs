@@ -66,7 +66,7 @@ impl Finder {
     /// Asks, and asks again, for ever.
     pub async fn run(mut self) {
         let changes = Changes::new();
-        let mut forced = Instant::now() - FORCED;
+        let mut may_force = Instant::now();
         loop {
             self.ask().await;
             self.publish().await;
@@ -83,9 +83,9 @@ impl Finder {
                 () = mapped => {}
                 () = changes.heard() => {
                     // Networks that change all the time make nobody be asked all the time.
-                    tokio::time::sleep_until(forced + FORCED).await;
+                    tokio::time::sleep_until(may_force).await;
                     tokio::time::sleep(SETTLE).await;
-                    forced = Instant::now();
+                    may_force = Instant::now() + FORCED;
                     self.asked.iter_mut().for_each(|asked| asked.due = Instant::now());
                 }
             }
