@@ -15,7 +15,7 @@ mod values;
 
 use encoding_rs::Encoding;
 use portolan_accounts::{Account, Accounts, User};
-use portolan_certs::{CertError, Certificates, Source};
+use portolan_certs::{CertError, Certificates, ClientCertificates, Source};
 use portolan_net::{ActivePort, KeepAlive};
 use portolan_proto::server::{Limits, Settings, TlsPolicy};
 use portolan_reach::ddns::Record;
@@ -192,8 +192,10 @@ impl Config {
 
     /// The ports that data connections come to besides those of control connections, where there are any.
     pub fn data_ports(&self) -> Option<RangeInclusive<u16>> {
-        // Where TLS begins at once, data connections have ports of their own in any case.
-        let needed = !self.one_port || self.listen.iter().any(|listener| listener.implicit_tls);
+        // Where TLS begins at once and clients are asked for certificates, data connections have ports of their
+        // own in any case.
+        let implicit = self.listen.iter().any(|listener| listener.implicit_tls);
+        let needed = !self.one_port || (implicit && self.tls.clients.certificates != ClientCertificates::Off);
         needed.then(|| self.passive_ports.clone())
     }
 

@@ -42,6 +42,22 @@ impl Control {
         Ok(Control { stream, peer, local, tls: None, left: Vec::new(), ended_tls: false })
     }
 
+    /// Takes a connection on which TLS has begun already.
+    ///
+    /// # Errors
+    /// When it is gone already.
+    pub(crate) fn secured(
+        stream: TcpStream,
+        peer: SocketAddr,
+        keep_alive: KeepAlive,
+        session: Session,
+    ) -> io::Result<Control> {
+        let control = Control::new(stream, peer, keep_alive)?;
+        // A byte out of band belongs to no record.
+        SockRef::from(&control.stream).set_out_of_band_inline(false)?;
+        Ok(Control { tls: Some(Box::new(session)), ..control })
+    }
+
     /// Where the peer connects from.
     pub fn peer(&self) -> SocketAddr {
         self.peer

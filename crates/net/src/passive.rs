@@ -17,12 +17,13 @@ mod held;
 mod one_port;
 mod prove;
 mod state;
+mod visitors;
 
 use crate::socket::{self, KeepAlive};
 use crate::stream::{ConnectError, Guard, Stream};
 use crate::tls::{Resume, Tls};
 use one_port::SharedPort;
-use state::{Arrival, Claim, Grant, State};
+use state::{Arrival, Claim, Grant, Sharing, State};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -33,7 +34,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 
-pub use one_port::OnePort;
+pub use one_port::{Arrived, OnePort, Secured};
 pub use state::Direction;
 
 /// The ports that passive data connections come to.
@@ -75,14 +76,12 @@ impl PassivePool {
         keep_alive: KeepAlive,
         shared_port: Option<SharedPort>,
     ) -> PassivePool {
-        let is_shared = shared_port.is_some();
-        let shared = Shared {
-            addresses,
-            tls,
-            keep_alive,
-            shared_port,
-            state: Mutex::new(State::new(ports, is_shared)),
+        let sharing = match &shared_port {
+            None => Sharing::None,
+            Some(port) => port.sharing(),
         };
+        let shared =
+            Shared { addresses, tls, keep_alive, shared_port, state: Mutex::new(State::new(ports, sharing)) };
         PassivePool { shared: Arc::new(shared) }
     }
 
@@ -203,11 +202,11 @@ impl Shared {
                 let approach = state.approach(socket, peer, port, Some(&candidate));
                 tokio::spawn(Arc::clone(self).prove(approach, Arc::clone(tls), candidate));
             }
-            (Claim::Stranger, Some(tls)) if tls.resume() != Resume::Off => {
+            (Claim::Stranger(visit), Some(tls)) if tls.resume() != Resume::Off => {
                 let approach = state.approach(socket, peer, port, None);
-                tokio::spawn(Arc::clone(self).prove_stranger(approach, Arc::clone(tls)));
+                tokio::spawn(Arc::clone(self).prove_stranger(approach, Arc::clone(tls), visit));
             }
-            (Claim::Stranger | Claim::Nobody | Claim::Candidate(_), _) => {
+            (Claim::Stranger(_) | Claim::Nobody | Claim::Candidate(_), _) => {
                 state.note_stranger(peer.ip(), port, Instant::now());
                 tracing::info!(%peer, port, "data connection of a stranger closed");
             }

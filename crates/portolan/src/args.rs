@@ -115,7 +115,6 @@ pub(crate) struct ServeArgs {
     pub(crate) passive_ports: Option<RangeInclusive<u16>>,
 
     /// Take passive data connections on the control port itself: no other port has to be opened.
-    /// Not for --listen-implicit, which keeps the passive ports.
     #[arg(long)]
     pub(crate) one_port: bool,
 

@@ -5,7 +5,7 @@ use crate::Shared;
 use crate::effects::{self, Done, Holdings};
 use crate::{Door, registry};
 use futures_util::future::BoxFuture;
-use portolan_net::Control;
+use portolan_net::{Control, Secured};
 use portolan_proto::server::{Connection, Effect, Input, Outcome, Output, Session};
 use std::collections::VecDeque;
 use std::io;
@@ -36,6 +36,8 @@ pub(crate) struct Driver {
     pub(crate) shared: Arc<Shared>,
     session: Session,
     pub(crate) holdings: Holdings,
+    /// The handshake has been made already.
+    pub(crate) secured: Option<Secured>,
     /// Room for the handshake that is to begin.
     pub(crate) handshake: Option<registry::HandshakeRoom>,
     /// The longest that a handshake may take.
@@ -63,6 +65,7 @@ enum Event {
 impl Driver {
     pub(crate) fn new(
         control: Control,
+        secured: Option<Secured>,
         entry: registry::Entry,
         door: &Arc<Door>,
         shared: Arc<Shared>,
@@ -77,6 +80,7 @@ impl Driver {
             shared,
             session,
             holdings: Holdings::new(Arc::clone(door)),
+            secured,
             handshake: None,
             handshake_limit: door.settings.limits.handshake,
             effect: None,

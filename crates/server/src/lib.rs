@@ -16,15 +16,14 @@ pub mod transfer;
 mod twice;
 
 use driver::Driver;
-use portolan_net::{Active, Control, Listener, OnePort, PassivePool, is_no_ipv6};
+use portolan_net::{Active, Arrived, Listener, OnePort, PassivePool, is_no_ipv6};
 use portolan_proto::server::{Settings, replies};
 use portolan_reach::Outside;
 use registry::{Refusal, Registry};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -91,10 +90,18 @@ impl Server {
         });
         for (listener, listen) in listeners {
             let settings = Settings { tls: listen.tls, ..(*shared.options.settings).clone() };
-            // Where TLS begins at once, the first bytes do not tell control from data.
-            let one_port = shared.options.one_port && !listen.implicit_tls;
+            // Where TLS begins at once, the handshake is made before it shows what a connection is; certificates of
+            // clients are asked for in another way on each kind.
+            let tls = shared.options.tls.as_ref();
+            let tells = !listen.implicit_tls || tls.is_some_and(|tls| !tls.asks_for_certificates());
+            let one_port = shared.options.one_port && tells;
             let port = if one_port {
-                Port::Shared(OnePort::new(listener, shared.options.tls.clone(), keep_alive))
+                Port::Shared(OnePort::new(
+                    listener,
+                    shared.options.tls.clone(),
+                    keep_alive,
+                    listen.implicit_tls,
+                ))
             } else {
                 Port::Control(listener)
             };
@@ -190,15 +197,18 @@ enum Port {
 async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
     let mut shutdown = shared.shutdown.subscribe();
     loop {
-        let (stream, peer) = tokio::select! {
+        let arrived = tokio::select! {
             // The socket closes with this task, so that nobody waits in its queue.
             _ = shutdown.wait_for(Option::is_some) => break,
             accepted = async { match &mut port {
-                Port::Control(listener) => listener.accept().await,
+                Port::Control(listener) => {
+                    let (stream, peer) = listener.accept().await;
+                    Arrived::new(stream, peer)
+                }
                 Port::Shared(port) => port.accept().await,
             } } => accepted,
         };
-        welcome(stream, peer, &door, &shared);
+        welcome(arrived, &door, &shared);
     }
     // Transfers that run may still get their data connections; nobody else is served.
     if let Port::Shared(mut port) = port {
@@ -214,15 +224,16 @@ async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
     }
 }
 
-fn welcome(stream: TcpStream, peer: SocketAddr, door: &Arc<Door>, shared: &Arc<Shared>) {
-    let control = match Control::new(stream, peer, shared.options.keep_alive) {
+fn welcome(arrived: Arrived, door: &Arc<Door>, shared: &Arc<Shared>) {
+    let peer = arrived.peer;
+    let (control, secured) = match arrived.into_control(shared.options.keep_alive) {
         Ok(control) => control,
         Err(error) => return tracing::debug!(%peer, %error, "connection gone before it was taken"),
     };
     let peer = control.peer();
     match shared.registry.enter(peer) {
         Ok(entry) => {
-            let driver = Driver::new(control, entry, door, Arc::clone(shared));
+            let driver = Driver::new(control, secured, entry, door, Arc::clone(shared));
             shared.sessions.spawn(driver.run());
         }
         Err(refusal) => {

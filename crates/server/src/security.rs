@@ -1,6 +1,8 @@
 //! TLS on the control connection, for the driver.
 
 use crate::driver::Driver;
+use portolan_net::Secured;
+use portolan_net::tls::Handshake;
 use portolan_proto::server::{Failure, Host, Outcome};
 use std::io;
 use tokio::time::timeout;
@@ -19,18 +21,22 @@ impl Driver {
         Outcome::Done
     }
 
-    /// Does the handshake.
+    /// Does the handshake, unless it was made before it was known that this is a control connection.
     ///
     /// # Errors
     /// When the connection broke.
     pub(crate) async fn begin_tls(&mut self, host: Host) -> io::Result<Outcome> {
         let host = number_of(host);
+        self.holdings.guard.host = host;
+        if let Some(Secured { identity, handshake }) = self.secured.take() {
+            self.holdings.guard.identity = identity;
+            return Ok(self.note_secured(handshake));
+        }
         // With implicit TLS nothing was prepared.
         let room = self.handshake.take().or_else(|| self.entry.begin_handshake());
         let (Some(_room), Some(tls)) = (room, self.shared.options.tls.clone()) else {
             return Ok(Outcome::Failed(Failure::NoSecurity));
         };
-        self.holdings.guard.host = host;
         let identity = self.holdings.guard.identity;
         let (id, peer) = (self.entry.id(), self.control.peer());
         let mut shutdown = self.shared.shutdown.subscribe();
@@ -42,14 +48,7 @@ impl Driver {
             }
         });
         match shaken.await {
-            Ok(Ok(handshake)) => {
-                let resumed = handshake.resumed.is_some();
-                let name = handshake.name;
-                tracing::info!(session = id, %peer, version = handshake.version, resumed, name, "TLS begins");
-                let certificate = handshake.certificate.is_some() && self.shared.options.certificate_login;
-                self.holdings.guard.certificate = handshake.certificate;
-                Ok(Outcome::Secured { name: name.map(String::into_bytes), certificate })
-            }
+            Ok(Ok(handshake)) => Ok(self.note_secured(handshake)),
             Ok(Err(error)) => {
                 tracing::info!(session = id, %peer, %error, "no TLS");
                 Ok(Outcome::Failed(Failure::NoHandshake))
@@ -59,6 +58,16 @@ impl Driver {
                 Ok(Outcome::Failed(Failure::NoHandshake))
             }
         }
+    }
+
+    fn note_secured(&mut self, handshake: Handshake) -> Outcome {
+        let (session, peer) = (self.entry.id(), self.control.peer());
+        let resumed = handshake.resumed.is_some();
+        let name = handshake.name;
+        tracing::info!(session, %peer, version = handshake.version, resumed, name, "TLS begins");
+        let certificate = handshake.certificate.is_some() && self.shared.options.certificate_login;
+        self.holdings.guard.certificate = handshake.certificate;
+        Outcome::Secured { name: name.map(String::into_bytes), certificate }
     }
 
     /// Somebody put something behind `AUTH`.

@@ -1,6 +1,10 @@
 //! Connections to a control port that are held back, until it shows whether they are data connections.
 
-use std::collections::{HashMap, VecDeque};
+mod choice;
+
+use super::state::Engaged;
+pub(super) use choice::Choice;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -14,73 +18,95 @@ const HELD: usize = 64;
 /// later comes after it has seen what the earlier ones led to.
 const AT_ONCE: Duration = Duration::from_millis(50);
 
-/// A client that uploads nothing may have closed its connection by the time its command is read: so long before.
-const JUST_ENDED: Duration = Duration::from_secs(1);
+/// Peers that are remembered before those are forgotten that have been quiet.
+const REMEMBERED: usize = 1024;
 
 /// What is known of a connection that is held.
 #[derive(Debug, Clone)]
 pub(super) enum Verdict {
-    /// Nothing yet.
-    Wait,
-    /// It is a data connection if it is the first that sends something: a control connection waits for its
-    /// greeting. When nobody has until this time, [`call_silent`](Held::call_silent) decides.
-    IfItSpeaks(Instant),
+    /// Nothing yet. Where nothing has shown by this time, it has to be asked once more.
+    Wait(Option<Instant>),
     /// It was one of several that could have been meant, and the transfer was refused: the client closes the
     /// one that was, and then the token is cancelled.
     Refused(CancellationToken),
-    /// It is a data connection.
-    Data,
-    /// It is not.
+    /// It is the data connection of the place with this number.
+    Data(u64),
+    /// It is no data connection.
     Control,
+}
+
+/// Whether a connection that is held has shown that it is its client's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// Its handshake is not done.
+    Awaited,
+    /// It resumes the TLS session of the one who waits, or there is nothing to show.
+    Given,
+    /// It does not.
+    Missing,
 }
 
 /// A connection that is held, as its keeper sees it.
 #[derive(Debug)]
 pub(super) struct Holding {
     pub(super) id: u64,
+    /// By whose place it is held.
+    pub(super) peer: IpAddr,
+    pub(super) port: u16,
     pub(super) verdict: watch::Receiver<Verdict>,
 }
 
-/// Connections that are held, by peer and port, in the order they came. Each hears what it is.
-#[derive(Debug, Default)]
-pub(super) struct Held {
-    waiting: HashMap<(IpAddr, u16), VecDeque<Entry>>,
-    next_id: u64,
-    /// When the last two control connections of a peer came.
-    recent: HashMap<IpAddr, [Option<Instant>; 2]>,
+/// What the client has said on a connection that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    Nothing,
+    Something,
+    /// It closed it then, without having sent anything: it may have been an upload of nothing.
+    Ended(Instant),
 }
-
-/// Peers that are remembered before those are forgotten that have been quiet.
-const REMEMBERED: usize = 1024;
 
 #[derive(Debug)]
 struct Entry {
     id: u64,
     came: Instant,
-    /// When the client closed it, without having sent anything: it may have been an upload of nothing.
-    ended: Option<Instant>,
+    proof: Proof,
+    word: Word,
     verdict: watch::Sender<Verdict>,
 }
 
 impl Entry {
+    fn has_ended(&self) -> bool {
+        matches!(self.word, Word::Ended(_))
+    }
+
     fn is_usable(&self) -> bool {
-        self.ended.is_none() && !self.verdict.is_closed()
+        !self.has_ended() && !self.verdict.is_closed()
     }
 }
 
+/// Connections that are held, by peer and port, in the order they came. Each hears what it is.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    waiting: HashMap<(IpAddr, u16), Vec<Entry>>,
+    next_id: u64,
+    /// When the last two control connections of a peer came.
+    recent: HashMap<IpAddr, [Option<Instant>; 2]>,
+}
+
 impl Held {
-    /// Holds one more; nothing for one too many.
-    pub(super) fn push(&mut self, peer: IpAddr, port: u16, now: Instant) -> Option<Holding> {
+    /// Holds one more, which came then.
+    pub(super) fn push(&mut self, peer: IpAddr, port: u16, came: Instant, proof: Proof) -> Holding {
         let held = self.waiting.entry((peer, port)).or_default();
         held.retain(|entry| !entry.verdict.is_closed());
         if held.len() >= HELD {
             // The oldest wants a session, most likely.
-            held.pop_front()?.verdict.send_replace(Verdict::Control);
+            held.remove(0).verdict.send_replace(Verdict::Control);
         }
         self.next_id += 1;
-        let (sender, verdict) = watch::channel(Verdict::Wait);
-        held.push_back(Entry { id: self.next_id, came: now, ended: None, verdict: sender });
-        Some(Holding { id: self.next_id, verdict })
+        let (id, (sender, verdict)) = (self.next_id, watch::channel(Verdict::Wait(None)));
+        let at = held.partition_point(|entry| entry.came <= came);
+        held.insert(at, Entry { id, came, proof, word: Word::Nothing, verdict: sender });
+        Holding { id, peer, port, verdict }
     }
 
     /// True when something is held for this place.
@@ -88,12 +114,11 @@ impl Held {
         self.waiting.get(&(peer, port)).is_some_and(|held| held.iter().any(Entry::is_usable))
     }
 
-    /// Holds this one no longer; false when it was not held any more.
-    pub(super) fn remove(&mut self, peer: IpAddr, port: u16, id: u64) -> bool {
-        let Some(held) = self.waiting.get_mut(&(peer, port)) else { return false };
-        let before = held.len();
-        held.retain(|entry| entry.id != id);
-        held.len() < before
+    /// Holds this one no longer; gives when it came, if it was still held.
+    pub(super) fn remove(&mut self, peer: IpAddr, port: u16, id: u64) -> Option<Instant> {
+        let held = self.waiting.get_mut(&(peer, port))?;
+        let at = held.iter().position(|entry| entry.id == id)?;
+        Some(held.remove(at).came)
     }
 
     /// Notes that a control connection came.
@@ -112,64 +137,65 @@ impl Held {
         Some(last?.duration_since(now))
     }
 
-    /// The last, if it is clear that it is the one that is meant: a client opens its data connection right
-    /// before it says what it wants to transfer. False when another came at the same time.
-    pub(super) fn is_clear(&self, peer: IpAddr, port: u16) -> bool {
-        let Some(held) = self.waiting.get(&(peer, port)) else { return true };
-        let mut latest = held.iter().rev().filter(|entry| entry.is_usable()).map(|entry| entry.came);
-        let (Some(last), Some(before)) = (latest.next(), latest.next()) else { return true };
-        last.duration_since(before) >= AT_ONCE
+    fn entry(&mut self, peer: IpAddr, port: u16, id: u64) -> Option<&mut Entry> {
+        self.waiting.get_mut(&(peer, port))?.iter_mut().find(|entry| entry.id == id)
     }
 
-    /// The last is a data connection, and the others are not; false when none is held. One that was closed on
-    /// the client's side counts where there is no other.
-    pub(super) fn call_last(&mut self, peer: IpAddr, port: u16) -> bool {
-        let last = self.waiting.get(&(peer, port)).and_then(|held| {
-            let open = held.iter().filter(|entry| !entry.verdict.is_closed());
-            open.max_by_key(|entry| (entry.is_usable(), entry.came, entry.id)).map(|entry| entry.id)
-        });
-        last.is_some_and(|id| self.call(peer, port, id))
+    /// The handshake of this one is done.
+    pub(super) fn set_proof(&mut self, peer: IpAddr, port: u16, id: u64, proof: Proof) {
+        if let Some(entry) = self.entry(peer, port, id) {
+            entry.proof = proof;
+        }
     }
 
-    /// An upload that began at `engaged` sends nothing: says which connection is its own all the same. The last
-    /// that came before it, else the first behind it; and one that was closed, if nothing else is held.
-    pub(super) fn call_silent(&mut self, peer: IpAddr, port: u16, engaged: Instant) -> bool {
-        let Some(held) = self.waiting.get(&(peer, port)) else { return false };
-        let usable = || held.iter().filter(|entry| entry.is_usable());
-        let before = usable().rfind(|entry| entry.came <= engaged);
-        let ended = || {
-            let ended = |entry: &&Entry| entry.ended.is_some_and(|ended| ended + JUST_ENDED >= engaged);
-            held.iter().rfind(ended)
-        };
-        let id = before.or_else(|| usable().next()).or_else(ended).map(|entry| entry.id);
-        id.is_some_and(|id| self.call(peer, port, id))
+    /// The client has sent something.
+    pub(super) fn note_spoke(&mut self, peer: IpAddr, port: u16, id: u64) {
+        if let Some(entry) = self.entry(peer, port, id) {
+            entry.word = Word::Something;
+        }
     }
 
-    /// This one is a data connection, and the others are not; false when it is not held any more.
-    pub(super) fn call(&mut self, peer: IpAddr, port: u16, id: u64) -> bool {
+    /// The client has closed this one.
+    pub(super) fn note_ended(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) {
+        if let Some(entry) = self.entry(peer, port, id) {
+            entry.word = Word::Ended(now);
+        }
+    }
+
+    /// Which one is meant by a transfer that has begun; `strict`: none without a proof.
+    pub(super) fn choose(
+        &self,
+        peer: IpAddr,
+        port: u16,
+        engaged: Engaged,
+        strict: bool,
+        now: Instant,
+    ) -> Choice {
+        let held = self.waiting.get(&(peer, port)).into_iter().flatten();
+        let open: Vec<&Entry> = held.filter(|entry| !entry.verdict.is_closed()).collect();
+        choice::choose(&open, engaged, strict, now)
+    }
+
+    /// This one is the data connection of the place with this number, and the others are not; false when it is
+    /// not held any more.
+    pub(super) fn call(&mut self, peer: IpAddr, port: u16, id: u64, place: u64) -> bool {
         let Some(held) = self.waiting.get_mut(&(peer, port)) else { return false };
         let Some(at) = held.iter().position(|entry| entry.id == id) else { return false };
-        let called = held.remove(at).is_some_and(|entry| entry.verdict.send(Verdict::Data).is_ok());
+        let called = held.remove(at).verdict.send(Verdict::Data(place)).is_ok();
         if called {
             self.free(peer, port);
         }
         called
     }
 
-    /// The client has closed this one.
-    pub(super) fn note_ended(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) {
-        let held = self.waiting.get_mut(&(peer, port)).into_iter().flatten();
-        held.filter(|entry| entry.id == id).for_each(|entry| entry.ended = Some(now));
-    }
-
-    /// Whoever speaks first, until then, is a data connection.
-    pub(super) fn listen(&mut self, peer: IpAddr, port: u16, until: Instant) {
+    /// Nothing shows yet; ask again then.
+    pub(super) fn put_off(&mut self, peer: IpAddr, port: u16, until: Option<Instant>) {
         for entry in self.waiting.get(&(peer, port)).into_iter().flatten() {
-            entry.verdict.send_replace(Verdict::IfItSpeaks(until));
+            entry.verdict.send_replace(Verdict::Wait(until));
         }
     }
 
-    /// One of them was meant, and nobody knows which.
+    /// One of them was meant, and does not get the place.
     pub(super) fn refuse(&mut self, peer: IpAddr, port: u16) {
         let closed = CancellationToken::new();
         for entry in self.waiting.remove(&(peer, port)).into_iter().flatten() {

@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::state::{Arrival, Candidate};
+use super::visitors::Visit;
 use crate::stream::{ConnectError, Stream};
 use crate::tls::{Handshake, Identity, Purpose, Resume, Session, Tls};
 use rustix::net::RecvFlags;
@@ -18,6 +19,9 @@ const CANDIDATE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long each of the others has.
 const STRANGER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the log says of a connection that proved whose it is, and comes from another address than its session.
+pub(super) const ELSEWHERE: &str = "data connection taken from another address by its TLS session";
 
 /// A connection whose handshake runs.
 #[derive(Debug)]
@@ -40,11 +44,6 @@ impl Approach {
     ) -> Approach {
         let holder = candidate.map(|candidate| candidate.id);
         Approach { socket: Arc::new(socket), peer, port, holder, early: AtomicBool::new(false) }
-    }
-
-    /// True when it is nobody's by its address.
-    pub(super) fn is_stranger(&self) -> bool {
-        self.holder.is_none()
     }
 
     /// A session that holds this port says its transfer command now.
@@ -108,7 +107,12 @@ impl Shared {
     }
 
     /// Sees whose a connection is that is nobody's by its address.
-    pub(super) async fn prove_stranger(self: Arc<Self>, approach: Arc<Approach>, tls: Arc<Tls>) {
+    pub(super) async fn prove_stranger(
+        self: Arc<Self>,
+        approach: Arc<Approach>,
+        tls: Arc<Tls>,
+        _visit: Visit,
+    ) {
         let (peer, port) = (approach.peer, approach.port);
         let shaking = tls.accept(&approach.socket, Purpose::Data, None);
         let Ok(Ok((mut session, handshake))) = tokio::time::timeout(STRANGER_PATIENCE, shaking).await else {
@@ -119,7 +123,7 @@ impl Shared {
             self.send_tickets(&approach, &mut session, &handshake, identity);
         }
         if self.deliver_proved(&approach, session, &handshake, &tls).is_none() {
-            tracing::info!(%peer, port, "data connection taken from another address by its TLS session");
+            tracing::info!(%peer, port, "{ELSEWHERE}");
         } else {
             self.turn_away(&approach);
         }

@@ -4,8 +4,9 @@ mod shared;
 
 use super::held::Held;
 use super::prove::Approach;
+use super::visitors::{Visit, Visitors};
 use crate::stream::{ConnectError, Guard, Stream};
-use crate::tls::Identity;
+use crate::tls::{Identity, Resume};
 use rand::seq::IteratorRandom;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -30,12 +31,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections to one place whose handshakes run at the same time.
 const CANDIDATES: usize = 8;
 
-/// Connections that belong to nobody by their address, and may show whose they are at one time.
-const STRANGERS: usize = 64;
-
-/// Those of one address.
-const STRANGERS_OF_ADDRESS: usize = 8;
-
 /// What comes to a place: a connection, or why it was none.
 pub(super) type Arrival = Result<Stream, ConnectError>;
 
@@ -57,7 +52,7 @@ pub(super) enum Claim {
     /// That of this place, unless its handshake says otherwise.
     Candidate(Candidate),
     /// Nobody's, unless its handshake says otherwise.
-    Stranger,
+    Stranger(Visit),
     /// Nobody's: no handshake could say otherwise.
     Nobody,
 }
@@ -80,6 +75,17 @@ struct Turn {
     guard: Option<Guard>,
 }
 
+/// Whether control connections come to the same ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// They do not.
+    None,
+    /// They do, and begin in the clear.
+    Clear,
+    /// They do, and begin with TLS; whether data connections resume that is looked at like this.
+    Tls(Resume),
+}
+
 /// Which way the data of a transfer goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
@@ -91,9 +97,9 @@ pub enum Direction {
 
 /// A session has said its transfer command.
 #[derive(Debug, Clone, Copy)]
-struct Engaged {
-    at: Instant,
-    direction: Direction,
+pub(super) struct Engaged {
+    pub(super) at: Instant,
+    pub(super) direction: Direction,
 }
 
 #[derive(Debug)]
@@ -110,7 +116,7 @@ enum Slot {
         candidates: usize,
         /// The client may know of it.
         open: bool,
-        /// Which connection it is for is settled, and that is on its way here.
+        /// Which connection is its own is settled, and that is on its way here.
         settled: bool,
         gone: CancellationToken,
     },
@@ -121,15 +127,9 @@ enum Slot {
 
 impl Slot {
     /// False when nobody waits at it any more, and it has rested.
-    fn is_wanted(&self, now: Instant, guarded: &mut HashMap<Identity, (IpAddr, u16)>) -> bool {
+    fn is_wanted(&self, now: Instant) -> bool {
         match self {
-            Slot::Held { connection, guard, .. } if connection.is_closed() => {
-                if let Some(guard) = guard {
-                    guarded.remove(&guard.identity);
-                }
-                false
-            }
-            Slot::Held { .. } => true,
+            Slot::Held { connection, .. } => !connection.is_closed(),
             Slot::Resting { until } => now < *until,
         }
     }
@@ -152,10 +152,11 @@ pub(super) struct State {
     guarded: HashMap<Identity, (IpAddr, u16)>,
     /// Connections whose handshakes run.
     approaches: Vec<Weak<Approach>>,
+    /// Those that are nobody's by their address.
+    visitors: Visitors,
     /// Connections that may be a control connection or the one that a place waits for.
     held: Held,
-    /// Control connections come to the ports too.
-    shared: bool,
+    sharing: Sharing,
     /// Ports that a router leads here; none where that is not known.
     outward: BTreeSet<u16>,
     /// When a connection that was nobody's came last to each port.
@@ -169,17 +170,18 @@ pub(super) struct State {
 const SWEEP_MIN: usize = 1024;
 
 impl State {
-    /// Places at these ports; `shared`: control connections come there too.
-    pub(super) fn new(ports: RangeInclusive<u16>, shared: bool) -> State {
+    /// Places at these ports.
+    pub(super) fn new(ports: RangeInclusive<u16>, sharing: Sharing) -> State {
         State {
             ports,
-            shared,
+            sharing,
             outward: BTreeSet::new(),
             bound: HashMap::new(),
             unusable: HashMap::new(),
             peers: HashMap::new(),
             guarded: HashMap::new(),
             approaches: Vec::new(),
+            visitors: Visitors::default(),
             held: Held::default(),
             strangers: HashMap::new(),
             sweep_at: SWEEP_MIN,
@@ -299,7 +301,7 @@ impl State {
                 connection,
                 guard,
                 candidates: 0,
-                open: !self.shared,
+                open: self.sharing == Sharing::None,
                 settled: false,
                 gone,
             };
@@ -318,8 +320,8 @@ impl State {
         for holder in [peer, anyone] {
             let slot = self.peers.get_mut(&holder).and_then(|of_peer| of_peer.slots.get_mut(&port));
             match slot {
-                // Where it may be another connection, it has been said which one is meant.
-                Some(Slot::Held { guard: None, settled: false, .. }) if self.shared => {}
+                // Where it may be a control connection, the bytes or the order say which one is meant.
+                Some(Slot::Held { guard: None, .. }) if self.sharing != Sharing::None => {}
                 Some(Slot::Held { guard: None, id, .. }) => {
                     let id = *id;
                     return self.take(holder, port, id).map_or(Claim::Nobody, Claim::Settled);
@@ -334,9 +336,7 @@ impl State {
                 Some(Slot::Resting { .. }) | None => {}
             }
         }
-        let awaited =
-            self.guarded.values().any(|(holder, at)| *at == port && holder.is_ipv4() == peer.is_ipv4());
-        if awaited && self.has_room_for_stranger(peer) { Claim::Stranger } else { Claim::Nobody }
+        self.admit_stranger(peer, port).map_or(Claim::Nobody, Claim::Stranger)
     }
 
     /// Takes the place of the session that this connection has proved to belong to.
@@ -359,9 +359,7 @@ impl State {
             return None;
         }
         let Some(Slot::Held { connection, guard, .. }) = slots.remove(&port) else { return None };
-        if let Some(guard) = guard {
-            self.guarded.remove(&guard.identity);
-        }
+        self.unguard(guard.as_ref(), peer, port);
         self.forget(peer);
         self.held.free(peer, port);
         Some(connection)
@@ -389,7 +387,7 @@ impl State {
         if *holder != id {
             return false;
         }
-        (*since, *is_open) = (now, !self.shared);
+        (*since, *is_open) = (now, self.sharing == Sharing::None);
         self.held.free(peer, port);
         true
     }
@@ -400,10 +398,9 @@ impl State {
             && let Some(Slot::Held { id: holder, guard, .. }) = of_peer.slots.get(&port)
             && *holder == id
         {
-            if let Some(guard) = guard {
-                self.guarded.remove(&guard.identity);
-            }
+            let guard = guard.clone();
             of_peer.slots.insert(port, Slot::Resting { until: now + REST });
+            self.unguard(guard.as_ref(), peer, port);
             self.held.free(peer, port);
         }
     }
@@ -421,9 +418,11 @@ impl State {
         }
     }
 
-    /// True when somebody waits there for a connection that has to be protected.
-    pub(super) fn awaits_guarded(&self, port: u16) -> bool {
-        self.guarded.values().any(|(_, at)| *at == port)
+    /// Lets a connection show whose it is that is nobody's by its address, where it may be somebody's, and where
+    /// there is room for one more.
+    pub(super) fn admit_stranger(&mut self, peer: IpAddr, port: u16) -> Option<Visit> {
+        let near = |(holder, at): &(IpAddr, u16)| *at == port && holder.is_ipv4() == peer.is_ipv4();
+        self.guarded.values().any(near).then(|| self.visitors.admit(peer))?
     }
 
     /// Notes that a connection was nobody's.
@@ -457,18 +456,6 @@ impl State {
         approach
     }
 
-    /// True when one more connection that nobody waits for by its address may show whose it is.
-    fn has_room_for_stranger(&self, peer: IpAddr) -> bool {
-        let near = |approach: &Arc<Approach>| match (approach.peer.ip(), peer) {
-            (IpAddr::V6(one), IpAddr::V6(other)) => one.to_bits() >> 64 == other.to_bits() >> 64,
-            (one, other) => one == other,
-        };
-        let approaches = self.approaches.iter().filter_map(Weak::upgrade);
-        let strangers: Vec<_> = approaches.filter(|approach| approach.is_stranger()).collect();
-        let of_address = strangers.iter().filter(|approach| near(approach)).count();
-        strangers.len() < STRANGERS && of_address < STRANGERS_OF_ADDRESS
-    }
-
     /// When this session said its transfer command, if it waits at a place and has.
     pub(super) fn engaged_at(&self, identity: Identity) -> Option<Instant> {
         let (peer, port) = self.guarded.get(&identity)?;
@@ -481,22 +468,22 @@ impl State {
     /// Frees what has rested long enough; takes away what others have waited for long enough.
     pub(super) fn expire(&mut self, peer: IpAddr, now: Instant) {
         self.unusable.retain(|_, until| now < *until);
+        self.drop_unwanted(peer, now);
         let Some(of_peer) = self.peers.get_mut(&peer) else { return };
         let awaited = !of_peer.waiting.is_empty();
-        of_peer.slots.retain(|_, slot| slot.is_wanted(now, &mut self.guarded));
         let mut lost = Vec::new();
         for (port, slot) in of_peer.slots.iter_mut().filter(|_| awaited) {
             if let Slot::Held { since, engaged: None, guard, .. } = slot
                 && now >= *since + PATIENCE
             {
-                if let Some(guard) = guard {
-                    self.guarded.remove(&guard.identity);
-                }
+                lost.push((*port, guard.take()));
                 *slot = Slot::Resting { until: now + REST };
-                lost.push(*port);
             }
         }
-        lost.into_iter().for_each(|port| self.held.free(peer, port));
+        for (port, guard) in lost {
+            self.unguard(guard.as_ref(), peer, port);
+            self.held.free(peer, port);
+        }
         self.forget(peer);
     }
 
@@ -511,11 +498,31 @@ impl State {
     }
 
     fn sweep(&mut self, now: Instant) {
-        for of_peer in self.peers.values_mut() {
-            of_peer.slots.retain(|_, slot| slot.is_wanted(now, &mut self.guarded));
-        }
+        let peers: Vec<IpAddr> = self.peers.keys().copied().collect();
+        peers.into_iter().for_each(|peer| self.drop_unwanted(peer, now));
+
         self.peers.retain(|_, of_peer| !of_peer.slots.is_empty() || !of_peer.waiting.is_empty());
         self.sweep_at = (2 * self.peers.len()).max(SWEEP_MIN);
+    }
+
+    fn drop_unwanted(&mut self, peer: IpAddr, now: Instant) {
+        let Some(of_peer) = self.peers.get_mut(&peer) else { return };
+        let dropped: Vec<(u16, Slot)> = of_peer.slots.extract_if(|_, slot| !slot.is_wanted(now)).collect();
+        for (port, slot) in dropped {
+            if let Slot::Held { guard, .. } = slot {
+                self.unguard(guard.as_ref(), peer, port);
+            }
+        }
+    }
+
+    /// The session with this guard no longer waits here. It may be that another one goes by the same identity, and
+    /// waits elsewhere.
+    fn unguard(&mut self, guard: Option<&Guard>, peer: IpAddr, port: u16) {
+        if let Some(Guard { identity, .. }) = guard
+            && self.guarded.get(identity) == Some(&(peer, port))
+        {
+            self.guarded.remove(identity);
+        }
     }
 
     fn forget(&mut self, peer: IpAddr) {

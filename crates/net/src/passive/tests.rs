@@ -184,11 +184,11 @@ async fn who_holds_a_place_for_long_without_using_it_loses_it_to_who_waits() {
 async fn one_port() -> (PassivePool, u16, mpsc::UnboundedReceiver<u16>) {
     let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let number = listener.address().port();
-    let mut port = OnePort::new(listener, None, KeepAlive::default());
+    let mut port = OnePort::new(listener, None, KeepAlive::default(), false);
     let (pool, (sender, control)) = (port.pool(), mpsc::unbounded_channel());
     tokio::spawn(async move {
         loop {
-            let (socket, peer) = port.accept().await;
+            let Arrived { socket, peer, .. } = port.accept().await;
             if sender.send(peer.port()).is_err() {
                 return;
             }

@@ -66,7 +66,7 @@ pub(super) struct Note {
 
 impl Note {
     pub(super) fn new(tls: &Tls, purpose: Purpose, host: Option<usize>) -> Arc<Note> {
-        let control = matches!(purpose, Purpose::Control(_));
+        let control = !matches!(purpose, Purpose::Data);
         Arc::new(Note {
             purpose,
             host,
@@ -95,14 +95,15 @@ impl Note {
         config.session_storage = Arc::clone(self) as Arc<dyn StoresServerSessions>;
         config.max_tls13_tickets = TICKETS_MAX;
         config.send_tls13_tickets = match self.purpose {
-            Purpose::Control(_) => CONTROL_TICKETS,
+            Purpose::Control(_) | Purpose::Either(_) => CONTROL_TICKETS,
             Purpose::Data => DATA_TICKETS,
         };
         Ok(Arc::new(config))
     }
 
+    /// Whether it may be for data.
     pub(super) fn is_for_data(&self) -> bool {
-        matches!(self.purpose, Purpose::Data)
+        !matches!(self.purpose, Purpose::Control(_))
     }
 
     /// Notes how far the handshake is.
@@ -131,6 +132,9 @@ impl Note {
             // others come after the client has shown that it knows the old one.
             (Purpose::Data, None | Some(HandshakeKind::Resumed)) => seen.opened,
             (Purpose::Data, Some(_)) => None,
+            // A session that resumes another's TLS session is the same client's, and goes by its identity.
+            (Purpose::Either(own), None | Some(HandshakeKind::Resumed)) => seen.opened.or(Some(own)),
+            (Purpose::Either(own), Some(_)) => Some(own),
         }
     }
 

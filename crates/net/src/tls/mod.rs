@@ -68,6 +68,9 @@ pub enum Purpose {
     Control(Identity),
     /// Some session's data connection.
     Data,
+    /// Either: a data connection, or the control connection of a session that goes by this identity if it
+    /// resumes no other's.
+    Either(Identity),
 }
 
 /// What all TLS connections of a server share.
@@ -88,6 +91,11 @@ impl Tls {
     /// Whether data connections resume the TLS session of their control connection.
     pub fn resume(&self) -> Resume {
         self.resume
+    }
+
+    /// True when clients are asked for certificates.
+    pub fn asks_for_certificates(&self) -> bool {
+        self.credentials.clients().offer_client_auth()
     }
 
     /// Does a handshake over this connection, as its server. `host` is the virtual host that was chosen

@@ -179,6 +179,29 @@ impl Session {
         })
     }
 
+    /// Waits until the peer has sent something, which stays to be read; false when its side ended instead.
+    ///
+    /// # Errors
+    /// When the connection broke, or what came is not allowed.
+    pub(crate) async fn hear(&mut self, socket: &TcpStream) -> io::Result<bool> {
+        while self.early.is_empty() && !self.ended {
+            socket.readable().await?;
+            match self.fill(socket, LITTLE) {
+                Ok(0) => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                filled => filled?,
+            };
+            let mut early = Buffer::default();
+            self.process(|bytes| {
+                early.extend(bytes);
+                Ok(())
+            })?;
+            self.early.extend(early.filled());
+            self.release();
+        }
+        Ok(!self.early.is_empty())
+    }
+
     /// Takes in what was read.
     fn process(&mut self, mut sink: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let mut failed = None;

@@ -1,7 +1,7 @@
 //! Data connections on the control port: stock clients, with many sessions at the same time.
 
 use crate::scene::*;
-use portolan_testkit::launch::{must_be_same_tree, must_run};
+use portolan_testkit::launch::{free_ports, must_be_same_tree, must_run};
 use std::fs;
 
 #[test]
@@ -37,21 +37,81 @@ fn single_files_by_every_client() {
     fetched("down");
 }
 
+/// How control connections are protected, and where they go.
+#[derive(Clone, Copy, PartialEq)]
+enum Tls {
+    Off,
+    Explicit,
+    Implicit(u16),
+}
+
 #[test]
 fn trees_by_eight_sessions_at_once_in_the_clear() {
-    trees_by_eight_sessions_at_once(false);
+    trees_by_eight_sessions_at_once(&Scene::of(&["--one-port"]), Tls::Off);
 }
 
 #[test]
 fn trees_by_eight_sessions_at_once_over_tls() {
-    trees_by_eight_sessions_at_once(true);
+    trees_by_eight_sessions_at_once(&Scene::of(&["--one-port"]), Tls::Explicit);
 }
 
-fn trees_by_eight_sessions_at_once(tls: bool) {
-    let scene = Scene::of(&["--one-port"]);
+#[test]
+fn trees_by_eight_sessions_at_once_over_implicit_tls() {
+    let port = free_ports(1);
+    let scene = Scene::of(&["--one-port", "--listen-implicit", &format!("127.0.0.1:{port}")]);
+    trees_by_eight_sessions_at_once(&scene, Tls::Implicit(port));
+}
+
+#[test]
+fn single_files_over_implicit_tls() {
+    let port = free_ports(1);
+    let scene = Scene::of(&["--one-port", "--listen-implicit", &format!("127.0.0.1:{port}")]);
+    fs::write(scene.remote("bytes"), bytes()).unwrap();
+    fs::write(scene.remote("nothing"), "").unwrap();
+    let url = format!("ftps://127.0.0.1:{port}");
+    for tls in ["1.2", "1.3"] {
+        for mode in [&["--ftp-pasv"][..], &["--disable-epsv"]] {
+            for name in ["bytes", "nothing"] {
+                let mut curl = scene.client("curl");
+                curl.args(["-sSk", "--tls-max", tls, "-o", "down", &format!("{url}/{name}")]).args(mode);
+                must_run(&mut curl);
+                scene.must_be_same(name, "down");
+                let mut curl = scene.client("curl");
+                curl.args(["-sSk", "--tls-max", tls, "-T", "down", &format!("{url}/up")]).args(mode);
+                must_run(&mut curl);
+                scene.must_be_same("up", "down");
+                fs::remove_file(scene.remote("up")).unwrap();
+                fs::remove_file(scene.local("down")).unwrap();
+            }
+        }
+        for clear in ["yes", "no"] {
+            let script = format!(
+                "set ssl:verify-certificate no; set cmd:fail-exit yes; set ftp:ssl-protect-data {clear}; \
+                 set ssl:priority NORMAL:-VERS-ALL:+VERS-TLS{tls}; open {url}; \
+                 get bytes -o down; put down -o up; get nothing -o less; put less -o none"
+            );
+            must_run(scene.client("lftp").args(["-c", &script]));
+            scene.must_be_same("bytes", "down");
+            scene.must_be_same("up", "down");
+            scene.must_be_same("none", "less");
+            for file in ["down", "less"] {
+                fs::remove_file(scene.local(file)).unwrap();
+            }
+            for file in ["up", "none"] {
+                fs::remove_file(scene.remote(file)).unwrap();
+            }
+        }
+    }
+}
+
+fn trees_by_eight_sessions_at_once(scene: &Scene, tls: Tls) {
     scene.put_tree();
-    let url = format!("ftp://127.0.0.1:{}", scene.port());
-    let word = if tls { "yes" } else { "no" };
+    let (scheme, port) = match tls {
+        Tls::Off | Tls::Explicit => ("ftp", scene.port()),
+        Tls::Implicit(port) => ("ftps", port.to_string()),
+    };
+    let url = format!("{scheme}://127.0.0.1:{port}");
+    let word = if tls == Tls::Off { "no" } else { "yes" };
     let script = format!(
         "set ssl:verify-certificate no; set ftp:ssl-allow {word}; set ftp:ssl-force {word}; \
          set ftp:ssl-allow-anonymous {word}; set ftp:ssl-protect-data {word}; set cmd:fail-exit yes; open {url}; \
@@ -66,10 +126,11 @@ fn trees_by_eight_sessions_at_once(tls: bool) {
         rclone
             .env("RCLONE_CONFIG_R_TYPE", "ftp")
             .env("RCLONE_CONFIG_R_HOST", "127.0.0.1")
-            .env("RCLONE_CONFIG_R_PORT", scene.port())
+            .env("RCLONE_CONFIG_R_PORT", &port)
             .env("RCLONE_CONFIG_R_USER", "anonymous")
             .env("RCLONE_CONFIG_R_PASS", password.trim())
-            .env("RCLONE_CONFIG_R_EXPLICIT_TLS", tls.to_string())
+            .env("RCLONE_CONFIG_R_EXPLICIT_TLS", (tls == Tls::Explicit).to_string())
+            .env("RCLONE_CONFIG_R_TLS", matches!(tls, Tls::Implicit(_)).to_string())
             .args([
                 "--config",
                 "/dev/null",
@@ -92,7 +153,7 @@ fn trees_by_eight_sessions_at_once(tls: bool) {
     fs::write(scene.local("list"), list).unwrap();
     let mut curl = scene.client("curl");
     curl.args(["-sSk", "-Z", "--parallel-max", "8", "-K", "list"]);
-    must_run(if tls { curl.arg("--ssl-reqd") } else { &mut curl });
+    must_run(if tls == Tls::Explicit { curl.arg("--ssl-reqd") } else { &mut curl });
     for number in 0..200 {
         assert_eq!(fs::read_to_string(scene.local(&format!("{number}"))).unwrap(), format!("file {number}"));
     }

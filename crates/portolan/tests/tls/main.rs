@@ -9,6 +9,7 @@ mod clients;
 mod holes;
 mod hosts;
 mod java;
+mod one_port;
 mod resumption;
 mod secure;
 

@@ -1,20 +1,22 @@
 //! Where control connections come to the same port: which of those that are held is the one that a place waits for.
 
-use super::{Arrival, Direction, Slot, State};
-use crate::passive::held::Holding;
+use super::{Engaged, Sharing, Slot, State};
+use crate::passive::held::{Choice, Holding, Proof};
+use crate::stream::ConnectError;
+use crate::tls::{Identity, Resume};
+use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// How long a place is left alone after its transfer was refused since several connections came.
+/// How long a place is left alone after its transfer was refused for what came.
 const REFUSED_REST: Duration = Duration::from_secs(1);
 
-/// How long, once an upload has begun, a connection is waited for that sends something. A source may have
-/// nothing to say for long.
-const SILENT: Duration = Duration::from_secs(3);
-
 impl State {
+    fn slot(&self, peer: IpAddr, port: u16) -> Option<&Slot> {
+        self.peers.get(&peer)?.slots.get(&port)
+    }
+
     /// The client is about to be told of the place.
     pub(in crate::passive) fn open(&mut self, peer: IpAddr, port: u16, id: u64) {
         let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
@@ -35,126 +37,131 @@ impl State {
         self.held.unrest(peer, now)
     }
 
-    /// True when the connection that somebody of this peer waits for there has to be protected.
-    pub(in crate::passive) fn is_guarded(&self, peer: IpAddr, port: u16) -> bool {
-        let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
-        matches!(slot, Some(Slot::Held { guard: Some(_), .. }))
+    /// True when a handshake shows which connection is for the session of this peer that waits there.
+    pub(in crate::passive) fn is_shown_by_handshake(&self, peer: IpAddr, port: u16) -> bool {
+        self.sharing == Sharing::Clear
+            && matches!(self.slot(peer, port), Some(Slot::Held { guard: Some(_), .. }))
     }
 
     /// True when somebody of this peer has a place there, even if it is not known to the client yet or any more.
     pub(in crate::passive) fn has_place(&self, peer: IpAddr, port: u16) -> bool {
-        let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
-        matches!(slot, Some(Slot::Held { .. }))
+        matches!(self.slot(peer, port), Some(Slot::Held { .. }))
     }
 
     /// Whether somebody of this peer waits there for a connection, and if so whether it has to be protected.
     pub(in crate::passive) fn awaits(&self, peer: IpAddr, port: u16) -> Option<bool> {
-        match self.peers.get(&peer)?.slots.get(&port)? {
+        match self.slot(peer, port)? {
             Slot::Held { guard, open: true, settled: false, .. } => Some(guard.is_some()),
             Slot::Held { .. } | Slot::Resting { .. } => None,
         }
     }
 
-    /// The direction of the transfer, where somebody of this peer waits there who has said the command.
-    pub(in crate::passive) fn engaged(&self, peer: IpAddr, port: u16) -> Option<Direction> {
-        let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
-        match slot {
-            Some(Slot::Held { engaged, .. }) => engaged.map(|engaged| engaged.direction),
-            _ => None,
+    /// True when the session that goes by this identity waits there.
+    pub(in crate::passive) fn waits(&self, identity: Identity, peer: IpAddr, port: u16) -> bool {
+        self.guarded.get(&identity) == Some(&(peer, port))
+    }
+
+    /// The transfer that was begun by the one of this peer who waits there.
+    pub(in crate::passive) fn engaged(&self, peer: IpAddr, port: u16) -> Option<Engaged> {
+        match self.slot(peer, port)? {
+            Slot::Held { engaged, .. } => *engaged,
+            Slot::Resting { .. } => None,
         }
     }
 
-    /// Holds a connection back. What comes tells whether it is a data connection; nothing for one too many.
-    pub(in crate::passive) fn hold(&mut self, peer: IpAddr, port: u16, now: Instant) -> Option<Holding> {
-        let holding = self.held.push(peer, port, now)?;
-        // An answer that the holder hears with its first look is as good as none.
-        let _ = self.call_held(peer, port, now);
-        Some(holding)
+    /// Holds a connection back, which came just now.
+    pub(in crate::passive) fn hold(&mut self, peer: IpAddr, port: u16, now: Instant) -> Holding {
+        let guarded = self.awaits(peer, port) == Some(true);
+        let shows = guarded && matches!(self.sharing, Sharing::Tls(_));
+        self.held.push(peer, port, now, if shows { Proof::Awaited } else { Proof::Given })
     }
 
-    /// A transfer in the clear begins, or a connection comes to one that has begun: says which connection is
-    /// its own, if that shows. What is held before an upload has to speak up. The last before a download is the
-    /// one, since a client opens it right before it says the command; the error is for several that came at
-    /// once, whose place is taken then: who tells it is told.
-    pub(in crate::passive) fn call_held(
-        &mut self,
-        peer: IpAddr,
-        port: u16,
-        now: Instant,
-    ) -> Result<(), oneshot::Sender<Arrival>> {
-        if self.awaits(peer, port) != Some(false) {
-            return Ok(());
+    /// Holds a connection back that resumes a TLS session and came then, where the one waits who goes by this
+    /// identity, if one does.
+    pub(in crate::passive) fn hold_proved(&mut self, identity: Identity, came: Instant) -> Option<Holding> {
+        let (peer, port) = *self.guarded.get(&identity)?;
+        self.awaits(peer, port)?;
+        Some(self.held.push(peer, port, came, Proof::Given))
+    }
+
+    /// Begins to look which connection a transfer is for, or looks again, since something has shown. True when
+    /// the transfer is refused, whose place is free then.
+    pub(in crate::passive) fn call_held(&mut self, peer: IpAddr, port: u16, now: Instant) -> bool {
+        if self.is_shown_by_handshake(peer, port) {
+            return false;
         }
-        match self.engaged(peer, port) {
-            Some(Direction::Upload) => {
-                let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
-                if let Some(Slot::Held { engaged: Some(engaged), .. }) = slot {
-                    self.held.listen(peer, port, engaged.at + SILENT);
+        let strict = self.sharing == Sharing::Tls(Resume::Require);
+        loop {
+            let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
+            let Some(Slot::Held { id, engaged: Some(engaged), settled: settled @ false, open: true, .. }) =
+                slot
+            else {
+                return false;
+            };
+            match self.held.choose(peer, port, *engaged, strict, now) {
+                Choice::This(chosen) => *settled = self.held.call(peer, port, chosen, *id),
+                Choice::Wait(until) => {
+                    self.held.put_off(peer, port, until);
+                    return false;
+                }
+                Choice::Refuse(why) => {
+                    tracing::info!(%peer, port, %why, "transfer refused");
+                    let id = *id;
+                    self.held.refuse(peer, port);
+                    self.fail(peer, port, id, why);
+                    // The one that was meant may be on its way yet.
+                    let rest = Slot::Resting { until: now + REFUSED_REST };
+                    self.peers.entry(peer).or_default().slots.insert(port, rest);
+                    return true;
                 }
             }
-            Some(Direction::Download) if self.held.is_clear(peer, port) => self.call_last(peer, port),
-            Some(Direction::Download) => {
-                self.held.refuse(peer, port);
-                let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
-                if let Some(Slot::Held { id, .. }) = slot {
-                    let taken = self.take(peer, port, *id);
-                    if taken.is_some() {
-                        // The one that was meant may be on its way yet.
-                        let rest = Slot::Resting { until: now + REFUSED_REST };
-                        self.peers.entry(peer).or_default().slots.insert(port, rest);
-                    }
-                    return taken.map_or(Ok(()), Err);
-                }
-            }
-            None => {}
-        }
-        Ok(())
-    }
-
-    /// The last connection that is held is the one that is waited for.
-    pub(in crate::passive) fn call_last(&mut self, peer: IpAddr, port: u16) {
-        let called = self.held.call_last(peer, port);
-        self.settle(peer, port, called);
-    }
-
-    /// This connection is the one that is waited for: true unless another one is.
-    pub(in crate::passive) fn call(&mut self, peer: IpAddr, port: u16, id: u64) -> bool {
-        let called = self.awaits(peer, port) == Some(false) && self.held.call(peer, port, id);
-        self.settle(peer, port, called);
-        called
-    }
-
-    fn settle(&mut self, peer: IpAddr, port: u16, called: bool) {
-        let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
-        if let Some(Slot::Held { settled, .. }) = slot {
-            *settled |= called;
         }
     }
 
-    /// The client has closed a connection that is held. True when it was an upload of nothing.
-    pub(in crate::passive) fn note_ended(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) -> bool {
-        self.held.note_ended(peer, port, id, now);
-        let upload = self.engaged(peer, port) == Some(Direction::Upload);
-        upload && !self.held.has(peer, port) && self.call(peer, port, id)
+    fn fail(&mut self, peer: IpAddr, port: u16, id: u64, why: ConnectError) {
+        if let Some(place) = self.take(peer, port, id) {
+            // It fails when the session ended this very moment.
+            drop(place.send(Err(why)));
+        }
+    }
+
+    /// The handshake of a connection that is held is done.
+    pub(in crate::passive) fn set_proof(&mut self, holding: &Holding, proof: Proof) {
+        self.held.set_proof(holding.peer, holding.port, holding.id, proof);
+    }
+
+    /// The handshake of a connection that is held failed. Where a transfer waits that it came before, and nothing
+    /// else is held, it was that one's, which fails; the place is free then.
+    pub(in crate::passive) fn fail_held(&mut self, holding: &Holding, error: io::Error) {
+        let (peer, port) = (holding.peer, holding.port);
+        let Some(came) = self.held.remove(peer, port, holding.id) else { return };
+        if let Some(Slot::Held { id, engaged: Some(engaged), settled: false, .. }) = self.slot(peer, port)
+            && came <= engaged.at
+            && !self.held.has(peer, port)
+        {
+            let id = *id;
+            self.fail(peer, port, id, ConnectError::NoHandshake(error));
+        }
+    }
+
+    /// The client has sent something on a connection that is held, or has closed it.
+    pub(in crate::passive) fn note_heard(&mut self, holding: &Holding, ended: bool, now: Instant) {
+        let (peer, port, id) = (holding.peer, holding.port, holding.id);
+        if ended {
+            self.held.note_ended(peer, port, id, now);
+        } else {
+            self.held.note_spoke(peer, port, id);
+        }
     }
 
     /// A connection that is held is gone.
-    pub(in crate::passive) fn forget_held(&mut self, peer: IpAddr, port: u16, id: u64) {
-        self.held.remove(peer, port, id);
+    pub(in crate::passive) fn forget_held(&mut self, holding: &Holding) {
+        self.held.remove(holding.peer, holding.port, holding.id);
     }
 
     /// A connection was held for long: true when it wants a session, since nobody has begun a transfer.
-    pub(in crate::passive) fn give_up_holding(&mut self, peer: IpAddr, port: u16, id: u64) -> bool {
-        self.engaged(peer, port).is_none() && self.held.remove(peer, port, id)
-    }
-
-    /// Nobody who is held has sent anything: says which connection is an upload's own all the same.
-    pub(in crate::passive) fn call_silent(&mut self, peer: IpAddr, port: u16) {
-        let slot = self.peers.get(&peer).and_then(|of_peer| of_peer.slots.get(&port));
-        let Some(Slot::Held { engaged: Some(engaged), guard: None, settled: false, .. }) = slot else {
-            return;
-        };
-        let called = self.held.call_silent(peer, port, engaged.at);
-        self.settle(peer, port, called);
+    pub(in crate::passive) fn give_up_holding(&mut self, holding: &Holding) -> bool {
+        self.engaged(holding.peer, holding.port).is_none()
+            && self.held.remove(holding.peer, holding.port, holding.id).is_some()
     }
 }

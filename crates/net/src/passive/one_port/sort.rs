@@ -1,0 +1,172 @@
+//! Seeing what a connection to a control port is, once it may be one for data.
+
+use super::line::{Line, Word, has_ended};
+use super::{Arrived, Suspicion};
+use crate::passive::Shared;
+use crate::passive::held::{Holding, Verdict};
+use crate::passive::prove::ELSEWHERE;
+use crate::socket;
+use crate::stream::Stream;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a connection is held back whose session says no transfer command.
+const HOLD: Duration = Duration::from_secs(10);
+
+/// How long after a transfer was refused the client has to close the connection that was meant.
+const REFUSED_HOLD: Duration = Duration::from_secs(1);
+
+/// How long others are held back while sessions with TLS wait: everybody's greeting is so much later then.
+const STRANGER_HOLD: Duration = Duration::from_millis(300);
+
+/// What a connection is.
+pub(super) enum Kind {
+    Control,
+    /// That of the place with this number, which is held by a session of this peer.
+    Data(IpAddr, u64),
+    /// Somebody's data connection; its handshake shows whose.
+    Shaking,
+    /// Nobody's any more.
+    Closed,
+}
+
+/// What a TLS handshake says that is still to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hello {
+    /// That it is a data connection.
+    Data,
+    /// That it is a control connection.
+    Control,
+    /// Nothing: it is content like any other.
+    Nothing,
+}
+
+impl Shared {
+    /// Sees what a connection is that comes to a port whose control connections begin in the clear. Gives a
+    /// control connection back.
+    pub(super) async fn sort(self: &Arc<Self>, arrived: Arrived, suspicion: Suspicion) -> Option<Arrived> {
+        let mut line = Line::Raw(&arrived.socket);
+        let kind = match suspicion {
+            Suspicion::Stranger(_) => match tokio::time::timeout(STRANGER_HOLD, line.first_word()).await {
+                Ok(Ok(Word::Hello)) => Kind::Shaking,
+                _ => Kind::Control,
+            },
+            Suspicion::Either { holding, guarded } => {
+                let hello = if guarded { Hello::Data } else { Hello::Nothing };
+                self.find_out(line, holding, hello).await
+            }
+        };
+        self.conclude(arrived, &kind)
+    }
+
+    /// Lets a connection go where it belongs; gives a control connection back.
+    pub(super) fn conclude(self: &Arc<Self>, arrived: Arrived, kind: &Kind) -> Option<Arrived> {
+        let port = self.shared_port.as_ref()?.port;
+        match kind {
+            // Who has closed it already was not waiting for a session.
+            Kind::Control => return Some(arrived).filter(|arrived| !has_ended(&arrived.socket)),
+            &Kind::Data(peer, place) => {
+                let mut state = self.state();
+                if let Some(session) = state.take(peer, port, place) {
+                    if socket::canonical(arrived.peer).ip() != peer {
+                        tracing::info!(peer = %arrived.peer, port, "{ELSEWHERE}");
+                    }
+                    let socket = Arc::new(arrived.socket);
+                    let stream = match arrived.tls {
+                        Some((session, _)) => Stream::protected(socket, session),
+                        None => Stream { socket, tls: None },
+                    };
+                    // It fails when the session ended this very moment.
+                    drop(session.send(Ok(stream)));
+                }
+                // Whoever waits hears of an error when they look for themselves.
+                let _ = self.grant(&mut state, peer);
+            }
+            Kind::Shaking => self.deliver(arrived.socket, socket::canonical(arrived.peer), port),
+            Kind::Closed => {}
+        }
+        None
+    }
+
+    /// Waits until it shows what a connection is that is held.
+    pub(super) async fn find_out(
+        self: &Arc<Self>,
+        mut line: Line<'_>,
+        mut holding: Holding,
+        hello: Hello,
+    ) -> Kind {
+        let Holding { peer, port, .. } = holding;
+        let mut until = Instant::now() + HOLD;
+        let mut heard = None;
+        loop {
+            let (mut refused, mut again) = (None, None);
+            match holding.verdict.borrow_and_update().clone() {
+                Verdict::Data(place) => return Kind::Data(peer, place),
+                Verdict::Control if heard == Some(Word::Ended) => return Kind::Closed,
+                Verdict::Control => return Kind::Control,
+                Verdict::Refused(closed) => {
+                    until = until.min(Instant::now() + REFUSED_HOLD);
+                    refused = Some(closed);
+                }
+                Verdict::Wait(at) => again = at,
+            }
+            match (&refused, heard) {
+                // The one that was meant.
+                (Some(closed), Some(Word::Ended)) => {
+                    closed.cancel();
+                    return Kind::Closed;
+                }
+                // Data is not sent where the transfer was refused, mostly.
+                (Some(_), Some(_)) => return Kind::Control,
+                _ => {}
+            }
+            tokio::select! {
+                biased;
+                changed = holding.verdict.changed(), if refused.is_none() => {
+                    if changed.is_err() {
+                        return Kind::Control;
+                    }
+                }
+                () = async { match &refused {
+                    Some(closed) => closed.cancelled().await,
+                    None => std::future::pending().await,
+                } } => return Kind::Control,
+                word = line.first_word(), if heard.is_none() => match (word, hello) {
+                    (Ok(Word::Hello), Hello::Data) => return Kind::Shaking,
+                    (Ok(Word::Hello), Hello::Control) => {
+                        self.state().forget_held(&holding);
+                        self.call_held(peer, port);
+                        return Kind::Control;
+                    }
+                    (Ok(word), _) => {
+                        heard = Some(word);
+                        self.state().note_heard(&holding, word == Word::Ended, Instant::now());
+                        self.call_held(peer, port);
+                    }
+                    (Err(_), _) => {
+                        self.state().forget_held(&holding);
+                        self.call_held(peer, port);
+                        return Kind::Closed;
+                    }
+                },
+                () = sleep_until(again), if again.is_some() => self.call_held(peer, port),
+                () = tokio::time::sleep_until(until) => {
+                    // Some begin their handshake only when the transfer does, and that may take a while.
+                    until += HOLD;
+                    if refused.is_some() || self.state().give_up_holding(&holding) {
+                        return Kind::Control;
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
