@@ -90,8 +90,9 @@ impl Server {
         });
         for (listener, listen) in listeners {
             let settings = Settings { tls: listen.tls, ..(*shared.options.settings).clone() };
-            // Where TLS begins at once, the handshake is made before it shows what a connection is; certificates of
-            // clients are asked for in another way on each kind.
+            // Where TLS begins at once, the handshake is made before it shows what a connection is. Where certificates
+            // of clients are asked for, control connections must not resume anything, and data connections have to
+            // be able to: no one handshake serves both.
             let tls = shared.options.tls.as_ref();
             let tells = !listen.implicit_tls || tls.is_some_and(|tls| !tls.asks_for_certificates());
             let one_port = shared.options.one_port && tells;

@@ -33,17 +33,19 @@ pub(super) enum Verdict {
     Data(u64),
     /// It is no data connection.
     Control,
+    /// It is one too many.
+    Closed,
 }
 
-/// Whether a connection that is held has shown that it is its client's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a connection that is held has shown that it is its client's; the later ones say more for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Proof {
+    /// It does not resume the TLS session of the one who waits.
+    Missing,
     /// Its handshake is not done.
     Awaited,
-    /// It resumes the TLS session of the one who waits, or there is nothing to show.
+    /// It does resume it, or there is nothing to show.
     Given,
-    /// It does not.
-    Missing,
 }
 
 /// A connection that is held, as its keeper sees it.
@@ -58,7 +60,7 @@ pub(super) struct Holding {
 
 /// What the client has said on a connection that is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word {
+enum Said {
     Nothing,
     Something,
     /// It closed it then, without having sent anything: it may have been an upload of nothing.
@@ -70,13 +72,13 @@ struct Entry {
     id: u64,
     came: Instant,
     proof: Proof,
-    word: Word,
+    said: Said,
     verdict: watch::Sender<Verdict>,
 }
 
 impl Entry {
     fn has_ended(&self) -> bool {
-        matches!(self.word, Word::Ended(_))
+        matches!(self.said, Said::Ended(_))
     }
 
     fn is_usable(&self) -> bool {
@@ -98,14 +100,18 @@ impl Held {
     pub(super) fn push(&mut self, peer: IpAddr, port: u16, came: Instant, proof: Proof) -> Holding {
         let held = self.waiting.entry((peer, port)).or_default();
         held.retain(|entry| !entry.verdict.is_closed());
-        if held.len() >= HELD {
-            // The oldest wants a session, most likely.
-            held.remove(0).verdict.send_replace(Verdict::Control);
+        if held.len() >= HELD
+            && let Some(at) = held.iter().enumerate().min_by_key(|(_, entry)| entry.proof).map(|(at, _)| at)
+        {
+            let Entry { proof, verdict, .. } = held.remove(at);
+            // The oldest wants a session, most likely; where handshakes run, others come in great numbers.
+            verdict.send_replace(if proof == Proof::Awaited { Verdict::Closed } else { Verdict::Control });
         }
+
         self.next_id += 1;
         let (id, (sender, verdict)) = (self.next_id, watch::channel(Verdict::Wait(None)));
         let at = held.partition_point(|entry| entry.came <= came);
-        held.insert(at, Entry { id, came, proof, word: Word::Nothing, verdict: sender });
+        held.insert(at, Entry { id, came, proof, said: Said::Nothing, verdict: sender });
         Holding { id, peer, port, verdict }
     }
 
@@ -151,14 +157,14 @@ impl Held {
     /// The client has sent something.
     pub(super) fn note_spoke(&mut self, peer: IpAddr, port: u16, id: u64) {
         if let Some(entry) = self.entry(peer, port, id) {
-            entry.word = Word::Something;
+            entry.said = Said::Something;
         }
     }
 
     /// The client has closed this one.
     pub(super) fn note_ended(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) {
         if let Some(entry) = self.entry(peer, port, id) {
-            entry.word = Word::Ended(now);
+            entry.said = Said::Ended(now);
         }
     }
 

@@ -19,9 +19,10 @@
 //! While sessions with TLS wait, a connection from an address of which nobody does is held back for a moment
 //! too: a handshake that resumes one of those sessions is taken from anywhere.
 //!
-//! Sessions of one address take turns, so that no two of them wait at the same time. What is left, for
-//! downloads in the clear: another control connection from the same address that is that first one gets the
-//! data, if the data connection itself comes later than the command.
+//! Sessions of one address take turns, so that no two of them wait at the same time. What is left, for downloads in
+//! the clear: another control connection from the same address that is that first one gets the data, if the data
+//! connection itself comes later than the command. Where all connections begin with TLS, that can only be one of the
+//! same client, or, if that resumes no TLS sessions and need not, one of its address.
 
 mod implicit;
 mod line;
@@ -29,7 +30,7 @@ mod sort;
 
 use super::held::Holding;
 use super::state::Sharing;
-use super::visitors::Visit;
+
 use super::{Direction, PassivePool, Shared};
 use crate::control::Control;
 use crate::listen::{Listener, PAUSE};
@@ -116,7 +117,7 @@ pub(super) struct SharedPort {
 /// What a connection to the control port may be, if it is no control connection.
 enum Suspicion {
     /// A data connection that shows whose it is.
-    Stranger(Visit),
+    Stranger,
     /// The one that its peer waits for.
     Either { holding: Holding, guarded: bool },
 }
@@ -238,7 +239,7 @@ impl Shared {
             // Perhaps it is the data connection of a client with several addresses.
             state.note_stranger(peer, port, now);
             let shows = self.tls.as_ref().is_some_and(|tls| tls.resume() != Resume::Off);
-            return state.admit_stranger(peer, port).filter(|_| shows).map(Suspicion::Stranger);
+            return (shows && state.awaits_stranger(peer, port)).then_some(Suspicion::Stranger);
         };
         let holding = state.hold(peer, port, now);
         if state.call_held(peer, port, now) {

@@ -31,6 +31,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections to one place whose handshakes run at the same time.
 const CANDIDATES: usize = 8;
 
+/// Connections that belong to nobody by their address, and may show whose they are at one time.
+const STRANGERS: usize = 64;
+
+/// Those of one address.
+const STRANGERS_OF_ADDRESS: usize = 8;
+
+/// Connections that may shake hands at one time before it shows whether they are for control or data.
+const SUSPECTS: usize = 4096;
+
+/// Those of one address.
+const SUSPECTS_OF_ADDRESS: usize = 128;
+
 /// What comes to a place: a connection, or why it was none.
 pub(super) type Arrival = Result<Stream, ConnectError>;
 
@@ -118,6 +130,8 @@ enum Slot {
         open: bool,
         /// Which connection is its own is settled, and that is on its way here.
         settled: bool,
+        /// A connection came that may be its own.
+        visited: bool,
         gone: CancellationToken,
     },
     Resting {
@@ -154,6 +168,8 @@ pub(super) struct State {
     approaches: Vec<Weak<Approach>>,
     /// Those that are nobody's by their address.
     visitors: Visitors,
+    /// Those that may be control connections as well.
+    suspects: Visitors,
     /// Connections that may be a control connection or the one that a place waits for.
     held: Held,
     sharing: Sharing,
@@ -181,7 +197,8 @@ impl State {
             peers: HashMap::new(),
             guarded: HashMap::new(),
             approaches: Vec::new(),
-            visitors: Visitors::default(),
+            visitors: Visitors::new(STRANGERS, STRANGERS_OF_ADDRESS),
+            suspects: Visitors::new(SUSPECTS, SUSPECTS_OF_ADDRESS),
             held: Held::default(),
             strangers: HashMap::new(),
             sweep_at: SWEEP_MIN,
@@ -303,6 +320,7 @@ impl State {
                 candidates: 0,
                 open: self.sharing == Sharing::None,
                 settled: false,
+                visited: false,
                 gone,
             };
             of_peer.slots.insert(port, slot);
@@ -380,14 +398,16 @@ impl State {
     /// now. A control port has to be [opened](Self::open) again.
     pub(super) fn renew(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) -> bool {
         let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
-        let Some(Slot::Held { id: holder, since, open: is_open, candidates: 0, settled: false, .. }) = slot
+        let Some(Slot::Held {
+            id: holder, since, open: is_open, visited, candidates: 0, settled: false, ..
+        }) = slot
         else {
             return false;
         };
         if *holder != id {
             return false;
         }
-        (*since, *is_open) = (now, self.sharing == Sharing::None);
+        (*since, *is_open, *visited) = (now, self.sharing == Sharing::None, false);
         self.held.free(peer, port);
         true
     }
@@ -395,13 +415,18 @@ impl State {
     /// The session gives up its place, if it still has it.
     pub(super) fn release(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) {
         if let Some(of_peer) = self.peers.get_mut(&peer)
-            && let Some(Slot::Held { id: holder, guard, .. }) = of_peer.slots.get(&port)
+            && let Some(Slot::Held { id: holder, guard, visited, .. }) = of_peer.slots.get(&port)
             && *holder == id
         {
             let guard = guard.clone();
-            of_peer.slots.insert(port, Slot::Resting { until: now + REST });
+            if *visited {
+                of_peer.slots.remove(&port);
+            } else {
+                of_peer.slots.insert(port, Slot::Resting { until: now + REST });
+            }
             self.unguard(guard.as_ref(), peer, port);
             self.held.free(peer, port);
+            self.forget(peer);
         }
     }
 
@@ -421,8 +446,17 @@ impl State {
     /// Lets a connection show whose it is that is nobody's by its address, where it may be somebody's, and where
     /// there is room for one more.
     pub(super) fn admit_stranger(&mut self, peer: IpAddr, port: u16) -> Option<Visit> {
-        let near = |(holder, at): &(IpAddr, u16)| *at == port && holder.is_ipv4() == peer.is_ipv4();
-        self.guarded.values().any(near).then(|| self.visitors.admit(peer))?
+        self.awaits_stranger(peer, port).then(|| self.visitors.admit(peer))?
+    }
+
+    /// True when somebody waits there for a connection that may show whose it is wherever it comes from.
+    pub(super) fn awaits_stranger(&self, peer: IpAddr, port: u16) -> bool {
+        self.guarded.values().any(|(holder, at)| *at == port && holder.is_ipv4() == peer.is_ipv4())
+    }
+
+    /// Lets a connection shake hands that may be for the session of this peer that waits.
+    pub(super) fn admit_suspect(&mut self, peer: IpAddr) -> Option<Visit> {
+        self.suspects.admit(peer)
     }
 
     /// Notes that a connection was nobody's.

@@ -3,8 +3,9 @@
 //! Every handshake here is told whose it is. The tickets that a control connection hands out carry the
 //! [`Identity`] of its session, encrypted; a data connection that resumes with one of them proves by
 //! that whose it is, wherever it comes from. This holds for tickets of TLS 1.2 and 1.3, and on every
-//! node that has the same ticket key. A data connection that proves nothing gets no tickets: who
-//! guessed a port must not become able to prove anything by it.
+//! node that has the same ticket key. A data connection that proves nothing gets no tickets, or, where it
+//! might have been a control connection, those of an identity that is nobody else's: who guessed a port
+//! must not become able to prove anything by it.
 //!
 //! What this module is not: it knows no files. Certificates come from [`Credentials`].
 

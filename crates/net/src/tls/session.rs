@@ -92,7 +92,7 @@ impl Session {
     }
 
     /// Runs the handshake to its end, and sends what belongs to it. The tickets of TLS 1.3 come after it;
-    /// on a data connection they wait for the first bytes of this side, its end, or
+    /// on one that may be for data they wait for the first bytes of this side, its end, or
     /// [`flush`](Self::flush). A client that uploads may read nothing and close: with unread tickets its
     /// system would throw away what it has not sent yet.
     pub(super) async fn shake_hands(&mut self, socket: &TcpStream, note: &Note) -> io::Result<()> {

@@ -117,6 +117,58 @@ fn another_session_of_the_client_is_told_from_its_data_by_the_order() {
 }
 
 #[test]
+fn what_comes_behind_the_command_does_not_displace_what_came_before_it() {
+    for version in BOTH {
+        let (served, port) = serve_one_port("prefer");
+        let how = How::of_version(&served, version);
+        let mut talk = session(&how, port);
+        talk.epsv();
+        let data = connect_from(HOME, port);
+        assert!(talk.ask("RETR a").starts_with("150"));
+        sleep(APART);
+        let another = how.wrap(connect_from(HOME, port)).unwrap();
+        sleep(APART);
+        assert_eq!(text_of(how.wrap(data).unwrap()), "secret");
+        assert!(talk.reply().starts_with("226"));
+        assert!(greeting(another).starts_with("220"));
+    }
+}
+
+#[test]
+fn a_flood_from_the_clients_address_does_not_push_its_data_aside() {
+    let (served, port) = serve_one_port("prefer");
+    let how = How::of_version(&served, &TLS13);
+    let mut talk = session(&how, port);
+    talk.epsv();
+    let data = how.wrap(connect_from(HOME, port)).unwrap();
+    sleep(APART);
+    let flood: Vec<TcpStream> = (0..100).map(|_| connect_from(HOME, port)).collect();
+    assert!(talk.ask("RETR a").starts_with("150"));
+    let mut others = flood.into_iter().rev().take(10).map(|stream| how.forgetful().wrap(stream).unwrap());
+    let first = others.next().unwrap();
+    drop(others);
+    assert_eq!(text_of(data), "secret");
+    assert!(talk.reply().starts_with("226"));
+    assert!(greeting(first).starts_with("220"));
+}
+
+#[test]
+fn an_upload_that_is_refused_is_not_read_as_commands() {
+    let (served, port) = serve_one_port("require");
+    let how = How::of_version(&served, &TLS13);
+    let mut talk = session(&how, port);
+    talk.epsv();
+    let data = connect_from(HOME, port);
+    assert!(talk.ask("STOR up").starts_with("150"));
+    let mut data = how.forgetful().wrap(data).unwrap();
+    data.write_all(b"USER anonymous\r\nPASS x\r\n").unwrap();
+    data.flush().unwrap();
+    let reply = talk.reply();
+    assert!(reply.starts_with("522"), "{reply}");
+    assert_eq!(greeting(data), "");
+}
+
+#[test]
 fn an_upload_is_told_by_its_first_bytes() {
     for version in BOTH {
         let (served, port) = serve_one_port("prefer");

@@ -408,7 +408,7 @@ pub fn failure(failure: Failure) -> Reply {
         Failure::Ambiguous => (
             ReplyCode::NoDataConnection,
             "Several connections came from you at once, and which is for this data does not show: try again, or \
-             use TLS with PROT P",
+             use AUTH TLS with PROT P",
         ),
         Failure::NoPort => return no_passive_port(),
         Failure::NoHandshake => (

@@ -4,7 +4,7 @@
 //! still prove it. Among those it is the bytes that decide, where the client sends some, else the order: a client
 //! opens its data connection right before it says what it wants to transfer.
 
-use super::{AT_ONCE, Entry, Proof, Word};
+use super::{AT_ONCE, Entry, Proof, Said};
 use crate::passive::state::{Direction, Engaged};
 use crate::stream::ConnectError;
 use std::time::Duration;
@@ -30,72 +30,95 @@ pub(in crate::passive) enum Choice {
 
 /// Chooses among those that are held, which are in the order they came. `strict`: none without a proof.
 pub(super) fn choose(held: &[&Entry], engaged: Engaged, strict: bool, now: Instant) -> Choice {
-    let again = Some(engaged.at + DOUBT).filter(|until| now < *until);
-    // Some clients begin the handshake of an upload only when they have something to send.
-    let patient = again.is_some() || engaged.direction == Direction::Upload;
-    let hopeful = |entry: &&Entry| match entry.proof {
-        Proof::Given => true,
-        Proof::Awaited => patient,
-        Proof::Missing => false,
-    };
-    let is_unproven = |entry: &&Entry| entry.proof == Proof::Missing;
+    let until = |entry: &Entry| entry.came.max(engaged.at) + DOUBT;
+    let is_awaited = |entry: &&Entry| entry.proof == Proof::Awaited && now < until(entry);
+    let deadlines = held.iter().copied().filter(is_awaited).map(until).chain([engaged.at + DOUBT]);
+    let question = Question { engaged, now, again: deadlines.filter(|until| now < *until).min() };
     let of = |kind: &dyn Fn(&&Entry) -> bool| held.iter().copied().filter(kind).collect::<Vec<&Entry>>();
-    let (hopeful, unproven) = (of(&hopeful), of(&is_unproven));
-    let choice = among(&hopeful, engaged, again);
-    choice.unwrap_or_else(|| match (strict, again) {
-        (true, None) if !unproven.is_empty() => Choice::Refuse(ConnectError::NotResumed),
-        (true, _) => Choice::Wait(again),
-        (false, _) => among(&unproven, engaged, again).unwrap_or(Choice::Wait(again)),
-    })
+    let hopeful = of(&|entry| entry.proof == Proof::Given || is_awaited(entry));
+    if let Some(choice) = question.among(&hopeful) {
+        return choice;
+    }
+    let unproven = of(&|entry| entry.proof == Proof::Missing);
+    if strict && question.is_late() && !unproven.is_empty() {
+        return Choice::Refuse(ConnectError::NotResumed);
+    }
+    // Some clients begin the handshake of an upload only when they have something to send.
+    let speaks = unproven.iter().any(|entry| entry.said == Said::Something);
+    let slow =
+        engaged.direction == Direction::Upload && held.iter().any(|entry| entry.proof == Proof::Awaited);
+    let choice = question.among(&unproven).filter(|_| !strict && (speaks || !slow));
+    choice.unwrap_or(Choice::Wait(question.again))
 }
 
-/// Chooses among those that have shown as much as each other; nothing where none of them can be the one.
-fn among(candidates: &[&Entry], engaged: Engaged, again: Option<Instant>) -> Option<Choice> {
-    let (ended, usable): (Vec<&Entry>, Vec<&Entry>) = candidates.iter().partition(|entry| entry.has_ended());
-    if usable.is_empty() {
-        let all = ended.iter().rfind(|entry| may_be_all(entry, engaged, again))?;
-        return Some(Choice::This(all.id));
-    }
-    Some(match engaged.direction {
-        Direction::Download => by_order(&usable, again),
-        Direction::Upload => by_bytes(&usable, engaged.at, again),
-    })
+/// What a transfer asks.
+struct Question {
+    engaged: Engaged,
+    now: Instant,
+    /// When to ask next.
+    again: Option<Instant>,
 }
 
-/// The last, if it is clear that it is the one that is meant.
-fn by_order(candidates: &[&Entry], again: Option<Instant>) -> Choice {
-    let Some(last) = candidates.last() else { return Choice::Wait(again) };
-    let at_once = |entry: &&&Entry| last.came.duration_since(entry.came) < AT_ONCE;
-    let at_once: Vec<&&Entry> = candidates.iter().rev().take_while(at_once).collect();
-    if at_once.iter().any(|entry| entry.proof == Proof::Awaited) {
-        Choice::Wait(again)
-    } else if at_once.len() > 1 {
-        Choice::Refuse(ConnectError::Ambiguous)
-    } else {
-        Choice::This(last.id)
+impl Question {
+    /// True when who could have said more would have.
+    fn is_late(&self) -> bool {
+        self.now >= self.engaged.at + DOUBT
     }
-}
 
-/// The one that has sent something: who wants a session waits for the greeting. Where none has for long, the last
-/// that came before the command, else the first behind it.
-fn by_bytes(candidates: &[&Entry], engaged: Instant, again: Option<Instant>) -> Choice {
-    if let Some(speaker) = candidates.iter().find(|entry| entry.word == Word::Something) {
-        return Choice::This(speaker.id);
+    /// Chooses among those that have shown as much as each other; nothing where none of them can be the one.
+    fn among(&self, candidates: &[&Entry]) -> Option<Choice> {
+        let (ended, usable): (Vec<&Entry>, Vec<&Entry>) =
+            candidates.iter().partition(|entry| entry.has_ended());
+        match self.engaged.direction {
+            Direction::Download if !usable.is_empty() => Some(self.by_order(&usable)),
+            Direction::Upload if !usable.is_empty() => Some(self.by_bytes(&usable)),
+            // It says at once that it only wants to receive.
+            Direction::Download => ended.last().map(|last| Choice::This(last.id)),
+            Direction::Upload => self.nothing(&ended),
+        }
     }
-    let before = candidates.iter().rfind(|entry| entry.came <= engaged);
-    match before.or(candidates.first()) {
-        Some(silent) if again.is_none() && silent.proof != Proof::Awaited => Choice::This(silent.id),
-        _ => Choice::Wait(again),
-    }
-}
 
-/// Whether a connection that was closed on the client's side is the one, where no other is held: the client has
-/// nothing to send, or says so at once where it only wants to receive.
-fn may_be_all(entry: &Entry, engaged: Engaged, again: Option<Instant>) -> bool {
-    match (entry.word, engaged.direction) {
-        (Word::Ended(at), Direction::Upload) if again.is_none() => at + JUST_ENDED >= engaged.at,
-        (Word::Ended(at), Direction::Upload) => at >= engaged.at,
-        (_, Direction::Upload) => false,
-        (_, Direction::Download) => true,
+    /// The last that came before the command, if it is clear that it is the one that is meant; else the first
+    /// behind it.
+    fn by_order(&self, usable: &[&Entry]) -> Choice {
+        let before = &usable[..usable.partition_point(|entry| entry.came <= self.engaged.at)];
+        let last = before.last().unwrap_or(&usable[0]);
+        let at_once = |entry: &&&Entry| last.came.duration_since(entry.came) < AT_ONCE;
+        let others = before.iter().rev().skip(1).take_while(at_once);
+        if others.clone().chain([last]).any(|entry| entry.proof == Proof::Awaited) {
+            Choice::Wait(self.again)
+        } else if others.count() > 0 {
+            Choice::Refuse(ConnectError::Ambiguous)
+        } else {
+            Choice::This(last.id)
+        }
+    }
+
+    /// The one that has sent something: who wants a session waits for the greeting. Where none has for long, it
+    /// goes by the order.
+    fn by_bytes(&self, usable: &[&Entry]) -> Choice {
+        if let Some(speaker) = usable.iter().find(|entry| entry.said == Said::Something) {
+            return Choice::This(speaker.id);
+        }
+        let before = usable.iter().rfind(|entry| entry.came <= self.engaged.at);
+        match before.unwrap_or(&usable[0]) {
+            silent if self.is_late() && silent.proof != Proof::Awaited => Choice::This(silent.id),
+            _ => Choice::Wait(self.again),
+        }
+    }
+
+    /// One that was closed on the client's side, if it uploads nothing. One that was closed right before the
+    /// command was read may be the one, if no other comes.
+    fn nothing(&self, ended: &[&Entry]) -> Option<Choice> {
+        let last = |since: Instant| {
+            let fits = |entry: &&&Entry| matches!(entry.said, Said::Ended(at) if at >= since);
+            ended.iter().rev().find(fits)
+        };
+        match (last(self.engaged.at), last(self.engaged.at.checked_sub(JUST_ENDED)?)) {
+            (Some(entry), _) => Some(Choice::This(entry.id)),
+            (None, Some(entry)) if self.is_late() => Some(Choice::This(entry.id)),
+            (None, Some(_)) => Some(Choice::Wait(self.again)),
+            (None, None) => None,
+        }
     }
 }

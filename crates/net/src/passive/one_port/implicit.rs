@@ -10,9 +10,10 @@ use super::line::Line;
 use super::sort::Hello;
 use super::{Arrived, Secured, Suspicion};
 use crate::passive::Shared;
-use crate::passive::held::{Holding, Proof, Verdict};
+use crate::passive::held::{Holding, Verdict};
 
-use crate::tls::{Identity, Purpose, Resume, Session, Tls};
+use crate::socket;
+use crate::tls::{Identity, Purpose, Session, Tls};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,8 +43,11 @@ impl Shared {
                 self.conclude(arrived, &kind)
             }
             Suspicion::Either { holding, guarded: true } => self.sort_of_peer(arrived, holding, tls).await,
-            Suspicion::Stranger(visit) => {
+            Suspicion::Stranger => {
                 let came = Instant::now();
+                let from = socket::canonical(arrived.peer).ip();
+                let port = self.shared_port.as_ref()?.port;
+                let Some(visit) = self.state().admit_stranger(from, port) else { return Some(arrived) };
                 let shaking = shake_hands(&arrived.socket, tls);
                 let shaken = tokio::time::timeout(CONTROL_PATIENCE, shaking).await;
                 drop(visit);
@@ -64,20 +68,28 @@ impl Shared {
         mut holding: Holding,
         tls: &Tls,
     ) -> Option<Arrived> {
-        let (peer, port) = (holding.peer, holding.port);
+        let (peer, port, came) = (holding.peer, holding.port, Instant::now());
+        let visit = self.state().admit_suspect(peer);
+        if visit.is_none() {
+            tracing::warn!(%peer, port, "connection closed: too many shake hands at the same time");
+            self.state().forget_held(&holding);
+            return None;
+        }
         let shaken = tokio::select! {
             shaken = shake_hands(&arrived.socket, tls) => shaken,
             () = patience(&mut holding.verdict) => Err(io::ErrorKind::TimedOut.into()),
         };
+        drop(visit);
         match shaken {
             Ok((session, secured)) => {
-                let proved = secured.handshake.resumed.is_some_and(|own| self.state().waits(own, peer, port));
-                let proof = if proved || tls.resume() == Resume::Off { Proof::Given } else { Proof::Missing };
-                self.state().set_proof(&holding, proof);
+                let holding = self.state().note_resumed(holding, secured.handshake.resumed, came);
+                if holding.peer != peer {
+                    self.call_held(peer, port);
+                }
                 self.sort_shaken(arrived, holding, session, secured).await
             }
             Err(error) => {
-                tracing::debug!(%peer, port, %error, "no TLS on a connection");
+                tracing::info!(%peer, port, %error, "no TLS");
                 let mut state = self.state();
                 state.fail_held(&holding, error);
                 let _ = self.grant(&mut state, peer);
@@ -103,7 +115,10 @@ impl Shared {
             // They are little, so that they fit; an error shows again with the data.
             let _ = session.try_flush(&arrived.socket);
         }
-        self.call_held(holding.peer, holding.port);
+        // Else that is done as soon as it is known what it says.
+        if !session.has_early() {
+            self.call_held(holding.peer, holding.port);
+        }
         let line = Line::Protected(&arrived.socket, &mut session);
         let kind = self.find_out(line, holding, Hello::Nothing).await;
         self.conclude(Arrived { tls: Some((session, secured)), ..arrived }, &kind)

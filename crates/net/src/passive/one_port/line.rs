@@ -1,6 +1,7 @@
 //! Listening to a connection without taking anything from it.
 
 use crate::tls::Session;
+use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use std::io;
 use tokio::io::Interest;
@@ -38,7 +39,7 @@ impl Line<'_> {
                 let count = socket.async_io(Interest::READABLE, peek).await?;
                 Ok(match count {
                     0 => Word::Ended,
-                    _ if first == HELLO => Word::Hello,
+                    _ if first[..count] == HELLO[..count] => Word::Hello,
                     _ => Word::Something,
                 })
             }
@@ -50,12 +51,23 @@ impl Line<'_> {
     }
 }
 
+impl Line<'_> {
+    /// True when the client has neither sent anything nor closed its side, as far as is known here.
+    pub(super) fn is_silent(&self) -> bool {
+        match self {
+            Line::Raw(socket) => matches!(peek_one(socket), Err(Errno::AGAIN | Errno::INTR)),
+            Line::Protected(_, session) => !session.has_early(),
+        }
+    }
+}
+
+fn peek_one(socket: &TcpStream) -> Result<usize, Errno> {
+    Ok(rustix::net::recv(socket, &mut [0], PEEK)?.0)
+}
+
 const PEEK: RecvFlags = RecvFlags::PEEK.union(RecvFlags::DONTWAIT);
 
 /// True when the end has come, and nothing before it.
 pub(super) fn has_ended(socket: &TcpStream) -> bool {
-    !matches!(
-        rustix::net::recv(socket, &mut [0], PEEK),
-        Ok((1, _)) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR)
-    )
+    !matches!(peek_one(socket), Ok(1) | Err(Errno::AGAIN | Errno::INTR))
 }

@@ -15,7 +15,8 @@ use tokio::time::Instant;
 /// How long a connection is held back whose session says no transfer command.
 const HOLD: Duration = Duration::from_secs(10);
 
-/// How long after a transfer was refused the client has to close the connection that was meant.
+/// How long after a transfer was refused the client has to close the connection that was meant, which shows that
+/// the others are not.
 const REFUSED_HOLD: Duration = Duration::from_secs(1);
 
 /// How long others are held back while sessions with TLS wait: everybody's greeting is so much later then.
@@ -49,7 +50,7 @@ impl Shared {
     pub(super) async fn sort(self: &Arc<Self>, arrived: Arrived, suspicion: Suspicion) -> Option<Arrived> {
         let mut line = Line::Raw(&arrived.socket);
         let kind = match suspicion {
-            Suspicion::Stranger(_) => match tokio::time::timeout(STRANGER_HOLD, line.first_word()).await {
+            Suspicion::Stranger => match tokio::time::timeout(STRANGER_HOLD, line.first_word()).await {
                 Ok(Ok(Word::Hello)) => Kind::Shaking,
                 _ => Kind::Control,
             },
@@ -104,8 +105,11 @@ impl Shared {
             let (mut refused, mut again) = (None, None);
             match holding.verdict.borrow_and_update().clone() {
                 Verdict::Data(place) => return Kind::Data(peer, place),
-                Verdict::Control if heard == Some(Word::Ended) => return Kind::Closed,
+                // Who wants a session waits for the greeting. What a data connection brought that came to nothing is
+                // not for anybody to read as commands.
+                Verdict::Control if heard.is_some() || !line.is_silent() => return Kind::Closed,
                 Verdict::Control => return Kind::Control,
+                Verdict::Closed => return Kind::Closed,
                 Verdict::Refused(closed) => {
                     until = until.min(Instant::now() + REFUSED_HOLD);
                     refused = Some(closed);
@@ -118,8 +122,7 @@ impl Shared {
                     closed.cancel();
                     return Kind::Closed;
                 }
-                // Data is not sent where the transfer was refused, mostly.
-                (Some(_), Some(_)) => return Kind::Control,
+                (Some(_), Some(_)) => return Kind::Closed,
                 _ => {}
             }
             tokio::select! {
@@ -135,27 +138,38 @@ impl Shared {
                 } } => return Kind::Control,
                 word = line.first_word(), if heard.is_none() => match (word, hello) {
                     (Ok(Word::Hello), Hello::Data) => return Kind::Shaking,
-                    (Ok(Word::Hello), Hello::Control) => {
-                        self.state().forget_held(&holding);
-                        self.call_held(peer, port);
-                        return Kind::Control;
+                                        (Ok(Word::Hello), Hello::Control) => {
+                        if refused.is_some() || self.state().forget_held(&holding) {
+                            self.call_held(peer, port);
+                            return Kind::Control;
+                        }
                     }
                     (Ok(word), _) => {
                         heard = Some(word);
                         self.state().note_heard(&holding, word == Word::Ended, Instant::now());
                         self.call_held(peer, port);
                     }
-                    (Err(_), _) => {
-                        self.state().forget_held(&holding);
-                        self.call_held(peer, port);
-                        return Kind::Closed;
+                                        (Err(_), _) => {
+                        if let Some(closed) = &refused {
+                            closed.cancel();
+                            return Kind::Closed;
+                        }
+                        if self.state().forget_held(&holding) {
+                            self.call_held(peer, port);
+                            return Kind::Closed;
+                        }
                     }
                 },
                 () = sleep_until(again), if again.is_some() => self.call_held(peer, port),
                 () = tokio::time::sleep_until(until) => {
                     // Some begin their handshake only when the transfer does, and that may take a while.
-                    until += HOLD;
-                    if refused.is_some() || self.state().give_up_holding(&holding) {
+                                        until += HOLD;
+                    // A client that waits for the end of its data before it reads the reply must not wait for ever,
+                    // nor take a greeting for data.
+                    if refused.is_some() {
+                        return Kind::Closed;
+                    }
+                    if self.state().give_up_holding(&holding) {
                         return Kind::Control;
                     }
                 }

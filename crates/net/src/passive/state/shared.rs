@@ -56,9 +56,13 @@ impl State {
         }
     }
 
-    /// True when the session that goes by this identity waits there.
-    pub(in crate::passive) fn waits(&self, identity: Identity, peer: IpAddr, port: u16) -> bool {
-        self.guarded.get(&identity) == Some(&(peer, port))
+    /// True when one waits there who goes by this identity. Another may wait elsewhere.
+    fn waits(&self, identity: Identity, peer: IpAddr, port: u16) -> bool {
+        let guard = match self.slot(peer, port) {
+            Some(Slot::Held { guard, .. }) => guard.as_ref(),
+            _ => None,
+        };
+        guard.is_some_and(|guard| guard.identity == identity)
     }
 
     /// The transfer that was begun by the one of this peer who waits there.
@@ -73,7 +77,15 @@ impl State {
     pub(in crate::passive) fn hold(&mut self, peer: IpAddr, port: u16, now: Instant) -> Holding {
         let guarded = self.awaits(peer, port) == Some(true);
         let shows = guarded && matches!(self.sharing, Sharing::Tls(_));
-        self.held.push(peer, port, now, if shows { Proof::Awaited } else { Proof::Given })
+        self.push(peer, port, now, if shows { Proof::Awaited } else { Proof::Given })
+    }
+
+    fn push(&mut self, peer: IpAddr, port: u16, came: Instant, proof: Proof) -> Holding {
+        let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
+        if let Some(Slot::Held { visited, .. }) = slot {
+            *visited = true;
+        }
+        self.held.push(peer, port, came, proof)
     }
 
     /// Holds a connection back that resumes a TLS session and came then, where the one waits who goes by this
@@ -81,7 +93,7 @@ impl State {
     pub(in crate::passive) fn hold_proved(&mut self, identity: Identity, came: Instant) -> Option<Holding> {
         let (peer, port) = *self.guarded.get(&identity)?;
         self.awaits(peer, port)?;
-        Some(self.held.push(peer, port, came, Proof::Given))
+        Some(self.push(peer, port, came, Proof::Given))
     }
 
     /// Begins to look which connection a transfer is for, or looks again, since something has shown. True when
@@ -130,8 +142,33 @@ impl State {
         self.held.set_proof(holding.peer, holding.port, holding.id, proof);
     }
 
+    /// The same, for one that came then and resumes this identity's TLS session, or nobody's. Where another place
+    /// waits for that one, it is held there instead.
+    pub(in crate::passive) fn note_resumed(
+        &mut self,
+        holding: Holding,
+        resumed: Option<Identity>,
+        came: Instant,
+    ) -> Holding {
+        let (peer, port) = (holding.peer, holding.port);
+        let off = self.sharing == Sharing::Tls(Resume::Off);
+        if off || resumed.is_some_and(|identity| self.waits(identity, peer, port)) {
+            self.set_proof(&holding, Proof::Given);
+            return holding;
+        }
+        self.set_proof(&holding, Proof::Missing);
+        match resumed.and_then(|identity| self.hold_proved(identity, came)) {
+            Some(elsewhere) => {
+                self.forget_held(&holding);
+                elsewhere
+            }
+            None => holding,
+        }
+    }
+
     /// The handshake of a connection that is held failed. Where a transfer waits that it came before, and nothing
-    /// else is held, it was that one's, which fails; the place is free then.
+    /// else is held, it was that one's, which fails; the place is free then. One that came later may be
+    /// anybody's.
     pub(in crate::passive) fn fail_held(&mut self, holding: &Holding, error: io::Error) {
         let (peer, port) = (holding.peer, holding.port);
         let Some(came) = self.held.remove(peer, port, holding.id) else { return };
@@ -154,9 +191,9 @@ impl State {
         }
     }
 
-    /// A connection that is held is gone.
-    pub(in crate::passive) fn forget_held(&mut self, holding: &Holding) {
-        self.held.remove(holding.peer, holding.port, holding.id);
+    /// A connection is no longer to be held; false when it has its verdict.
+    pub(in crate::passive) fn forget_held(&mut self, holding: &Holding) -> bool {
+        self.held.remove(holding.peer, holding.port, holding.id).is_some()
     }
 
     /// A connection was held for long: true when it wants a session, since nobody has begun a transfer.
