@@ -152,9 +152,18 @@ impl Shared {
 
     /// Gives free ports to those of `peer` who wait, in their order.
     fn grant(self: &Arc<Self>, state: &mut State, peer: IpAddr) -> io::Result<()> {
+        let granted = self.grant_peer(state, peer);
+        while let Some(next) = state.pop_next() {
+            // They hear of an error when they look for themselves.
+            let _ = self.grant_peer(state, next);
+        }
+        granted
+    }
+
+    fn grant_peer(self: &Arc<Self>, state: &mut State, peer: IpAddr) -> io::Result<()> {
         let now = Instant::now();
         state.expire(peer, now);
-        while state.is_awaited(peer) {
+        while state.is_awaited(peer) && !state.is_put_off(peer, now) {
             let Some(port) = state.draw(peer) else {
                 if state.has_ports(peer) {
                     return Ok(());
@@ -327,6 +336,10 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        if let Some(shared_port) = &self.shared.shared_port {
+            // What has come need not be waited for.
+            shared_port.drain(&self.shared);
+        }
         let mut state = self.shared.state();
         state.release(self.peer, self.port, self.id, Instant::now());
         // Whoever waits hears of an error when they look for themselves.

@@ -26,9 +26,9 @@ const REMEMBERED: usize = 1024;
 pub(super) enum Verdict {
     /// Nothing yet. Where nothing has shown by this time, it has to be asked once more.
     Wait(Option<Instant>),
-    /// It was one of several that could have been meant, and the transfer was refused: the client closes the
-    /// one that was, and then the token is cancelled.
-    Refused(CancellationToken),
+    /// What it may have been meant for has come to nothing. The client closes the one that was meant, and then the
+    /// token is cancelled.
+    Over { closed: CancellationToken, waits: bool },
     /// It is the data connection of the place with this number.
     Data(u64),
     /// It is no data connection.
@@ -55,6 +55,7 @@ pub(super) struct Holding {
     /// By whose place it is held.
     pub(super) peer: IpAddr,
     pub(super) port: u16,
+    pub(super) came: Instant,
     pub(super) verdict: watch::Receiver<Verdict>,
 }
 
@@ -104,27 +105,33 @@ impl Held {
             && let Some(at) = held.iter().enumerate().min_by_key(|(_, entry)| entry.proof).map(|(at, _)| at)
         {
             let Entry { proof, verdict, .. } = held.remove(at);
-            // The oldest wants a session, most likely; where handshakes run, others come in great numbers.
-            verdict.send_replace(if proof == Proof::Awaited { Verdict::Closed } else { Verdict::Control });
+            // The oldest wants a session, most likely; one that has not shown anything is one of a flood.
+            verdict.send_replace(if proof == Proof::Given { Verdict::Control } else { Verdict::Closed });
         }
 
         self.next_id += 1;
         let (id, (sender, verdict)) = (self.next_id, watch::channel(Verdict::Wait(None)));
         let at = held.partition_point(|entry| entry.came <= came);
         held.insert(at, Entry { id, came, proof, said: Said::Nothing, verdict: sender });
-        Holding { id, peer, port, verdict }
+        Holding { id, peer, port, came, verdict }
     }
 
-    /// True when something is held for this place.
+    /// True when nothing is held for this place, not even what its client has closed.
+    pub(super) fn is_empty(&self, peer: IpAddr, port: u16) -> bool {
+        self.waiting.get(&(peer, port)).is_none_or(Vec::is_empty)
+    }
+
+    /// True when something is held for this place that may still be used.
     pub(super) fn has(&self, peer: IpAddr, port: u16) -> bool {
         self.waiting.get(&(peer, port)).is_some_and(|held| held.iter().any(Entry::is_usable))
     }
 
-    /// Holds this one no longer; gives when it came, if it was still held.
-    pub(super) fn remove(&mut self, peer: IpAddr, port: u16, id: u64) -> Option<Instant> {
-        let held = self.waiting.get_mut(&(peer, port))?;
-        let at = held.iter().position(|entry| entry.id == id)?;
-        Some(held.remove(at).came)
+    /// Holds this one no longer; false when it was not held any more.
+    pub(super) fn remove(&mut self, peer: IpAddr, port: u16, id: u64) -> bool {
+        let Some(held) = self.waiting.get_mut(&(peer, port)) else { return false };
+        let before = held.len();
+        held.retain(|entry| entry.id != id);
+        held.len() < before
     }
 
     /// Notes that a control connection came.
@@ -201,12 +208,32 @@ impl Held {
         }
     }
 
-    /// One of them was meant, and does not get the place.
-    pub(super) fn refuse(&mut self, peer: IpAddr, port: u16) {
+    /// One of these was meant, and does not get the place.
+    pub(super) fn refuse(&mut self, peer: IpAddr, port: u16, meant: &[u64]) {
         let closed = CancellationToken::new();
         for entry in self.waiting.remove(&(peer, port)).into_iter().flatten() {
-            entry.verdict.send_replace(Verdict::Refused(closed.clone()));
+            let refused = meant.contains(&entry.id);
+            let closed = closed.clone();
+            entry.verdict.send_replace(if refused {
+                Verdict::Over { closed, waits: true }
+            } else {
+                Verdict::Control
+            });
         }
+    }
+
+    /// The place is given up. True when what was meant for it has come and gone, so that the others are control
+    /// connections.
+    pub(super) fn give_up(&mut self, peer: IpAddr, port: u16) -> bool {
+        let gone = self.waiting.get(&(peer, port)).is_some_and(|held| held.iter().any(Entry::has_ended));
+        if gone {
+            self.free(peer, port);
+        }
+        let closed = CancellationToken::new();
+        for entry in self.waiting.remove(&(peer, port)).into_iter().flatten() {
+            entry.verdict.send_replace(Verdict::Over { closed: closed.clone(), waits: false });
+        }
+        gone
     }
 
     /// What is held while a place waits, and is not its connection, is a control connection: no other place

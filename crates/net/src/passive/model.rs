@@ -64,7 +64,7 @@ impl Connection {
         match verdict {
             Verdict::Data(place) => *self = Connection::Data(place),
             // The one that was meant closes, or time passes.
-            Verdict::Control | Verdict::Refused(_) => *self = Connection::Control,
+            Verdict::Control | Verdict::Over { .. } => *self = Connection::Control,
             Verdict::Closed => panic!("too many are held"),
             Verdict::Wait(_) => {}
         }

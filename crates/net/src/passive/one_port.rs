@@ -116,8 +116,8 @@ pub(super) struct SharedPort {
 
 /// What a connection to the control port may be, if it is no control connection.
 enum Suspicion {
-    /// A data connection that shows whose it is.
-    Stranger,
+    /// A data connection that shows whose it is; it came then.
+    Stranger(Instant),
     /// The one that its peer waits for.
     Either { holding: Holding, guarded: bool },
 }
@@ -239,7 +239,7 @@ impl Shared {
             // Perhaps it is the data connection of a client with several addresses.
             state.note_stranger(peer, port, now);
             let shows = self.tls.as_ref().is_some_and(|tls| tls.resume() != Resume::Off);
-            return (shows && state.awaits_stranger(peer, port)).then_some(Suspicion::Stranger);
+            return (shows && state.awaits_stranger(peer, port)).then_some(Suspicion::Stranger(now));
         };
         let holding = state.hold(peer, port, now);
         if state.call_held(peer, port, now) {

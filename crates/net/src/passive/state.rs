@@ -8,7 +8,7 @@ use super::visitors::{Visit, Visitors};
 use crate::stream::{ConnectError, Guard, Stream};
 use crate::tls::{Identity, Resume};
 use rand::seq::IteratorRandom;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Weak};
@@ -130,8 +130,8 @@ enum Slot {
         open: bool,
         /// Which connection is its own is settled, and that is on its way here.
         settled: bool,
-        /// A connection came that may be its own.
-        visited: bool,
+        /// How long it is left alone when it is given up.
+        rest: Duration,
         gone: CancellationToken,
     },
     Resting {
@@ -156,6 +156,13 @@ struct Peer {
     waiting: VecDeque<Turn>,
 }
 
+impl Peer {
+    /// What the first goes by who waits.
+    fn first_identity(&self) -> Option<Identity> {
+        Some(self.waiting.front()?.guard.as_ref()?.identity)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct State {
     ports: RangeInclusive<u16>,
@@ -172,6 +179,10 @@ pub(super) struct State {
     suspects: Visitors,
     /// Connections that may be a control connection or the one that a place waits for.
     held: Held,
+    /// Sessions whose turn it is, while another that goes by the same identity waits from another address.
+    put_off: HashSet<Identity>,
+    /// Peers of those for whom it is over.
+    next: Vec<IpAddr>,
     sharing: Sharing,
     /// Ports that a router leads here; none where that is not known.
     outward: BTreeSet<u16>,
@@ -200,6 +211,8 @@ impl State {
             visitors: Visitors::new(STRANGERS, STRANGERS_OF_ADDRESS),
             suspects: Visitors::new(SUSPECTS, SUSPECTS_OF_ADDRESS),
             held: Held::default(),
+            put_off: HashSet::new(),
+            next: Vec::new(),
             strangers: HashMap::new(),
             sweep_at: SWEEP_MIN,
             next_id: 0,
@@ -243,6 +256,38 @@ impl State {
         let awaited = !of_peer.waiting.is_empty();
         self.forget(peer);
         awaited
+    }
+
+    /// True when the first of this peer who waits goes by the identity of one who has a place for another address:
+    /// nothing would tell their connections apart.
+    pub(super) fn is_put_off(&mut self, peer: IpAddr, now: Instant) -> bool {
+        let Some(identity) = self.peers.get(&peer).and_then(Peer::first_identity) else { return false };
+        let Some((holder, port)) = self.guarded.get(&identity).copied() else { return false };
+        if self.lose(holder, port, now) {
+            return false;
+        }
+        self.put_off.insert(identity);
+        true
+    }
+
+    /// Takes a place away that others have waited for long enough; true when it is.
+    fn lose(&mut self, peer: IpAddr, port: u16, now: Instant) -> bool {
+        let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
+        let Some(slot) = slot else { return false };
+        let Slot::Held { since, engaged: None, guard, .. } = slot else { return false };
+        if now < *since + PATIENCE {
+            return false;
+        }
+        let guard = guard.take();
+        *slot = Slot::Resting { until: now + REST };
+        self.unguard(guard.as_ref(), peer, port);
+        self.held.give_up(peer, port);
+        true
+    }
+
+    /// A peer whose turn has come since another one's is over.
+    pub(super) fn pop_next(&mut self) -> Option<IpAddr> {
+        self.next.pop()
     }
 
     /// Tells everybody of this peer who waits that there is nothing to wait for.
@@ -320,7 +365,7 @@ impl State {
                 candidates: 0,
                 open: self.sharing == Sharing::None,
                 settled: false,
-                visited: false,
+                rest: REST,
                 gone,
             };
             of_peer.slots.insert(port, slot);
@@ -399,7 +444,7 @@ impl State {
     pub(super) fn renew(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) -> bool {
         let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
         let Some(Slot::Held {
-            id: holder, since, open: is_open, visited, candidates: 0, settled: false, ..
+            id: holder, since, open: is_open, rest, candidates: 0, settled: false, ..
         }) = slot
         else {
             return false;
@@ -407,7 +452,7 @@ impl State {
         if *holder != id {
             return false;
         }
-        (*since, *is_open, *visited) = (now, self.sharing == Sharing::None, false);
+        (*since, *is_open, *rest) = (now, self.sharing == Sharing::None, REST);
         self.held.free(peer, port);
         true
     }
@@ -415,18 +460,13 @@ impl State {
     /// The session gives up its place, if it still has it.
     pub(super) fn release(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) {
         if let Some(of_peer) = self.peers.get_mut(&peer)
-            && let Some(Slot::Held { id: holder, guard, visited, .. }) = of_peer.slots.get(&port)
+            && let Some(Slot::Held { id: holder, guard, rest, .. }) = of_peer.slots.get(&port)
             && *holder == id
         {
             let guard = guard.clone();
-            if *visited {
-                of_peer.slots.remove(&port);
-            } else {
-                of_peer.slots.insert(port, Slot::Resting { until: now + REST });
-            }
+            let rest = if self.held.give_up(peer, port) { Duration::ZERO } else { *rest };
+            of_peer.slots.insert(port, Slot::Resting { until: now + rest });
             self.unguard(guard.as_ref(), peer, port);
-            self.held.free(peer, port);
-            self.forget(peer);
         }
     }
 
@@ -505,18 +545,9 @@ impl State {
         self.drop_unwanted(peer, now);
         let Some(of_peer) = self.peers.get_mut(&peer) else { return };
         let awaited = !of_peer.waiting.is_empty();
-        let mut lost = Vec::new();
-        for (port, slot) in of_peer.slots.iter_mut().filter(|_| awaited) {
-            if let Slot::Held { since, engaged: None, guard, .. } = slot
-                && now >= *since + PATIENCE
-            {
-                lost.push((*port, guard.take()));
-                *slot = Slot::Resting { until: now + REST };
-            }
-        }
-        for (port, guard) in lost {
-            self.unguard(guard.as_ref(), peer, port);
-            self.held.free(peer, port);
+        let ports: Vec<u16> = of_peer.slots.keys().copied().filter(|_| awaited).collect();
+        for port in ports {
+            self.lose(peer, port, now);
         }
         self.forget(peer);
     }
@@ -549,13 +580,17 @@ impl State {
         }
     }
 
-    /// The session with this guard no longer waits here. It may be that another one goes by the same identity, and
-    /// waits elsewhere.
+    /// The session with this guard no longer waits here.
     fn unguard(&mut self, guard: Option<&Guard>, peer: IpAddr, port: u16) {
         if let Some(Guard { identity, .. }) = guard
             && self.guarded.get(identity) == Some(&(peer, port))
         {
             self.guarded.remove(identity);
+            if self.put_off.remove(identity) {
+                let waits = |of_peer: &Peer| of_peer.first_identity() == Some(*identity);
+                self.next
+                    .extend(self.peers.iter().filter(|(_, of_peer)| waits(of_peer)).map(|(peer, _)| *peer));
+            }
         }
     }
 

@@ -179,18 +179,15 @@ impl Session {
         })
     }
 
-    /// Waits until the peer has sent something, which stays to be read; false when its side ended instead.
+    /// True when the peer has sent something, which stays to be read; false when its side ended instead.
     ///
     /// # Errors
-    /// When the connection broke, or what came is not allowed.
-    pub(crate) async fn hear(&mut self, socket: &TcpStream) -> io::Result<bool> {
+    /// [`ErrorKind::WouldBlock`] when neither has happened; when the connection broke, or what came is not allowed.
+    pub(crate) fn hear(&mut self, socket: &TcpStream) -> io::Result<bool> {
         while self.early.is_empty() && !self.ended {
-            socket.readable().await?;
-            match self.fill(socket, LITTLE) {
-                Ok(0) => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
-                filled => filled?,
-            };
+            if self.fill(socket, LITTLE)? == 0 {
+                return Ok(false);
+            }
             let mut early = Buffer::default();
             self.process(|bytes| {
                 early.extend(bytes);

@@ -43,8 +43,7 @@ impl Shared {
                 self.conclude(arrived, &kind)
             }
             Suspicion::Either { holding, guarded: true } => self.sort_of_peer(arrived, holding, tls).await,
-            Suspicion::Stranger => {
-                let came = Instant::now();
+            Suspicion::Stranger(came) => {
                 let from = socket::canonical(arrived.peer).ip();
                 let port = self.shared_port.as_ref()?.port;
                 let Some(visit) = self.state().admit_stranger(from, port) else { return Some(arrived) };
@@ -68,11 +67,12 @@ impl Shared {
         mut holding: Holding,
         tls: &Tls,
     ) -> Option<Arrived> {
-        let (peer, port, came) = (holding.peer, holding.port, Instant::now());
+        let (peer, port) = (holding.peer, holding.port);
         let visit = self.state().admit_suspect(peer);
         if visit.is_none() {
             tracing::warn!(%peer, port, "connection closed: too many shake hands at the same time");
             self.state().forget_held(&holding);
+            self.call_held(peer, port);
             return None;
         }
         let shaken = tokio::select! {
@@ -82,7 +82,7 @@ impl Shared {
         drop(visit);
         match shaken {
             Ok((session, secured)) => {
-                let holding = self.state().note_resumed(holding, secured.handshake.resumed, came);
+                let holding = self.state().note_resumed(holding, secured.handshake.resumed);
                 if holding.peer != peer {
                     self.call_held(peer, port);
                 }
@@ -90,6 +90,10 @@ impl Shared {
             }
             Err(error) => {
                 tracing::info!(%peer, port, %error, "no TLS");
+                if matches!(*holding.verdict.borrow(), Verdict::Over { .. }) {
+                    self.note_closed(&holding);
+                    return None;
+                }
                 let mut state = self.state();
                 state.fail_held(&holding, error);
                 let _ = self.grant(&mut state, peer);
@@ -140,11 +144,11 @@ async fn patience(verdict: &mut watch::Receiver<Verdict>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep_until(until) => return,
-            Ok(()) = verdict.changed() => {
-                if !matches!(*verdict.borrow_and_update(), Verdict::Wait(_)) {
-                    until = until.min(Instant::now() + CONTROL_PATIENCE);
-                                }
-            }
+            Ok(()) = verdict.changed() => match *verdict.borrow_and_update() {
+                Verdict::Wait(_) => {}
+                Verdict::Closed => return,
+                _ => until = until.min(Instant::now() + CONTROL_PATIENCE),
+            },
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Listening to a connection without taking anything from it.
 
 use crate::tls::Session;
-use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use std::io;
 use tokio::io::Interest;
@@ -33,41 +32,39 @@ impl Line<'_> {
     /// Waits for what the client does first; all stays to be read.
     pub(super) async fn first_word(&mut self) -> io::Result<Word> {
         match self {
-            Line::Raw(socket) => {
-                let mut first = [0; HELLO.len()];
-                let peek = || Ok(rustix::net::recv(&**socket, &mut first, PEEK)?.0);
-                let count = socket.async_io(Interest::READABLE, peek).await?;
-                Ok(match count {
-                    0 => Word::Ended,
-                    _ if first[..count] == HELLO[..count] => Word::Hello,
-                    _ => Word::Something,
-                })
-            }
-            Line::Protected(socket, session) => match session.hear(socket).await? {
-                true => Ok(Word::Something),
-                false => Ok(Word::Ended),
+            Line::Raw(socket) => socket.async_io(Interest::READABLE, || peek(socket)).await,
+            Line::Protected(socket, session) => loop {
+                match session.hear(socket) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.readable().await?,
+                    heard => return Ok(of_content(heard?)),
+                }
             },
         }
     }
-}
 
-impl Line<'_> {
-    /// True when the client has neither sent anything nor closed its side, as far as is known here.
-    pub(super) fn is_silent(&self) -> bool {
-        match self {
-            Line::Raw(socket) => matches!(peek_one(socket), Err(Errno::AGAIN | Errno::INTR)),
-            Line::Protected(_, session) => !session.has_early(),
+    /// What the client has done by now, if anything; an error counts as the end.
+    pub(super) fn word_by_now(&mut self) -> Option<Word> {
+        let word = match self {
+            Line::Raw(socket) => peek(socket),
+            Line::Protected(socket, session) => session.hear(socket).map(of_content),
+        };
+        match word {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            word => Some(word.unwrap_or(Word::Ended)),
         }
     }
 }
 
-fn peek_one(socket: &TcpStream) -> Result<usize, Errno> {
-    Ok(rustix::net::recv(socket, &mut [0], PEEK)?.0)
+fn of_content(some: bool) -> Word {
+    if some { Word::Something } else { Word::Ended }
 }
 
-const PEEK: RecvFlags = RecvFlags::PEEK.union(RecvFlags::DONTWAIT);
-
-/// True when the end has come, and nothing before it.
-pub(super) fn has_ended(socket: &TcpStream) -> bool {
-    !matches!(peek_one(socket), Ok(1) | Err(Errno::AGAIN | Errno::INTR))
+fn peek(socket: &TcpStream) -> io::Result<Word> {
+    let mut first = [0; HELLO.len()];
+    let (count, _) = rustix::net::recv(socket, &mut first, RecvFlags::PEEK | RecvFlags::DONTWAIT)?;
+    Ok(match count {
+        0 => Word::Ended,
+        _ if first[..count] == HELLO[..count] => Word::Hello,
+        _ => Word::Something,
+    })
 }

@@ -1,6 +1,6 @@
 //! Seeing what a connection to a control port is, once it may be one for data.
 
-use super::line::{Line, Word, has_ended};
+use super::line::{Line, Word};
 use super::{Arrived, Suspicion};
 use crate::passive::Shared;
 use crate::passive::held::{Holding, Verdict};
@@ -15,9 +15,9 @@ use tokio::time::Instant;
 /// How long a connection is held back whose session says no transfer command.
 const HOLD: Duration = Duration::from_secs(10);
 
-/// How long after a transfer was refused the client has to close the connection that was meant, which shows that
-/// the others are not.
-const REFUSED_HOLD: Duration = Duration::from_secs(1);
+/// How long a client has to close the connection that was meant for something that came to nothing, which shows that
+/// the others were not.
+const OVER: Duration = Duration::from_secs(1);
 
 /// How long others are held back while sessions with TLS wait: everybody's greeting is so much later then.
 const STRANGER_HOLD: Duration = Duration::from_millis(300);
@@ -50,9 +50,11 @@ impl Shared {
     pub(super) async fn sort(self: &Arc<Self>, arrived: Arrived, suspicion: Suspicion) -> Option<Arrived> {
         let mut line = Line::Raw(&arrived.socket);
         let kind = match suspicion {
-            Suspicion::Stranger => match tokio::time::timeout(STRANGER_HOLD, line.first_word()).await {
+            Suspicion::Stranger(_) => match tokio::time::timeout(STRANGER_HOLD, line.first_word()).await {
                 Ok(Ok(Word::Hello)) => Kind::Shaking,
-                _ => Kind::Control,
+                // Who has closed it already was not waiting for a session.
+                Ok(Ok(Word::Ended) | Err(_)) => Kind::Closed,
+                Ok(Ok(Word::Something)) | Err(_) => Kind::Control,
             },
             Suspicion::Either { holding, guarded } => {
                 let hello = if guarded { Hello::Data } else { Hello::Nothing };
@@ -66,8 +68,7 @@ impl Shared {
     pub(super) fn conclude(self: &Arc<Self>, arrived: Arrived, kind: &Kind) -> Option<Arrived> {
         let port = self.shared_port.as_ref()?.port;
         match kind {
-            // Who has closed it already was not waiting for a session.
-            Kind::Control => return Some(arrived).filter(|arrived| !has_ended(&arrived.socket)),
+            Kind::Control => return Some(arrived),
             &Kind::Data(peer, place) => {
                 let mut state = self.state();
                 if let Some(session) = state.take(peer, port, place) {
@@ -102,24 +103,22 @@ impl Shared {
         let mut until = Instant::now() + HOLD;
         let mut heard = None;
         loop {
-            let (mut refused, mut again) = (None, None);
+            let (mut over, mut again) = (None, None);
             match holding.verdict.borrow_and_update().clone() {
                 Verdict::Data(place) => return Kind::Data(peer, place),
-                // Who wants a session waits for the greeting. What a data connection brought that came to nothing is
-                // not for anybody to read as commands.
-                Verdict::Control if heard.is_some() || !line.is_silent() => return Kind::Closed,
-                Verdict::Control => return Kind::Control,
+                Verdict::Control => return line.as_control(heard, hello),
                 Verdict::Closed => return Kind::Closed,
-                Verdict::Refused(closed) => {
-                    until = until.min(Instant::now() + REFUSED_HOLD);
-                    refused = Some(closed);
+                Verdict::Over { closed, waits } => {
+                    until = until.min(Instant::now() + OVER);
+                    over = Some((closed, waits));
                 }
                 Verdict::Wait(at) => again = at,
             }
-            match (&refused, heard) {
+            match (&over, heard) {
                 // The one that was meant.
-                (Some(closed), Some(Word::Ended)) => {
+                (Some((closed, _)), Some(Word::Ended)) => {
                     closed.cancel();
+                    self.note_closed(&holding);
                     return Kind::Closed;
                 }
                 (Some(_), Some(_)) => return Kind::Closed,
@@ -127,19 +126,19 @@ impl Shared {
             }
             tokio::select! {
                 biased;
-                changed = holding.verdict.changed(), if refused.is_none() => {
-                    if changed.is_err() {
-                        return Kind::Control;
+                changed = holding.verdict.changed(), if over.is_none() => {
+                                        if changed.is_err() {
+                        return line.as_control(heard, hello);
                     }
                 }
-                () = async { match &refused {
-                    Some(closed) => closed.cancelled().await,
-                    None => std::future::pending().await,
-                } } => return Kind::Control,
+                                () = async { match &over {
+                    Some((closed, _)) => closed.cancelled().await,
+                                        None => std::future::pending().await,
+                } } => return line.as_control(heard, hello),
                 word = line.first_word(), if heard.is_none() => match (word, hello) {
                     (Ok(Word::Hello), Hello::Data) => return Kind::Shaking,
                                         (Ok(Word::Hello), Hello::Control) => {
-                        if refused.is_some() || self.state().forget_held(&holding) {
+                        if over.is_some() || self.state().forget_held(&holding) {
                             self.call_held(peer, port);
                             return Kind::Control;
                         }
@@ -150,11 +149,9 @@ impl Shared {
                         self.call_held(peer, port);
                     }
                                         (Err(_), _) => {
-                        if let Some(closed) = &refused {
-                            closed.cancel();
-                            return Kind::Closed;
-                        }
-                        if self.state().forget_held(&holding) {
+                                                if over.is_some() {
+                            heard = Some(Word::Ended);
+                        } else if self.state().forget_held(&holding) {
                             self.call_held(peer, port);
                             return Kind::Closed;
                         }
@@ -164,16 +161,40 @@ impl Shared {
                 () = tokio::time::sleep_until(until) => {
                     // Some begin their handshake only when the transfer does, and that may take a while.
                                         until += HOLD;
-                    // A client that waits for the end of its data before it reads the reply must not wait for ever,
-                    // nor take a greeting for data.
-                    if refused.is_some() {
-                        return Kind::Closed;
-                    }
-                    if self.state().give_up_holding(&holding) {
-                        return Kind::Control;
+                                        match over {
+                        // A client that waits for the end of its data before it reads the reply must not wait for
+                        // ever, nor take a greeting for data.
+                        Some((_, true)) => return Kind::Closed,
+                        Some((_, false)) => return line.as_control(heard, hello),
+                        None if self.state().give_up_holding(&holding) => {
+                            return line.as_control(heard, hello);
+                        }
+                        None => {}
                     }
                 }
             }
+        }
+    }
+}
+
+impl Shared {
+    /// A connection was closed that was meant for something that came to nothing.
+    pub(super) fn note_closed(self: &Arc<Self>, holding: &Holding) {
+        let mut state = self.state();
+        state.end_rest(holding, Instant::now());
+        // Whoever waits hears of an error when they look for themselves.
+        let _ = self.grant(&mut state, holding.peer);
+    }
+}
+
+impl Line<'_> {
+    /// It is no data connection. Who wants a session waits for the greeting: what a data connection brought that
+    /// came to nothing is not to be read as commands.
+    fn as_control(&mut self, heard: Option<Word>, hello: Hello) -> Kind {
+        match heard.or_else(|| self.word_by_now()) {
+            None => Kind::Control,
+            Some(Word::Hello) if hello == Hello::Control => Kind::Control,
+            Some(_) => Kind::Closed,
         }
     }
 }

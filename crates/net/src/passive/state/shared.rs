@@ -9,8 +9,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a place is left alone after its transfer was refused for what came.
-const REFUSED_REST: Duration = Duration::from_secs(1);
+/// How long a place is left alone where its connection has come, most likely.
+const VISITED_REST: Duration = Duration::from_secs(1);
 
 impl State {
     fn slot(&self, peer: IpAddr, port: u16) -> Option<&Slot> {
@@ -81,11 +81,18 @@ impl State {
     }
 
     fn push(&mut self, peer: IpAddr, port: u16, came: Instant, proof: Proof) -> Holding {
-        let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
-        if let Some(Slot::Held { visited, .. }) = slot {
-            *visited = true;
-        }
+        self.note_visit(peer, port, proof);
         self.held.push(peer, port, came, proof)
+    }
+
+    /// What is meant for a place has come, most likely, or for certain where it shows that: no more is on its way
+    /// when the place is given up.
+    fn note_visit(&mut self, peer: IpAddr, port: u16, proof: Proof) {
+        let shown = proof == Proof::Given && self.sharing != Sharing::Clear;
+        let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
+        if let Some(Slot::Held { rest, .. }) = slot {
+            *rest = if shown { Duration::ZERO } else { VISITED_REST.min(*rest) };
+        }
     }
 
     /// Holds a connection back that resumes a TLS session and came then, where the one waits who goes by this
@@ -93,7 +100,11 @@ impl State {
     pub(in crate::passive) fn hold_proved(&mut self, identity: Identity, came: Instant) -> Option<Holding> {
         let (peer, port) = *self.guarded.get(&identity)?;
         self.awaits(peer, port)?;
-        Some(self.push(peer, port, came, Proof::Given))
+        match self.slot(peer, port)? {
+            // It came before that could wait for it.
+            Slot::Held { since, .. } if came < *since => None,
+            _ => Some(self.push(peer, port, came, Proof::Given)),
+        }
     }
 
     /// Begins to look which connection a transfer is for, or looks again, since something has shown. True when
@@ -116,13 +127,13 @@ impl State {
                     self.held.put_off(peer, port, until);
                     return false;
                 }
-                Choice::Refuse(why) => {
+                Choice::Refuse(why, meant) => {
                     tracing::info!(%peer, port, %why, "transfer refused");
                     let id = *id;
-                    self.held.refuse(peer, port);
+                    self.held.refuse(peer, port, &meant);
                     self.fail(peer, port, id, why);
                     // The one that was meant may be on its way yet.
-                    let rest = Slot::Resting { until: now + REFUSED_REST };
+                    let rest = Slot::Resting { until: now + VISITED_REST };
                     self.peers.entry(peer).or_default().slots.insert(port, rest);
                     return true;
                 }
@@ -142,22 +153,22 @@ impl State {
         self.held.set_proof(holding.peer, holding.port, holding.id, proof);
     }
 
-    /// The same, for one that came then and resumes this identity's TLS session, or nobody's. Where another place
-    /// waits for that one, it is held there instead.
+    /// The same, for one that resumes this identity's TLS session, or nobody's. Where another place waits for that
+    /// one, it is held there instead.
     pub(in crate::passive) fn note_resumed(
         &mut self,
         holding: Holding,
         resumed: Option<Identity>,
-        came: Instant,
     ) -> Holding {
         let (peer, port) = (holding.peer, holding.port);
         let off = self.sharing == Sharing::Tls(Resume::Off);
         if off || resumed.is_some_and(|identity| self.waits(identity, peer, port)) {
+            self.note_visit(peer, port, Proof::Given);
             self.set_proof(&holding, Proof::Given);
             return holding;
         }
         self.set_proof(&holding, Proof::Missing);
-        match resumed.and_then(|identity| self.hold_proved(identity, came)) {
+        match resumed.and_then(|identity| self.hold_proved(identity, holding.came)) {
             Some(elsewhere) => {
                 self.forget_held(&holding);
                 elsewhere
@@ -166,15 +177,20 @@ impl State {
         }
     }
 
-    /// The handshake of a connection that is held failed. Where a transfer waits that it came before, and nothing
+    /// The handshake of a connection that is held failed, or its client has closed it. Where a transfer waits that it came before, and nothing
     /// else is held, it was that one's, which fails; the place is free then. One that came later may be
     /// anybody's.
     pub(in crate::passive) fn fail_held(&mut self, holding: &Holding, error: io::Error) {
         let (peer, port) = (holding.peer, holding.port);
-        let Some(came) = self.held.remove(peer, port, holding.id) else { return };
+        let removed = self.held.remove(peer, port, holding.id);
+        let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
+        if let Some(Slot::Held { rest, .. }) = slot.filter(|_| removed) {
+            *rest = Duration::ZERO;
+        }
         if let Some(Slot::Held { id, engaged: Some(engaged), settled: false, .. }) = self.slot(peer, port)
-            && came <= engaged.at
-            && !self.held.has(peer, port)
+            && removed
+            && holding.came <= engaged.at
+            && self.held.is_empty(peer, port)
         {
             let id = *id;
             self.fail(peer, port, id, ConnectError::NoHandshake(error));
@@ -191,14 +207,24 @@ impl State {
         }
     }
 
+    /// A connection that was held for a place that was given up has been closed: that one need not be waited for.
+    pub(in crate::passive) fn end_rest(&mut self, holding: &Holding, now: Instant) {
+        let of_peer = self.peers.get_mut(&holding.peer);
+        if let Some(Slot::Resting { until }) =
+            of_peer.and_then(|of_peer| of_peer.slots.get_mut(&holding.port))
+        {
+            *until = now;
+        }
+    }
+
     /// A connection is no longer to be held; false when it has its verdict.
     pub(in crate::passive) fn forget_held(&mut self, holding: &Holding) -> bool {
-        self.held.remove(holding.peer, holding.port, holding.id).is_some()
+        self.held.remove(holding.peer, holding.port, holding.id)
     }
 
     /// A connection was held for long: true when it wants a session, since nobody has begun a transfer.
     pub(in crate::passive) fn give_up_holding(&mut self, holding: &Holding) -> bool {
         self.engaged(holding.peer, holding.port).is_none()
-            && self.held.remove(holding.peer, holding.port, holding.id).is_some()
+            && self.held.remove(holding.peer, holding.port, holding.id)
     }
 }
