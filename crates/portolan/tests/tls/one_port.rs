@@ -178,7 +178,6 @@ fn an_upload_is_told_by_its_first_bytes() {
             talk.epsv();
             let another = how.wrap(connect_from(HOME, port)).unwrap();
             let mut data = how.wrap(connect_from(HOME, port)).unwrap();
-
             let mut stranger = how.forgetful().wrap(connect_from(HOME, port)).unwrap();
             assert!(talk.ask("STOR up").starts_with("150"));
             // Somebody else's bytes are worth nothing while a connection of the client's own is there.

@@ -119,7 +119,7 @@ impl Question {
     /// say something. One that was closed right before the command was read may be the one, if no other comes.
     fn nothing(&self, ended: &[&Entry], others: bool) -> Option<Choice> {
         let since = self.engaged.at.checked_sub(JUST_ENDED)?;
-        let ends = ended.iter().rev().filter_map(|entry| match entry.said {
+        let ends = ended.iter().filter_map(|entry| match entry.said {
             Said::Ended(at) if at >= since => Some((at >= self.engaged.at, at, entry.id)),
             _ => None,
         });
@@ -226,6 +226,7 @@ mod tests {
         assert_eq!(up(1_100, &[entry(1, 990, G, ended(1_050)), entry(2, 995, G, QUIET)]), "wait until 1550");
         assert_eq!(up(1_550, &[entry(1, 990, G, ended(1_050)), entry(2, 995, G, QUIET)]), "1");
         assert_eq!(up(1_550, &[entry(1, 990, G, ended(1_050)), entry(2, 995, G, SPOKE)]), "2");
+        assert_eq!(up(1_100, &[entry(1, 980, G, ended(1_060)), entry(2, 990, G, ended(1_050))]), "2");
         // It was closed before the command was read: by then only another one that speaks may be meant.
         assert_eq!(up(1_100, &[entry(1, 700, G, ended(800)), entry(2, 995, M, SPOKE)]), "wait until 4000");
         assert_eq!(up(4_000, &[entry(1, 700, G, ended(800))]), "1");
