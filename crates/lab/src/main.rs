@@ -5,9 +5,9 @@
 //! and is gone when it ends, however that happens.
 
 mod cell;
-mod enclosure;
 mod matrix;
 mod network;
+mod patience;
 mod peers;
 mod scenario;
 mod served;
@@ -17,6 +17,7 @@ mod upnp;
 mod wire;
 
 use clap::{Parser, Subcommand};
+use portolan_testkit::enclosure;
 use std::process::ExitCode;
 
 /// Test networks: what gets through NAT, firewalls and their kin.

@@ -1,7 +1,7 @@
 //! Hosts, routers and links.
 
-use crate::enclosure::must;
 use crate::wire::{Quality, Wire};
+use portolan_testkit::enclosure::must;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};

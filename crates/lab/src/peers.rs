@@ -1,13 +1,14 @@
 //! Other servers, in the configuration that is best for each network.
 
 use crate::network::Host;
+use crate::patience::wait_until;
 use crate::sides::{CONTROL, PUBLIC, Place};
+use portolan_testkit::debian;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// A kind of server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +42,6 @@ const PACKAGES: [&str; 7] = [
     "libpcre2-posix3",
 ];
 
-/// How long a server may take to start.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// Where the packages are unpacked, beside this program.
 fn unpacked() -> io::Result<PathBuf> {
     Ok(std::env::current_exe()?.with_file_name("peers"))
@@ -51,26 +49,7 @@ fn unpacked() -> io::Result<PathBuf> {
 
 /// Fetches the packages, if they are not there.
 pub(crate) fn fetch() -> io::Result<()> {
-    let folder = unpacked()?;
-    if folder.join("usr/sbin/proftpd").is_file() && folder.join("usr/sbin/vsftpd").is_file() {
-        return Ok(());
-    }
-    fs::create_dir_all(&folder)?;
-    let failed = |what: &str| io::Error::other(format!("{what} failed"));
-    let mut apt = Command::new("apt-get");
-    let fetched = apt.args(["download", "-qq"]).args(PACKAGES).current_dir(&folder);
-    if !fetched.stderr(Stdio::null()).status()?.success() {
-        return Err(failed("apt-get download"));
-    }
-    for entry in fs::read_dir(&folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "deb")
-            && !Command::new("dpkg-deb").arg("-x").arg(&path).arg(&folder).status()?.success()
-        {
-            return Err(failed("dpkg-deb -x"));
-        }
-    }
-    Ok(())
+    debian::fetch(&PACKAGES, &unpacked()?)
 }
 
 /// A running one; it is gone when this is dropped.
@@ -120,17 +99,12 @@ impl Peer {
 }
 
 fn wait_until_it_listens(host: &Host, folder: &Path) -> io::Result<()> {
-    let until = Instant::now() + PATIENCE;
-    loop {
+    let listening = || {
         let output = host.command("ss").args(["-Hltn", &format!("sport = :{CONTROL}")]).output()?;
-        if !output.stdout.is_empty() {
-            return Ok(());
-        }
-        if Instant::now() > until {
-            return Err(io::Error::other(fs::read_to_string(folder.join("log"))?));
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
+        Ok(!output.stdout.is_empty())
+    };
+    wait_until("it listens", listening)
+        .or_else(|_| Err(io::Error::other(fs::read_to_string(folder.join("log"))?)))
 }
 
 fn certificate(folder: &Path) -> io::Result<()> {

@@ -1,15 +1,12 @@
 //! A server that runs on a host of a network.
 
-use crate::enclosure::must;
 use crate::network::Host;
+use crate::patience::wait_until;
+use portolan_testkit::enclosure::must;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-/// How long a server may take until it can be reached.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running server; it is gone when this is dropped.
 pub(crate) struct Served {
@@ -72,14 +69,8 @@ impl Served {
 
     /// Waits until it has logged this so many times.
     pub(crate) fn wait_for_times(&self, text: &str, times: usize) -> io::Result<()> {
-        let until = Instant::now() + PATIENCE;
-        while self.log().matches(text).count() < times {
-            if Instant::now() > until {
-                return Err(io::Error::other(format!("`{text}` is not in the log:\n{}", self.log())));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
+        wait_until("it is logged", || Ok(self.log().matches(text).count() >= times))
+            .map_err(|_| io::Error::other(format!("`{text}` is not in the log:\n{}", self.log())))
     }
 
     /// Asks it to stop, and waits until it has.

@@ -4,6 +4,8 @@
 //! For tests only: a step that cannot be done is a failed test, so functions here panic freely.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
 
+pub mod debian;
+pub mod enclosure;
 pub mod launch;
 pub mod transcript;
 pub mod world;

@@ -12,19 +12,17 @@ mod talk;
 mod web;
 
 use crate::network::{End, Host, Network};
+use crate::patience::wait_until;
 use crate::side_by_side;
 use crate::sides::{CLIENT, CLIENTS, CONTROL, PUBLIC, TO_CLIENTS};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Scenarios at the same time: most of their time is waiting.
 const AT_ONCE: usize = 8;
-
-/// How long something may take to be so.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What goes wrong says what it is.
 type Outcome = io::Result<()>;
@@ -143,16 +141,4 @@ impl Scene {
 
 fn must(so: bool, else_text: &str) -> Outcome {
     if so { Ok(()) } else { Err(io::Error::other(else_text)) }
-}
-
-/// Waits until it is so.
-fn wait_until(what: &str, so: impl Fn() -> io::Result<bool>) -> Outcome {
-    let until = Instant::now() + PATIENCE;
-    while !so()? {
-        if Instant::now() > until {
-            return Err(io::Error::other(format!("it did not come to this: {what}")));
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    Ok(())
 }

@@ -1,17 +1,17 @@
-//! Where the networks are made: in namespaces that end with this program.
+//! Namespaces of the system in which networks can be made, and which end with this program.
 
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 /// Set for the program once it is inside.
-const INSIDE: &str = "PORTOLAN_LAB_INSIDE";
+const INSIDE: &str = "PORTOLAN_INSIDE";
 
 /// Starts this program anew inside, if it is outside. Inside, `ip netns` has folders of its own.
 ///
 /// # Errors
 /// When the system allows no namespaces.
-pub(crate) fn enter() -> io::Result<()> {
+pub fn enter() -> io::Result<()> {
     if std::env::var_os(INSIDE).is_none() {
         return Err(outside());
     }
@@ -46,7 +46,7 @@ fn outside() -> io::Error {
 ///
 /// # Errors
 /// What it said.
-pub(crate) fn must(program: &str, arguments: &[&str]) -> io::Result<()> {
+pub fn must(program: &str, arguments: &[&str]) -> io::Result<()> {
     let output = Command::new(program).args(arguments).output()?;
     if output.status.success() {
         return Ok(());
