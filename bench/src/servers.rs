@@ -1,0 +1,205 @@
+//! The servers, each in the configuration that is most like the others': everybody may log in without a password that
+//! costs anything, write, and use TLS; no log of transfers, no reverse DNS, no delays.
+
+mod configured;
+
+use crate::account::Group;
+use crate::files::Files;
+use clap::ValueEnum;
+use configured::{proftpd, pure_ftpd, pyftpdlib, vsftpd};
+use portolan_testkit::debian;
+use serde::Serialize;
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A kind of server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// A bare loop, which knows just enough of FTP.
+    Raw,
+    Portolan,
+    Vsftpd,
+    Proftpd,
+    PureFtpd,
+    Pyftpdlib,
+}
+
+/// What a row needs of a server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Needs {
+    /// Uploads straight into their files; else as a server does it by itself.
+    pub(crate) direct: bool,
+    pub(crate) tls: bool,
+}
+
+/// Debian's packages, and what they need. They are unpacked and not installed, since only one of them can be.
+const PACKAGES: [&str; 13] = [
+    "vsftpd",
+    "pure-ftpd",
+    "proftpd-core",
+    "proftpd-mod-crypto",
+    "libmemcached11",
+    "libmemcachedutil2",
+    "libhashkit2",
+    "libpcre2-posix3",
+    "python3-pyftpdlib",
+    "python3-sendfile",
+    "python3-openssl",
+    "python3-cryptography",
+    "python3-cffi-backend",
+];
+
+/// Where control connections go.
+pub(crate) const PORT: u16 = 2121;
+
+/// Ports of passive data connections.
+pub(crate) const PASSIVE: (u16, u16) = (10_000, 14_999);
+
+/// How long a server may take to start.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 6] =
+        [Kind::Raw, Kind::Portolan, Kind::Vsftpd, Kind::Proftpd, Kind::PureFtpd, Kind::Pyftpdlib];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Raw => "bare loop",
+            Kind::Portolan => "Portolan",
+            Kind::Vsftpd => "vsftpd",
+            Kind::Proftpd => "ProFTPD",
+            Kind::PureFtpd => "Pure-FTPd",
+            Kind::Pyftpdlib => "pyftpdlib",
+        }
+    }
+
+    /// True for the servers that Portolan is measured by.
+    pub(crate) fn is_peer(self) -> bool {
+        !matches!(self, Kind::Raw | Kind::Portolan)
+    }
+
+    /// Who logs in.
+    pub(crate) fn user(self) -> &'static str {
+        // It has settings of its own for people without a name, and they are not those that are wanted here.
+        if self == Kind::PureFtpd { "bench" } else { "anonymous" }
+    }
+
+    /// Where the served folder is in what clients see.
+    fn prefix(self) -> &'static str {
+        // It lets nobody write to `/`.
+        if self == Kind::Vsftpd { "/root/" } else { "/" }
+    }
+}
+
+/// Where the packages are unpacked, beside this program.
+fn unpacked() -> io::Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name("bench-peers"))
+}
+
+/// Fetches the packages, if they are not there.
+pub(crate) fn fetch() -> io::Result<()> {
+    debian::fetch(&PACKAGES, &unpacked()?)
+}
+
+/// A running server; it is gone when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) kind: Kind,
+    pub(crate) group: Group,
+    child: Child,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.group.kill();
+    }
+}
+
+impl Server {
+    pub(crate) fn start(kind: Kind, files: &Files, needs: Needs) -> io::Result<Server> {
+        let (group, scratch, unpacked) = (Group::new()?, files.scratch()?, unpacked()?);
+        let sbin = |name: &str| unpacked.join("usr/sbin").join(name).display().to_string();
+        let settings = scratch.join("settings");
+        let mut command = match kind {
+            Kind::Raw => {
+                let mut command = group.command(&std::env::current_exe()?.display().to_string());
+                command.args(["--raw", &PORT.to_string()]).arg(files.root());
+                command
+            }
+            Kind::Portolan => portolan(&group, files, &scratch, needs.direct)?,
+            Kind::Vsftpd => {
+                fs::write(&settings, vsftpd(files, &scratch))?;
+                let mut command = group.command(&sbin("vsftpd"));
+                command.arg(&settings);
+                command
+            }
+            Kind::Proftpd => {
+                fs::write(&settings, proftpd(files, &scratch, &unpacked))?;
+                let mut command = group.command(&sbin("proftpd"));
+                command.args(["-n", "-q", "-c"]).arg(&settings);
+                command
+            }
+            Kind::PureFtpd => {
+                let mut command = group.command(&sbin("pure-ftpd"));
+                command.args(pure_ftpd(kind.user(), files, &scratch, &unpacked)?);
+                command
+            }
+            Kind::Pyftpdlib => {
+                fs::write(&settings, pyftpdlib(files, &scratch, needs.tls)?)?;
+                let mut command = group.command("python3");
+                command.arg(&settings).env("PYTHONPATH", unpacked.join("usr/lib/python3/dist-packages"));
+                command
+            }
+        };
+        let libraries = format!("{}-linux-gnu", std::env::consts::ARCH);
+        command.env("LD_LIBRARY_PATH", unpacked.join("usr/lib").join(libraries));
+        let log = scratch.join("log");
+        let output = File::create(&log)?;
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        let child = command.spawn()?;
+        let server = Server { kind, group, child };
+        server.wait_until_it_listens(&log)?;
+        Ok(server)
+    }
+
+    /// A path in what clients see.
+    pub(crate) fn path(&self, name: &str) -> String {
+        format!("{}{name}", self.kind.prefix())
+    }
+
+    fn wait_until_it_listens(&self, log: &Path) -> io::Result<()> {
+        let until = Instant::now() + PATIENCE;
+        while TcpStream::connect(address()).is_err() {
+            if Instant::now() > until {
+                let said = fs::read_to_string(log)?;
+                return Err(io::Error::other(format!("{} does not start: {said}", self.kind.name())));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}
+
+/// Where control connections go.
+pub(crate) fn address() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, PORT).into()
+}
+
+fn portolan(group: &Group, files: &Files, scratch: &Path, direct: bool) -> io::Result<Command> {
+    let program = std::env::current_exe()?.with_file_name("portolan");
+    if !program.is_file() {
+        return Err(io::Error::other("build Portolan first: cargo build --release -p portolan"));
+    }
+    let settings = scratch.join("portolan.toml");
+    fs::write(&settings, configured::portolan(files, direct))?;
+    let mut command = group.command(&program.display().to_string());
+    command.arg("serve").arg("--config").arg(settings).env("PORTOLAN_LOG", "warn");
+    Ok(command)
+}
