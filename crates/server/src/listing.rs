@@ -8,6 +8,9 @@ use portolan_wire::list::{Options, write_long, write_name};
 use portolan_wire::{Entry, Timestamp, VirtualPath, pattern};
 use std::time::SystemTime;
 
+/// Bytes of a line, about.
+const LINE: usize = 96;
+
 /// Directories that a recursive listing has still to visit, at the most; more are left out.
 const PENDING_MAX: usize = 100_000;
 
@@ -98,6 +101,7 @@ impl Lister {
                 continue;
             }
             let directory = path.clone();
+            text.reserve(batch.len() * LINE);
             if let Some(heading) = self.heading.take() {
                 text.extend_from_slice(b"\r\n");
                 write_name(heading.as_bytes(), &mut text);
@@ -153,7 +157,7 @@ impl Lister {
         match &self.listing {
             Listing::Facts(facts) => {
                 // A name that would end its line cannot be written, nor be asked for.
-                if directory.child(&entry.name).is_none() {
+                if entry.name.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
                     return;
                 }
                 write_facts(entry, *facts, self.may_write, text);

@@ -1,7 +1,7 @@
 //! Facts of `MLST` and `MLSD` (RFC 3659 §7).
 
+use crate::digits::put;
 use crate::entry::{Entry, Kind};
-use crate::time::Timestamp;
 
 macro_rules! facts {
     ($($(#[$doc:meta])* $name:ident $text:literal $default:literal,)*) => {
@@ -93,53 +93,69 @@ impl FactSet {
 /// Writes the facts and the space behind them; the name follows.
 pub fn write_facts(entry: &Entry, facts: FactSet, may_write: bool, line: &mut Vec<u8>) {
     for fact in Fact::ALL.iter().filter(|fact| facts.contains(**fact)) {
-        if let Some(value) = value(entry, *fact, may_write) {
-            line.extend_from_slice(fact.as_str().as_bytes());
-            line.push(b'=');
-            line.extend_from_slice(value.as_bytes());
+        let begin = line.len();
+        line.extend_from_slice(fact.as_str().as_bytes());
+        line.push(b'=');
+        if put_value(entry, *fact, may_write, line) {
             line.push(b';');
+        } else {
+            line.truncate(begin);
         }
     }
     line.push(b' ');
 }
 
-fn value(entry: &Entry, fact: Fact, may_write: bool) -> Option<String> {
+/// False where it has none.
+fn put_value(entry: &Entry, fact: Fact, may_write: bool, line: &mut Vec<u8>) -> bool {
     match fact {
-        Fact::Type => Some(type_of(entry)),
-        Fact::Size => (entry.kind == Kind::File).then(|| entry.size.to_string()),
-        Fact::Modify => Some(entry.modified.to_fact()),
-        Fact::Create => entry.created.map(Timestamp::to_fact),
-        Fact::Perm => Some(permissions(entry, may_write).to_owned()),
-        Fact::MediaType => media_type(entry),
-        Fact::Unique => Some(format!("{:x}g{:x}", entry.identity.0, entry.identity.1)),
-        Fact::UnixMode => Some(format!("{:04o}", entry.mode)),
-        Fact::UnixOwner => Some(entry.owner.to_string()),
-        Fact::UnixGroup => Some(entry.group.to_string()),
+        Fact::Type => put_type(entry, line),
+        Fact::Size if entry.kind != Kind::File => return false,
+        Fact::Size => put::<10>(entry.size, 0, b'0', line),
+        Fact::Modify => entry.modified.put_fact(line),
+        Fact::Create => {
+            let Some(created) = entry.created else { return false };
+            created.put_fact(line);
+        }
+        Fact::Perm => line.extend_from_slice(permissions(entry, may_write).as_bytes()),
+        Fact::MediaType => {
+            let Some(media_type) = media_type(entry) else { return false };
+            line.extend_from_slice(media_type.as_bytes());
+        }
+        Fact::Unique => {
+            put::<16>(entry.identity.0, 0, b'0', line);
+            line.push(b'g');
+            put::<16>(entry.identity.1, 0, b'0', line);
+        }
+        Fact::UnixMode => put::<8>(entry.mode.into(), 4, b'0', line),
+        Fact::UnixOwner => put::<10>(entry.owner.into(), 0, b'0', line),
+        Fact::UnixGroup => put::<10>(entry.group.into(), 0, b'0', line),
     }
+    true
 }
 
-fn type_of(entry: &Entry) -> String {
+fn put_type(entry: &Entry, line: &mut Vec<u8>) {
     match entry.kind {
-        Kind::Directory => "dir".to_owned(),
-        Kind::File => "file".to_owned(),
-        Kind::Symlink => link_type(entry.target.as_deref().unwrap_or_default()),
-        Kind::Other => "OS.unix=special".to_owned(),
+        Kind::Directory => line.extend_from_slice(b"dir"),
+        Kind::File => line.extend_from_slice(b"file"),
+        Kind::Symlink => put_link_type(entry.target.as_deref().unwrap_or_default(), line),
+        Kind::Other => line.extend_from_slice(b"OS.unix=special"),
     }
 }
 
 /// A link names its target (RFC 3659 §7.5.1.5), where that can be written as a fact.
-fn link_type(target: &[u8]) -> String {
-    let writable = |byte: &u8| byte.is_ascii_graphic() && *byte != b';';
-    match std::str::from_utf8(target) {
-        Ok(text) if target.iter().all(writable) && !text.is_empty() => format!("OS.unix=slink:{text}"),
-        _ => "OS.unix=symlink".to_owned(),
+fn put_link_type(target: &[u8], line: &mut Vec<u8>) {
+    if !target.is_empty() && target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b';') {
+        line.extend_from_slice(b"OS.unix=slink:");
+        line.extend_from_slice(target);
+    } else {
+        line.extend_from_slice(b"OS.unix=symlink");
     }
 }
 
 /// Of names whose ending says nothing there is none.
-fn media_type(entry: &Entry) -> Option<String> {
+fn media_type(entry: &Entry) -> Option<&'static str> {
     let name = std::str::from_utf8(&entry.name).ok().filter(|_| entry.kind == Kind::File)?;
-    mime_guess::from_path(name).first_raw().map(str::to_owned)
+    mime_guess::from_path(name).first_raw()
 }
 
 /// RFC 3659 §7.5.5.
@@ -158,6 +174,7 @@ fn permissions(entry: &Entry, may_write: bool) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Timestamp;
 
     #[test]
     fn facts_are_written_in_order_and_only_when_chosen() {

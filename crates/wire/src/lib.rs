@@ -9,7 +9,8 @@
 pub mod address;
 pub mod command;
 pub mod data;
-pub mod entry;
+mod digits;
+mod entry;
 pub mod facts;
 pub mod hash;
 pub mod line;

@@ -2,6 +2,7 @@
 //!
 //! The lines are those of Unix `ls -l`, since every client reads that form. Times are UTC.
 
+use crate::digits::{put, put_left};
 use crate::entry::{Entry, Kind};
 use crate::time::Timestamp;
 
@@ -88,16 +89,18 @@ impl Options {
 
 /// Writes one long line without its end. `name` is what to call it, with a path before it if need be.
 pub fn write_long(entry: &Entry, name: &[u8], now: Timestamp, line: &mut Vec<u8>) {
-    let head = format!(
-        "{} {:>4} {:<8} {:<8} {:>12} {} ",
-        mode_text(entry),
-        entry.links,
-        entry.owner,
-        entry.group,
-        entry.size,
-        entry.modified.to_listing(now)
-    );
-    line.extend_from_slice(head.as_bytes());
+    put_mode(entry, line);
+    line.push(b' ');
+    put::<10>(entry.links, 4, b' ', line);
+    line.push(b' ');
+    put_left(entry.owner.into(), 8, line);
+    line.push(b' ');
+    put_left(entry.group.into(), 8, line);
+    line.push(b' ');
+    put::<10>(entry.size, 12, b' ', line);
+    line.push(b' ');
+    entry.modified.put_listing(now, line);
+    line.push(b' ');
     write_name(name, line);
     if let Some(target) = &entry.target {
         line.extend_from_slice(b" -> ");
@@ -110,16 +113,14 @@ pub fn write_name(name: &[u8], line: &mut Vec<u8>) {
     line.extend(name.iter().map(|byte| if matches!(byte, 0 | b'\r' | b'\n') { b'?' } else { *byte }));
 }
 
-fn mode_text(entry: &Entry) -> String {
-    let kind = match entry.kind {
-        Kind::File => '-',
-        Kind::Directory => 'd',
-        Kind::Symlink => 'l',
-        Kind::Other => 's',
-    };
-    let bits =
-        (0..9).map(|bit| if entry.mode >> (8 - bit) & 1 == 1 { ['r', 'w', 'x'][bit % 3] } else { '-' });
-    std::iter::once(kind).chain(bits).collect()
+fn put_mode(entry: &Entry, line: &mut Vec<u8>) {
+    line.push(match entry.kind {
+        Kind::File => b'-',
+        Kind::Directory => b'd',
+        Kind::Symlink => b'l',
+        Kind::Other => b's',
+    });
+    line.extend((0..9).map(|bit| if entry.mode >> (8 - bit) & 1 == 1 { b"rwx"[bit % 3] } else { b'-' }));
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! What this module is not: it reads no clock.
 
+use crate::digits::put;
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 
 /// A point in time, to the nanosecond, within the years 1 to 9999.
@@ -53,28 +54,43 @@ impl Timestamp {
 
     /// `YYYYMMDDHHMMSS`, with milliseconds when there are any (RFC 3659 §2.3).
     pub fn to_fact(self) -> String {
+        let mut text = Vec::new();
+        self.put_fact(&mut text);
+        text.into_iter().map(char::from).collect()
+    }
+
+    /// Writes what [`to_fact`](Self::to_fact) gives.
+    pub(crate) fn put_fact(self, line: &mut Vec<u8>) {
         let date = self.0;
         let (year, month, day) = date.to_calendar_date();
         let (hour, minute, second) = date.to_hms();
-        let month = u8::from(month);
-        let text = format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}");
-        match date.millisecond() {
-            0 => text,
-            millisecond => format!("{text}.{millisecond:03}"),
+        put::<10>(u64::try_from(year).unwrap_or(0), 4, b'0', line);
+        for part in [u8::from(month), day, hour, minute, second] {
+            put::<10>(part.into(), 2, b'0', line);
+        }
+        if date.millisecond() != 0 {
+            line.push(b'.');
+            put::<10>(date.millisecond().into(), 3, b'0', line);
         }
     }
 
-    /// The twelve columns of a listing: `Nov  3 17:42` within half a year of `now`, else
+    /// Writes the twelve columns of a listing: `Nov  3 17:42` within half a year of `now`, else
     /// `Nov  3  2019`.
-    pub fn to_listing(self, now: Timestamp) -> String {
+    pub(crate) fn put_listing(self, now: Timestamp, line: &mut Vec<u8>) {
         const HALF_A_YEAR: i64 = 182 * 24 * 3600;
         let (year, month, day) = self.0.to_calendar_date();
-        let month = &month.to_string()[..3];
+        let month = usize::from(u8::from(month) - 1) * 3;
+        line.extend_from_slice(&b"JanFebMarAprMayJunJulAugSepOctNovDec"[month..month + 3]);
+        line.push(b' ');
+        put::<10>(day.into(), 2, b' ', line);
         let age = now.0.unix_timestamp() - self.0.unix_timestamp();
         if (-3600..HALF_A_YEAR).contains(&age) {
-            format!("{month} {day:2} {:02}:{:02}", self.0.hour(), self.0.minute())
+            line.push(b' ');
+            put::<10>(self.0.hour().into(), 2, b'0', line);
+            line.push(b':');
+            put::<10>(self.0.minute().into(), 2, b'0', line);
         } else {
-            format!("{month} {day:2}  {year:4}")
+            put::<10>(u64::try_from(year).unwrap_or(0), 6, b' ', line);
         }
     }
 }
@@ -112,7 +128,11 @@ mod tests {
     #[test]
     fn listings_give_the_year_only_when_it_is_long_ago() {
         let now = Timestamp::parse(b"20261120120000").unwrap();
-        let listed = |text: &str| Timestamp::parse(text.as_bytes()).unwrap().to_listing(now);
+        let listed = |text: &str| {
+            let mut line = Vec::new();
+            Timestamp::parse(text.as_bytes()).unwrap().put_listing(now, &mut line);
+            String::from_utf8(line).unwrap()
+        };
         assert_eq!(listed("20261103174200"), "Nov  3 17:42");
         assert_eq!(listed("20191103174200"), "Nov  3  2019");
         assert_eq!(listed("20270103174200"), "Jan  3  2027");
@@ -123,7 +143,9 @@ mod tests {
         fn nothing_panics(text: Vec<u8>, seconds: i64, nanoseconds: u32) {
             let _ = Timestamp::parse(&text);
             let time = Timestamp::from_unix(seconds, nanoseconds);
-            prop_assert_eq!(time.to_listing(Timestamp::EPOCH).len(), 12);
+            let mut line = Vec::new();
+            time.put_listing(Timestamp::EPOCH, &mut line);
+            prop_assert_eq!(line.len(), 12);
             let read = Timestamp::parse(time.to_fact().as_bytes()).unwrap();
             prop_assert_eq!(read.unix().0, time.unix().0);
         }
