@@ -13,6 +13,7 @@
 //! A place that is given up before its connection came rests for a moment, since that connection
 //! may still be on its way and belongs to nobody else.
 
+mod bound;
 mod held;
 mod one_port;
 mod prove;
@@ -22,15 +23,16 @@ mod visitors;
 use crate::socket::{self, KeepAlive};
 use crate::stream::{ConnectError, Guard, Stream};
 use crate::tls::{Resume, Tls};
+use bound::Bound;
 use one_port::SharedPort;
 use state::{Arrival, Claim, Grant, Sharing, State};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 
@@ -51,7 +53,22 @@ struct Shared {
     /// Control connections come to the port as well.
     shared_port: Option<SharedPort>,
     state: Mutex<State>,
+    /// A place was given.
+    held: Arc<Notify>,
+    /// Once ports are looked at from time to time.
+    swept: Once,
 }
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Those who wait see that it is gone.
+        self.held.notify_one();
+        self.state().all_bound().for_each(|bound| bound.wait_for());
+    }
+}
+
+/// Connections to one port that wait to be taken.
+const QUEUE: i32 = 128;
 
 /// How long a session waits for its connection when one came from another address: a client connects at
 /// once, so that it was probably that one.
@@ -80,8 +97,9 @@ impl PassivePool {
             None => Sharing::None,
             Some(port) => port.sharing(),
         };
-        let shared =
-            Shared { addresses, tls, keep_alive, shared_port, state: Mutex::new(State::new(ports, sharing)) };
+        let state = Mutex::new(State::new(ports, sharing));
+        let (held, swept) = (Arc::default(), Once::new());
+        let shared = Shared { addresses, tls, keep_alive, shared_port, state, held, swept };
         PassivePool { shared: Arc::new(shared) }
     }
 
@@ -115,7 +133,7 @@ impl PassivePool {
                     let Grant { port, id, connection, gone } =
                         granted.map_err(|_| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
                     let shared = Arc::clone(&self.shared);
-                    let place = Place { shared, peer, port, id, connection, _gone: gone };
+                    let place = Place { shared, peer, port, id, connection, settled: false, _gone: gone };
                     self.shared.open(peer, port, id).await;
                     return Ok(place);
                 }
@@ -171,9 +189,15 @@ impl Shared {
                 state.dismiss(peer);
                 return Err(io::ErrorKind::AddrInUse.into());
             };
-            if self.shared_port.is_none() && !state.is_bound(peer, port) {
+            if let Some(bound) = state.bound(peer, port) {
+                // What has come by now came for one who had the port before.
+                while let Some((stream, peer)) = bound.accept() {
+                    self.hand_over(state, stream, peer, port);
+                    state.push_next(peer.ip());
+                }
+            } else if self.shared_port.is_none() {
                 match self.bind(peer, port) {
-                    Ok(listener) => state.set_bound(peer, port, listener),
+                    Ok(bound) => state.set_bound(peer, port, bound),
                     Err(error) if is_about_the_port(&error) => {
                         tracing::warn!(port, %error, "passive port cannot be used now");
                         state.set_unusable(peer, port, now);
@@ -185,53 +209,55 @@ impl Shared {
                     }
                 }
             }
-            state.give(peer, port, now);
+            // Later than what was drained.
+            state.give(peer, port, Instant::now());
+            self.held.notify_one();
         }
         Ok(())
     }
 
-    fn bind(self: &Arc<Self>, peer: IpAddr, port: u16) -> io::Result<Arc<TcpListener>> {
+    fn bind(self: &Arc<Self>, peer: IpAddr, port: u16) -> io::Result<Arc<Bound>> {
         let address = match peer {
             IpAddr::V4(_) => IpAddr::V4(self.addresses.0),
             IpAddr::V6(_) => IpAddr::V6(self.addresses.1),
         };
-        let listener = Arc::new(socket::listen(SocketAddr::new(address, port))?);
-        tokio::spawn(accept(Arc::downgrade(self), Arc::clone(&listener), port));
-        Ok(listener)
+        let listener = socket::listen_with(SocketAddr::new(address, port), self.keep_alive, QUEUE)?;
+        let bound = Arc::new(Bound::new(TcpListener::from_std(listener)?));
+        tokio::spawn(Arc::clone(&bound).serve(Arc::downgrade(self), port));
+        self.swept
+            .call_once(|| drop(tokio::spawn(bound::sweep(Arc::downgrade(self), Arc::clone(&self.held)))));
+        Ok(bound)
     }
 
     /// Hands a connection to the session that waits for it, or closes it.
-    fn deliver(self: &Arc<Self>, socket: TcpStream, peer: SocketAddr, port: u16) {
-        let peer = socket::canonical(peer);
+    fn deliver(self: &Arc<Self>, stream: Stream, peer: SocketAddr, port: u16) {
         let mut state = self.state();
+        self.hand_over(&mut state, stream, peer, port);
+        // Whoever waits hears of an error when they look for themselves.
+        let _ = self.grant(&mut state, peer.ip());
+    }
+
+    fn hand_over(self: &Arc<Self>, state: &mut State, mut stream: Stream, peer: SocketAddr, port: u16) {
         match (state.claim(peer.ip(), port), &self.tls) {
             // It fails when the session ended this very moment: the connection is closed then.
-            (Claim::Settled(place), _) => drop(place.send(Ok(Stream::plain(socket)))),
+            (Claim::Settled(place), _) => drop(place.send(Ok(stream))),
             (Claim::Candidate(candidate), Some(tls)) => {
-                let approach = state.approach(socket, peer, port, Some(&candidate));
-                tokio::spawn(Arc::clone(self).prove(approach, Arc::clone(tls), candidate));
+                // Where the system has no room for it, it is closed.
+                if let Ok(socket) = stream.watch() {
+                    let approach = state.approach(socket, peer, port, Some(&candidate));
+                    tokio::spawn(Arc::clone(self).prove(approach, Arc::clone(tls), candidate));
+                }
             }
             (Claim::Stranger(visit), Some(tls)) if tls.resume() != Resume::Off => {
-                let approach = state.approach(socket, peer, port, None);
-                tokio::spawn(Arc::clone(self).prove_stranger(approach, Arc::clone(tls), visit));
+                if let Ok(socket) = stream.watch() {
+                    let approach = state.approach(socket, peer, port, None);
+                    tokio::spawn(Arc::clone(self).prove_stranger(approach, Arc::clone(tls), visit));
+                }
             }
             (Claim::Stranger(_) | Claim::Nobody | Claim::Candidate(_), _) => {
                 state.note_stranger(peer.ip(), port, Instant::now());
                 tracing::info!(%peer, port, "data connection of a stranger closed");
             }
-        }
-        // Whoever waits hears of an error when they look for themselves.
-        let _ = self.grant(&mut state, peer.ip());
-    }
-
-    /// Takes the connections that have come to a port by now, without waiting.
-    fn drain(self: &Arc<Self>, peer: IpAddr, port: u16) {
-        if let Some(shared_port) = &self.shared_port {
-            return shared_port.drain(self);
-        }
-        let Some(listener) = self.state().listener(peer, port) else { return };
-        while let Ok((stream, peer)) = socket::accept(&listener) {
-            self.deliver(stream, peer, port);
         }
     }
 
@@ -252,21 +278,6 @@ fn is_about_the_port(error: &io::Error) -> bool {
     matches!(error.kind(), AddrInUse | AddrNotAvailable | PermissionDenied)
 }
 
-/// Takes the connections to one port, until one comes when the pool is gone.
-async fn accept(shared: std::sync::Weak<Shared>, listener: Arc<TcpListener>, port: u16) {
-    loop {
-        let accepted = listener.accept().await;
-        let Some(shared) = shared.upgrade() else { return };
-        match accepted {
-            Ok((stream, peer)) => shared.deliver(stream, peer, port),
-            Err(error) => {
-                tracing::warn!(port, %error, "cannot take a data connection");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            }
-        }
-    }
-}
-
 /// The right to the next connection from a peer to a port. Dropping it gives it up.
 #[derive(Debug)]
 pub struct Place {
@@ -275,6 +286,8 @@ pub struct Place {
     port: u16,
     id: u64,
     connection: oneshot::Receiver<Arrival>,
+    /// The connection has come.
+    settled: bool,
     _gone: DropGuard,
 }
 
@@ -309,7 +322,11 @@ impl Place {
     /// nobody else gets the place now.
     pub fn engage(&self, direction: Direction) {
         // What has come by now came before the client could know.
-        self.shared.drain(self.peer, self.port);
+        let bound = self.shared.state().bound(self.peer, self.port);
+        match bound {
+            Some(bound) => self.shared.take_until(&bound, self.port, || !self.connection.is_empty()),
+            None => self.shared.drain(self.peer, self.port),
+        }
         self.shared.engage(self.peer, self.port, self.id, direction);
     }
 
@@ -319,17 +336,27 @@ impl Place {
     /// When the one that came is not protected as it must be, or when the place was lost to a session
     /// that waited while nothing came here for long.
     pub async fn connection(&mut self) -> Result<Stream, ConnectError> {
+        let bound = self.shared.state().bound(self.peer, self.port);
+        if let Some(bound) = bound.filter(|_| self.connection.is_empty()) {
+            bound.wait_for();
+        }
         let lost = || io::Error::new(io::ErrorKind::TimedOut, "the passive port went to another session");
         let stream = loop {
             match tokio::time::timeout(ELSEWHERE, &mut self.connection).await {
-                Ok(arrival) => break arrival.map_err(|_| lost())??,
+                Ok(arrival) => {
+                    self.settled = true;
+                    break arrival.map_err(|_| lost())??;
+                }
                 Err(_) if self.shared.state().saw_stranger(self.peer, self.port, self.id) => {
                     return Err(ConnectError::Elsewhere);
                 }
                 Err(_) => {}
             }
         };
-        self.shared.keep_alive.set(&(&*stream.socket).into())?;
+        if self.shared.shared_port.is_some() {
+            // Others have it from their listeners.
+            stream.keep_alive(self.shared.keep_alive)?;
+        }
         Ok(stream)
     }
 }
@@ -339,6 +366,8 @@ impl Drop for Place {
         if let Some(shared_port) = &self.shared.shared_port {
             // What has come need not be waited for.
             shared_port.drain(&self.shared);
+        } else if !self.settled {
+            self.shared.drain(self.peer, self.port);
         }
         let mut state = self.shared.state();
         state.release(self.peer, self.port, self.id, Instant::now());

@@ -1,8 +1,10 @@
 //! Options that every socket gets.
 
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use rustix::net::SocketFlags;
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// After how long of silence a peer is asked whether it is still there: never, if `None`.
@@ -21,8 +23,7 @@ const KEEPALIVE_EVERY: Duration = Duration::from_secs(15);
 
 /// A socket of the address's family that does not block. One of IPv6 takes IPv6 only.
 pub(crate) fn new(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
@@ -34,25 +35,36 @@ pub(crate) fn new(address: SocketAddr) -> io::Result<Socket> {
 /// # Errors
 /// When the address is in use, not this machine's, or not allowed.
 pub fn listen(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
-    let socket = new(address)?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(1024)?;
-    tokio::net::TcpListener::from_std(socket.into())
+    tokio::net::TcpListener::from_std(listen_with(address, KeepAlive::default(), 1024)?)
 }
 
-/// Takes a connection that is there already; an error when there is none.
-pub(crate) fn accept(listener: &tokio::net::TcpListener) -> io::Result<(tokio::net::TcpStream, SocketAddr)> {
-    let (socket, peer) = socket2::SockRef::from(listener).accept()?;
-    socket.set_nonblocking(true)?;
-    let peer = peer.as_socket().ok_or(io::ErrorKind::InvalidData)?;
-    Ok((tokio::net::TcpStream::from_std(socket.into())?, peer))
+/// The same, before the runtime knows of it, where connections are kept alive like this, and so many wait.
+pub(crate) fn listen_with(
+    address: SocketAddr,
+    keep_alive: KeepAlive,
+    waiting: i32,
+) -> io::Result<TcpListener> {
+    let socket = new(address)?;
+    socket.set_reuse_address(true)?;
+    // What comes by it has the same settings from the start (Linux, tcp(7)).
+    keep_alive.set(&SockRef::from(&socket))?;
+    socket.bind(&address.into())?;
+    socket.listen(waiting)?;
+    Ok(socket.into())
+}
+
+/// Takes a connection that is there already; an error when there is none. Its socket does not block.
+pub(crate) fn accept(listener: impl AsFd) -> io::Result<(TcpStream, SocketAddr)> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (socket, peer) = rustix::net::acceptfrom_with(listener, flags)?;
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok()).ok_or(io::ErrorKind::InvalidData)?;
+    Ok((socket.into(), peer))
 }
 
 impl KeepAlive {
     /// Keeps routers on the way from forgetting a connection that is silent, and finds out when the peer is
     /// gone.
-    pub(crate) fn set(self, socket: &socket2::SockRef<'_>) -> io::Result<()> {
+    pub(crate) fn set(self, socket: &SockRef<'_>) -> io::Result<()> {
         let Some(after) = self.0 else { return socket.set_keepalive(false) };
         let every = after.min(KEEPALIVE_EVERY);
         socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(after).with_interval(every))

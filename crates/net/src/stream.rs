@@ -1,5 +1,6 @@
 //! A data connection, plain or protected.
 
+use crate::socket::KeepAlive;
 use crate::tls::{Handshake, Identity, Purpose, Resume, Session, Tls};
 use rustls::pki_types::CertificateDer;
 use socket2::SockRef;
@@ -11,7 +12,10 @@ use tokio::net::TcpStream;
 /// A data connection.
 #[derive(Debug)]
 pub struct Stream {
-    pub(crate) socket: Arc<TcpStream>,
+    /// The socket, until somebody has to wait for it: the runtime need not hear of one that is done before.
+    bare: Option<std::net::TcpStream>,
+    /// The socket, from then on.
+    watched: Option<Arc<TcpStream>>,
     pub(crate) tls: Option<Box<Session>>,
 }
 
@@ -65,12 +69,40 @@ impl Guard {
 }
 
 impl Stream {
+    /// A connection that nobody waits for yet; its socket does not block.
+    pub(crate) fn bare(socket: std::net::TcpStream) -> Stream {
+        Stream { bare: Some(socket), watched: None, tls: None }
+    }
+
     pub(crate) fn plain(socket: TcpStream) -> Stream {
-        Stream { socket: Arc::new(socket), tls: None }
+        Stream { bare: None, watched: Some(Arc::new(socket)), tls: None }
     }
 
     pub(crate) fn protected(socket: Arc<TcpStream>, session: Session) -> Stream {
-        Stream { socket, tls: Some(Box::new(session)) }
+        Stream { bare: None, watched: Some(socket), tls: Some(Box::new(session)) }
+    }
+
+    /// The socket, if nobody has waited for it yet.
+    pub(crate) fn as_bare(&self) -> Option<&std::net::TcpStream> {
+        self.bare.as_ref()
+    }
+
+    /// The socket, to wait for it.
+    pub(crate) fn watch(&mut self) -> io::Result<Arc<TcpStream>> {
+        if let Some(bare) = self.bare.take() {
+            self.watched = Some(Arc::new(TcpStream::from_std(bare)?));
+        }
+        self.watched.clone().ok_or(io::ErrorKind::NotConnected.into())
+    }
+
+    /// Has the kernel look after it while it is silent.
+    pub(crate) fn keep_alive(&self, keep_alive: KeepAlive) -> io::Result<()> {
+        self.options().map_or(Ok(()), |options| keep_alive.set(&options))
+    }
+
+    fn options(&self) -> Option<SockRef<'_>> {
+        let watched = self.watched.as_ref().map(|watched| SockRef::from(&**watched));
+        watched.or_else(|| self.bare.as_ref().map(SockRef::from))
     }
 
     /// Protects a connection that this side opened, which is the server of the handshake all the same
@@ -78,8 +110,9 @@ impl Stream {
     ///
     /// # Errors
     /// When the peer does not do its part.
-    pub async fn protect(self, tls: &Tls, guard: &Guard) -> Result<Stream, ConnectError> {
-        let accepted = tls.accept(&self.socket, Purpose::Data, guard.host).await;
+    pub async fn protect(mut self, tls: &Tls, guard: &Guard) -> Result<Stream, ConnectError> {
+        let socket = self.watch()?;
+        let accepted = tls.accept(&socket, Purpose::Data, guard.host).await;
         let (session, handshake) = accepted.map_err(ConnectError::NoHandshake)?;
         guard.admit(tls.resume(), &handshake)?;
         Ok(Stream { tls: Some(Box::new(session)), ..self })
@@ -93,6 +126,6 @@ impl Stream {
     /// Closes a connection whose data is not whole so that the peer cannot take it for whole.
     pub fn break_off(&self) {
         // Without it the connection ends as if all had been sent, which the reply still corrects.
-        let _ = SockRef::from(&*self.socket).set_linger(Some(Duration::ZERO));
+        let _ = self.options().map(|options| options.set_linger(Some(Duration::ZERO)));
     }
 }

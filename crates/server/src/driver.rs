@@ -10,6 +10,7 @@ use portolan_proto::server::{Connection, Effect, Input, Outcome, Output, Session
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -43,6 +44,8 @@ pub(crate) struct Driver {
     /// The longest that a handshake may take.
     pub(crate) handshake_limit: Duration,
     effect: Option<BoxFuture<'static, Done>>,
+    /// It was started, and not looked at yet.
+    fresh: bool,
     outgoing: VecDeque<Outgoing>,
     /// Since when nothing of `outgoing` could be sent.
     unread_since: Instant,
@@ -84,6 +87,7 @@ impl Driver {
             handshake: None,
             handshake_limit: door.settings.limits.handshake,
             effect: None,
+            fresh: false,
             outgoing: VecDeque::new(),
             unread_since: now,
             closing: false,
@@ -93,7 +97,7 @@ impl Driver {
     }
 
     /// Runs the session to its end.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(&mut self) {
         let (id, peer) = (self.entry.id(), self.control.peer());
         tracing::info!(session = id, %peer, "session begins");
         match self.drive().await {
@@ -163,10 +167,12 @@ impl Driver {
                     self.finish_at_once(outcome);
                 }
                 Output::Start(Effect::BeginTls { host }) => {
-                    let outcome = self.begin_tls(host).await?;
+                    // It is large, and rare: an idle session has no room for it.
+                    let outcome = Box::pin(self.begin_tls(host)).await?;
                     self.finish_at_once(outcome);
                 }
                 Output::Start(effect) => {
+                    self.fresh = true;
                     self.effect = Some(effects::start(
                         effect,
                         &mut self.holdings,
@@ -271,6 +277,14 @@ impl Driver {
         let left: usize = self.outgoing.iter().map(|outgoing| outgoing.bytes.len() - outgoing.sent).sum();
         let unread = self.outgoing.front().map(|first| (first, self.unread_since + UNREAD));
         let deadline = [self.deadline, unread.map(|(_, until)| until)].into_iter().flatten().min();
+        if std::mem::take(&mut self.fresh)
+            && left < UNREAD_MAX
+            && let Some(effect) = &mut self.effect
+            && let Poll::Ready(done) = futures_util::poll!(effect)
+        {
+            // What is over at once has its reply sent together with the one before: 150 and 226, of a small file.
+            return Ok(Event::Done(Box::new(done)));
+        }
         tokio::select! {
             biased;
             sent = async { match unread {

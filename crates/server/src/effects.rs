@@ -100,6 +100,11 @@ impl Holdings {
         done.outcome
     }
 
+    /// An upload is open.
+    pub(crate) fn is_upload(&self) -> bool {
+        matches!(&self.opened, Some(Opened { content: Content::Upload(_), .. }))
+    }
+
     pub(crate) fn drop_data(&mut self) {
         self.place.take().map(Awaited::into_place);
         self.data = None;
@@ -166,8 +171,8 @@ pub(crate) fn start(
         Effect::Connect { target: Target::Passive, .. } => {
             let awaited = holdings.place.take();
             if let Some(awaited) = &awaited {
-                // Now, since 150 is queued and leaves before this effect is looked at again.
-                let upload = matches!(&holdings.opened, Some(Opened { content: Content::Upload(_), .. }));
+                // Now, before 150 leaves.
+                let upload = holdings.is_upload();
                 awaited.place.engage(if upload { Direction::Upload } else { Direction::Download });
             }
             connect(

@@ -234,8 +234,8 @@ fn welcome(arrived: Arrived, door: &Arc<Door>, shared: &Arc<Shared>) {
     let peer = control.peer();
     match shared.registry.enter(peer) {
         Ok(entry) => {
-            let driver = Driver::new(control, secured, entry, door, Arc::clone(shared));
-            shared.sessions.spawn(driver.run());
+            let mut driver = Driver::new(control, secured, entry, door, Arc::clone(shared));
+            shared.sessions.spawn(async move { driver.run().await });
         }
         Err(refusal) => {
             tracing::info!(%peer, ?refusal, "session refused");

@@ -8,6 +8,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Readings until an upload is taken for a large one.
+const SMALL: usize = 2;
+
 type Moved = Result<(), dtp::Failure<Failure>>;
 
 /// Moves the data, and puts an upload in its place.
@@ -54,7 +57,9 @@ async fn receive(mut upload: Upload, data: &mut Stream, progress: &Progress, mar
     upload.set_markers(markers);
     let received = receive_into(&mut upload, data, progress).await;
     // A client that is killed ends both connections at once. The driver gets the chance to see it
-    // before part of a file takes the place of the whole one.
+    // before part of a file takes the place of the whole one; twice, since a fresh effect is looked at once before
+    // anything else is.
+    tokio::task::yield_now().await;
     tokio::task::yield_now().await;
     match received {
         Ok(()) if progress.is_stopped() => {
@@ -72,9 +77,36 @@ async fn receive(mut upload: Upload, data: &mut Stream, progress: &Progress, mar
 async fn receive_into(upload: &mut Upload, data: &mut Stream, progress: &Progress) -> Moved {
     upload.begin().await.map_err(dtp::Failure::Storage)?;
     match upload.plain() {
-        Some(file) => dtp::receive_file(data, &file, progress).await.map_err(direct),
+        Some(file) => {
+            if receive_small(upload, data, progress).await? {
+                return Ok(());
+            }
+            dtp::receive_file(data, &file, progress).await.map_err(direct)
+        }
         None => dtp::receive(data, upload, progress).await,
     }
+}
+
+/// Receives a small file, or the beginning of a larger one; true at the end of the data. To hand it over to another
+/// thread would take longer than to write it.
+async fn receive_small(
+    upload: &mut Upload,
+    data: &mut Stream,
+    progress: &Progress,
+) -> Result<bool, dtp::Failure<Failure>> {
+    let mut buffer = Vec::new();
+    for _ in 0..SMALL {
+        let received = dtp::receive_some(data, &mut buffer, progress).await;
+        // What came before the connection broke, too.
+        if !buffer.is_empty() {
+            buffer = upload.take_plain(buffer).await.map_err(dtp::Failure::Storage)?;
+            buffer.clear();
+        }
+        if received? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The failure of a file that the kernel works with directly.

@@ -188,6 +188,14 @@ impl Upload {
         self.file.begin().await.map_err(failure)
     }
 
+    /// Takes bytes as they are, for a [plain](Self::plain) file.
+    ///
+    /// # Errors
+    /// What the session is to be told.
+    pub async fn take_plain(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>, Failure> {
+        self.file.write(bytes).await.map_err(failure)
+    }
+
     /// The file, where the kernel can write what comes as it is; after [`begin`](Self::begin).
     pub fn plain(&self) -> Option<Arc<File>> {
         self.file.descriptor().filter(|_| self.parameters.is_plain())

@@ -3,22 +3,26 @@
 //! The kernel itself resolves every path, with `openat2` and `RESOLVE_BENEATH`: `..`, symbolic links
 //! and races between a check and its use cannot lead out. Work that may wait for the disk runs on
 //! the blocking threads of the runtime; what the kernel can do at once, because path or page are
-//! cached, is done where it is asked for.
+//! cached, is done where it is asked for, and so is small work on a disk that keeps nobody waiting.
 //!
 //! What this crate is not: it knows no FTP, no users and no rights but those of the system.
 
 mod errors;
 mod list;
+mod pace;
 mod read;
 mod root;
+mod roots;
 mod write;
 
 use async_trait::async_trait;
 use portolan_vfs::{Entries, Error, ReadFile, Result, Vfs, Write, WriteFile};
 use portolan_wire::{Entry, Timestamp, VirtualPath};
 use root::{Root, Speed};
+use roots::Roots;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use write::Writer;
 
 /// What an upload writes to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,27 +43,23 @@ pub struct Local {
 }
 
 impl Local {
-    /// Opens the directory.
+    /// Opens the directory. All who have opened it share one descriptor. May wait for the disk.
     ///
     /// # Errors
     /// When it cannot be opened, or is no directory.
     pub fn open(directory: &Path, uploads: Uploads) -> std::io::Result<Local> {
-        Ok(Local { root: Arc::new(Root::open(directory)?), uploads })
+        static ROOTS: LazyLock<Roots> = LazyLock::new(Roots::default);
+        Ok(Local { root: ROOTS.open(directory)?, uploads })
     }
 
     /// Runs `work` where it may wait for the disk.
     async fn waiting<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Root) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Arc<Root>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let root = Arc::clone(&self.root);
-        blocking(move || work(&root)).await
+        pace::waiting(move || work(&root)).await
     }
-}
-
-/// Runs `work` on a thread that may wait.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Local))
 }
 
 #[async_trait]
@@ -133,11 +133,18 @@ impl Vfs for Local {
     }
 
     async fn write(&self, path: &VirtualPath, how: Write) -> Result<Box<dyn WriteFile>> {
+        let open = move |root: &Arc<Root>, path: &VirtualPath, uploads, speed| {
+            Ok(Box::new(Writer::open(root, path, how, uploads, speed)?) as Box<dyn WriteFile>)
+        };
+        if self.root.pace.is_quick() {
+            match self.root.pace.at_once(|| open(&self.root, path, self.uploads, Speed::Near)) {
+                // On another disk beneath it, or outside indeed.
+                Err(Error::Outside) => {}
+                done => return done,
+            }
+        }
         let (path, uploads) = (path.clone(), self.uploads);
-        self.waiting(move |root| {
-            Ok(Box::new(write::Writer::open(root, &path, how, uploads)?) as Box<dyn WriteFile>)
-        })
-        .await
+        self.waiting(move |root| open(root, &path, uploads, Speed::Waiting)).await
     }
 }
 

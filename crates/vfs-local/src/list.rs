@@ -1,7 +1,7 @@
 //! A directory that is being listed.
 
-use crate::blocking;
 use crate::errors::from_errno;
+use crate::pace::waiting;
 use crate::root::entry;
 use crate::write::is_temporary;
 use async_trait::async_trait;
@@ -15,6 +15,9 @@ use std::sync::Arc;
 
 /// Bytes that one reading of the directory fills: about a thousand entries.
 const BUFFER: usize = 32 * 1024;
+
+/// Bytes of a name with what comes with it, about.
+const NAME: usize = 48;
 
 pub(crate) struct Directory {
     directory: Arc<OwnedFd>,
@@ -30,14 +33,14 @@ impl Directory {
 impl Entries for Directory {
     async fn next_batch(&mut self) -> Result<Vec<Entry>> {
         let directory = Arc::clone(&self.directory);
-        blocking(move || read(&directory)).await
+        waiting(move || read(&directory)).await
     }
 }
 
 /// Reads until there is something to give, or the end.
 fn read(directory: &OwnedFd) -> Result<Vec<Entry>> {
     let mut buffer = vec![MaybeUninit::uninit(); BUFFER];
-    let mut entries = Vec::new();
+    let mut entries = Vec::with_capacity(BUFFER / NAME);
     let mut names = RawDir::new(directory, &mut buffer);
     while let Some(item) = names.next() {
         let item = item.map_err(from_errno)?;

@@ -1,7 +1,7 @@
 //! A file open for reading.
 
-use crate::blocking;
 use crate::errors::{from_errno, from_io};
+use crate::pace::waiting;
 use async_trait::async_trait;
 use portolan_vfs::{ReadFile, Result};
 use rustix::io::{Errno, ReadWriteFlags};
@@ -44,7 +44,7 @@ impl ReadFile for Reader {
             Ok(read) if read > 0 || length == 0 => read,
             Ok(_) | Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INTR) => {
                 let file = Arc::clone(&self.file);
-                let (read, filled) = blocking(move || {
+                let (read, filled) = waiting(move || {
                     let read = file.read_at(&mut buffer, offset).map_err(|error| from_io(&error))?;
                     Ok((read, buffer))
                 })

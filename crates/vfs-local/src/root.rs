@@ -1,6 +1,7 @@
 //! The root directory, and every system call that names a path beneath it.
 
 use crate::errors::{from_errno, from_io};
+use crate::pace::Pace;
 use crate::write::{is_temporary, remove_abandoned};
 use portolan_vfs::{Error, Result};
 use portolan_wire::{Entry, Kind, Timestamp, VirtualPath};
@@ -18,6 +19,8 @@ const TRIES: usize = 64;
 pub(crate) enum Speed {
     /// Only if what it needs is cached; else it gives `None`.
     AtOnce,
+    /// As long as it takes, on the disk that the root is on; what is on another is [`Error::Outside`].
+    Near,
     /// As long as it takes.
     Waiting,
 }
@@ -28,11 +31,15 @@ pub(crate) struct Root {
     /// True for disks of this machine: what is cached of them is there at once. Of a network's, even
     /// that may have to be asked for.
     near: bool,
+    pub(crate) pace: Pace,
 }
 
 /// Kinds of disks of this machine, by the number that `statfs` gives: ext4, XFS, Btrfs, tmpfs,
 /// overlayfs, F2FS, ZFS.
 const NEAR: &[u64] = &[0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630, 0xf2f5_2010, 0x2fc1_2fc1];
+
+/// The number of overlayfs.
+const OVERLAY: u64 = 0x794c_7630;
 
 impl Root {
     pub(crate) fn open(directory: &Path) -> std::io::Result<Root> {
@@ -42,7 +49,19 @@ impl Root {
         rustix::fs::openat2(&directory, c".", flags, Mode::empty(), ResolveFlags::BENEATH)?;
         let kind = rustix::fs::fstatfs(&directory)?.f_type;
         let near = u64::try_from(kind).is_ok_and(|kind| NEAR.contains(&kind));
-        Ok(Root { directory, near })
+        // There, a file of the lower layer is copied when it is first written.
+        let layered = u64::try_from(kind).is_ok_and(|kind| kind == OVERLAY);
+        Ok(Root { directory, near, pace: Pace::new(near && !layered) })
+    }
+
+    /// True when the path still means this directory.
+    pub(crate) fn is_at(&self, directory: &Path) -> bool {
+        let wanted = StatxFlags::INO | StatxFlags::MNT_ID;
+        let now = rustix::fs::statx(rustix::fs::CWD, directory, AtFlags::empty(), wanted);
+        let own = rustix::fs::statx(&self.directory, c"", AtFlags::EMPTY_PATH, wanted);
+        // The same directory by another mount may have other rights.
+        let identity = |stat: Statx| (stat.stx_dev_major, stat.stx_dev_minor, stat.stx_ino, stat.stx_mnt_id);
+        now.is_ok_and(|now| own.is_ok_and(|own| identity(now) == identity(own)))
     }
 
     /// Opens what `path` means beneath the root; `None` when that would have to wait.
@@ -73,6 +92,8 @@ impl Root {
                 return Ok(None);
             }
             resolve |= ResolveFlags::CACHED;
+        } else if speed == Speed::Near {
+            resolve |= ResolveFlags::NO_XDEV;
         }
         for _ in 0..TRIES {
             match rustix::fs::openat2(&self.directory, name, flags | OFlags::CLOEXEC, mode, resolve) {
@@ -90,15 +111,20 @@ impl Root {
         self.open_beneath(path, flags, Speed::Waiting)?.ok_or(Error::Local)
     }
 
+    /// The directory that holds `path`, wherever it is.
+    fn parent_waiting(&self, path: &VirtualPath) -> Result<OwnedFd> {
+        self.parent(path, Speed::Waiting)
+    }
+
     /// The directory that holds `path`, to be used with its last component.
-    pub(crate) fn parent(&self, path: &VirtualPath) -> Result<OwnedFd> {
+    pub(crate) fn parent(&self, path: &VirtualPath, speed: Speed) -> Result<OwnedFd> {
         if path.is_root() {
             return Err(Error::NotFile);
         }
         if is_temporary(path.name()) {
             return Err(Error::BadName);
         }
-        self.open_waiting(&path.parent(), OFlags::PATH | OFlags::DIRECTORY)
+        self.open_beneath(&path.parent(), OFlags::PATH | OFlags::DIRECTORY, speed)?.ok_or(Error::Local)
     }
 
     pub(crate) fn describe(&self, path: &VirtualPath, follow: bool, speed: Speed) -> Result<Option<Entry>> {
@@ -116,11 +142,12 @@ impl Root {
         if path.is_root() {
             return Err(Error::Exists);
         }
-        rustix::fs::mkdirat(self.parent(path)?, path.name(), Mode::from_raw_mode(0o777)).map_err(from_errno)
+        rustix::fs::mkdirat(self.parent_waiting(path)?, path.name(), Mode::from_raw_mode(0o777))
+            .map_err(from_errno)
     }
 
     pub(crate) fn remove_directory(&self, path: &VirtualPath) -> Result<()> {
-        let parent = self.parent(path)?;
+        let parent = self.parent_waiting(path)?;
         let remove = || rustix::fs::unlinkat(&parent, path.name(), AtFlags::REMOVEDIR);
         match remove() {
             // What a server that crashed has left there is in no listing, so nobody else can remove it.
@@ -133,11 +160,11 @@ impl Root {
     }
 
     pub(crate) fn delete(&self, path: &VirtualPath) -> Result<()> {
-        rustix::fs::unlinkat(self.parent(path)?, path.name(), AtFlags::empty()).map_err(from_errno)
+        rustix::fs::unlinkat(self.parent_waiting(path)?, path.name(), AtFlags::empty()).map_err(from_errno)
     }
 
     pub(crate) fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<()> {
-        let (old, new) = (self.parent(from)?, self.parent(to)?);
+        let (old, new) = (self.parent_waiting(from)?, self.parent_waiting(to)?);
         rustix::fs::renameat(old, from.name(), new, to.name()).map_err(|errno| match errno {
             // Here it is no link that leads out, but another disk below the root.
             Errno::XDEV => Error::NotOffered,
@@ -198,9 +225,15 @@ impl Root {
         plain(file.into()).map(Some)
     }
 
-    pub(crate) fn open_to_write(&self, path: &VirtualPath, create: OFlags) -> Result<File> {
+    /// Opens a file for writing; gives its length too.
+    pub(crate) fn open_to_write(
+        &self,
+        path: &VirtualPath,
+        create: OFlags,
+        speed: Speed,
+    ) -> Result<(File, u64)> {
         let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | create;
-        plain(self.open_waiting(path, flags)?.into()).map(|(file, _)| file)
+        plain(self.open_beneath(path, flags, speed)?.ok_or(Error::Local)?.into())
     }
 }
 
@@ -220,7 +253,9 @@ fn relative(path: &VirtualPath) -> &[u8] {
 
 /// Describes `name` in `directory`, or `directory` itself when `name` is empty.
 pub(crate) fn entry(directory: BorrowedFd<'_>, name: &[u8], shown: &[u8]) -> rustix::io::Result<Entry> {
-    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH | AtFlags::NO_AUTOMOUNT;
+    // Only where it is needed: the kernel looks at the name once more with it.
+    let empty = if name.is_empty() { AtFlags::EMPTY_PATH } else { AtFlags::empty() };
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | empty;
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     let stat = rustix::fs::statx(directory, name, flags, wanted)?;
     let kind = match FileType::from_raw_mode(stat.stx_mode.into()) {

@@ -202,3 +202,30 @@ async fn t12_no_link_is_made_through_a_link() {
     local.link(&path("/"), &path("a/b/c/up")).await.unwrap();
     assert_eq!(local.link(&path("etc/passwd"), &path("a/b/c/up/evil")).await, Err(Error::Outside));
 }
+
+#[test]
+fn who_opens_the_same_root_shares_it_until_its_path_means_another() {
+    let above = tempfile::tempdir().unwrap();
+    let path = above.path().join("root");
+    std::fs::create_dir(&path).unwrap();
+    let open = || Local::open(&path, Uploads::Atomic).unwrap().root;
+    let (one, same) = (open(), open());
+    assert!(Arc::ptr_eq(&one, &same));
+    std::fs::rename(&path, above.path().join("old")).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let other = open();
+    assert!(!Arc::ptr_eq(&one, &other));
+    assert!(Arc::ptr_eq(&other, &open()));
+}
+
+#[test]
+fn a_disk_that_kept_somebody_waiting_is_left_alone_for_a_while() {
+    let pace = pace::Pace::new(true);
+    pace.at_once(|| ());
+    assert!(pace.is_quick());
+    pace.at_once(|| std::thread::sleep(std::time::Duration::from_millis(30)));
+    assert!(!pace.is_quick());
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    assert!(pace.is_quick());
+    assert!(!pace::Pace::new(false).is_quick());
+}

@@ -1,8 +1,9 @@
 //! A file open for writing.
 
+use crate::Uploads;
 use crate::errors::{from_errno, from_io};
-use crate::root::{Root, entry};
-use crate::{Uploads, blocking};
+use crate::pace::waiting;
+use crate::root::{Root, Speed, entry};
 use async_trait::async_trait;
 use portolan_vfs::{Error, Result, Write, WriteFile};
 use portolan_wire::{Kind, VirtualPath};
@@ -16,6 +17,12 @@ use std::sync::Arc;
 
 /// How the names of files begin that are not whole yet. They are in no listing and cannot be named.
 const TEMPORARY: &[u8] = b".portolan-upload-";
+
+/// From so many bytes on, a file is large.
+const LARGE: u64 = 8 << 20;
+
+/// So many bytes are written at once, if the disk is quick.
+const SMALL: usize = 64 << 10;
 
 /// Names that `STOU` tries.
 const UNIQUE_TRIES: usize = 1000;
@@ -34,38 +41,54 @@ enum Place {
 }
 
 pub(crate) struct Writer {
+    root: Arc<Root>,
     file: Arc<File>,
     name: Vec<u8>,
     start: u64,
     position: u64,
     place: Option<Place>,
+    /// The file that is there is large: to do away with its content takes a while.
+    large: bool,
+    /// It is on the disk that the root is on.
+    near: bool,
 }
 
 impl Writer {
-    pub(crate) fn open(root: &Root, path: &VirtualPath, how: Write, uploads: Uploads) -> Result<Writer> {
+    pub(crate) fn open(
+        root: &Arc<Root>,
+        path: &VirtualPath,
+        how: Write,
+        uploads: Uploads,
+        speed: Speed,
+    ) -> Result<Writer> {
         match how {
-            Write::New if uploads == Uploads::Atomic => Writer::beside(root, path),
-            Write::New | Write::End | Write::At(_) => Writer::in_place(root, path, how),
-            Write::Unique => Writer::unique(root, path),
+            Write::New if uploads == Uploads::Atomic => Writer::beside(root, path, speed),
+            Write::New | Write::End | Write::At(_) => Writer::in_place(root, path, how, speed),
+            Write::Unique => Writer::unique(root, path, speed),
         }
     }
 
-    fn in_place(root: &Root, path: &VirtualPath, how: Write) -> Result<Writer> {
+    fn in_place(root: &Arc<Root>, path: &VirtualPath, how: Write, speed: Speed) -> Result<Writer> {
         if path.is_root() {
             return Err(Error::NotFile);
         }
-        let (file, made) = match root.open_to_write(path, OFlags::empty()) {
-            Err(Error::NotFound) if matches!(how, Write::New | Write::End) => {
-                (root.open_to_write(path, OFlags::CREATE)?, root.parent(path).ok())
-            }
-            Ok(_) if how == Write::Unique => return Err(Error::Exists),
-            Err(Error::NotFound) if how == Write::Unique => {
-                (root.open_to_write(path, OFlags::CREATE | OFlags::EXCL)?, root.parent(path).ok())
-            }
-            opened => (opened?, None),
+        let ((file, mut size), made) = match how {
+            Write::New => match root.open_to_write(path, OFlags::CREATE | OFlags::EXCL, speed) {
+                Err(Error::Exists) => Writer::open_or_make(root, path, speed)?,
+                made => (made?, root.parent(path, speed).ok()),
+            },
+            Write::End => Writer::open_or_make(root, path, speed)?,
+            Write::At(_) => (root.open_to_write(path, OFlags::empty(), speed)?, None),
+            Write::Unique => (
+                root.open_to_write(path, OFlags::CREATE | OFlags::EXCL, speed)?,
+                root.parent(path, speed).ok(),
+            ),
         };
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(from_errno)?;
-        let size = file.metadata().map_err(|error| from_io(&error))?.len();
+        if matches!(how, Write::End | Write::At(_)) {
+            // Whoever had the lock before may have written.
+            size = file.metadata().map_err(|error| from_io(&error))?.len();
+        }
         let start = match how {
             Write::New | Write::Unique => 0,
             Write::End => size,
@@ -74,17 +97,40 @@ impl Writer {
         };
         let name = path.name().to_vec();
         let place = Some(Place::InPlace { appends: how == Write::End, made });
-        Ok(Writer { file: Arc::new(file), name, start, position: start, place })
+        let large = size > LARGE;
+        Ok(Writer {
+            root: Arc::clone(root),
+            file: Arc::new(file),
+            name,
+            start,
+            position: start,
+            place,
+            large,
+            near: speed == Speed::Near,
+        })
     }
 
-    fn unique(root: &Root, path: &VirtualPath) -> Result<Writer> {
+    /// Opens a file that may be there or not: a link that leads to nothing yet is followed too.
+    fn open_or_make(root: &Root, path: &VirtualPath, speed: Speed) -> Result<((File, u64), Option<OwnedFd>)> {
+        match root.open_to_write(path, OFlags::empty(), speed) {
+            Err(Error::NotFound) => {
+                let (file, size) = root.open_to_write(path, OFlags::CREATE, speed)?;
+                // Somebody may have made it just now, and not for nothing.
+                let made = if size == 0 { root.parent(path, speed).ok() } else { None };
+                Ok(((file, size), made))
+            }
+            opened => Ok((opened?, None)),
+        }
+    }
+
+    fn unique(root: &Arc<Root>, path: &VirtualPath, speed: Speed) -> Result<Writer> {
         for number in 0..UNIQUE_TRIES {
             let name = match number {
                 0 => path.name().to_vec(),
                 _ => [path.name(), format!(".{number}").as_bytes()].concat(),
             };
             let path = path.parent().child(&name).ok_or(Error::BadName)?;
-            match Writer::in_place(root, &path, Write::Unique) {
+            match Writer::in_place(root, &path, Write::Unique, speed) {
                 Err(Error::Exists | Error::NotFile | Error::Busy) => {}
                 done => return done,
             }
@@ -92,16 +138,16 @@ impl Writer {
         Err(Error::Exists)
     }
 
-    fn beside(root: &Root, path: &VirtualPath) -> Result<Writer> {
-        let directory = root.parent(path)?;
+    fn beside(root: &Arc<Root>, path: &VirtualPath, speed: Speed) -> Result<Writer> {
+        let directory = root.parent(path, speed)?;
         let replaces = match entry(directory.as_fd(), path.name(), path.name()) {
             Ok(old) => match old.kind {
                 // What the link leads to is written, not the link replaced.
-                Kind::Symlink => return Writer::in_place(root, path, Write::New),
+                Kind::Symlink => return Writer::in_place(root, path, Write::New, speed),
                 Kind::Directory | Kind::Other => return Err(Error::NotFile),
                 Kind::File => {
-                    may_replace(root, path, directory.as_fd())?;
-                    Some(old.mode)
+                    may_replace(root, path, directory.as_fd(), speed)?;
+                    Some(old)
                 }
             },
             Err(Errno::NOENT) => None,
@@ -114,20 +160,37 @@ impl Writer {
             Ok(file) => file,
             // The file may be written, its directory not: there is no other way then.
             Err(Errno::ACCESS | Errno::PERM) if replaces.is_some() => {
-                return Writer::in_place(root, path, Write::New);
+                return Writer::in_place(root, path, Write::New, speed);
             }
             Err(errno) => return Err(from_errno(errno)),
         };
         // The lock tells that somebody is still at it.
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(from_errno)?;
+        let large = replaces.as_ref().is_some_and(|old| old.size > LARGE);
+        let replaces = replaces.map(|old| old.mode);
         let place = Place::Beside { directory, temporary, replaces };
         Ok(Writer {
+            root: Arc::clone(root),
             file: Arc::new(file.into()),
             name: path.name().to_vec(),
             start: 0,
             position: 0,
             place: Some(place),
+            large,
+            near: speed == Speed::Near,
         })
+    }
+
+    /// Does work at once if it is small, and the disk is quick.
+    async fn small<T: Send + 'static>(
+        &self,
+        small: bool,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        if small && self.near && self.root.pace.is_quick() {
+            return self.root.pace.at_once(work);
+        }
+        waiting(work).await
     }
 
     fn settle(&mut self, whole: bool) -> Result<()> {
@@ -188,9 +251,14 @@ pub(crate) fn remove_abandoned(directory: &OwnedFd) {
 
 /// Refuses what the user may not write, although the directory would let it be replaced, and what
 /// another session is writing in place.
-fn may_replace(root: &Root, path: &VirtualPath, directory: std::os::fd::BorrowedFd<'_>) -> Result<()> {
+fn may_replace(
+    root: &Root,
+    path: &VirtualPath,
+    directory: std::os::fd::BorrowedFd<'_>,
+    speed: Speed,
+) -> Result<()> {
     rustix::fs::accessat(directory, path.name(), Access::WRITE_OK, AtFlags::EACCESS).map_err(from_errno)?;
-    let old = root.open_to_write(path, OFlags::empty())?;
+    let (old, _) = root.open_to_write(path, OFlags::empty(), speed)?;
     rustix::fs::flock(&old, FlockOperation::NonBlockingLockExclusive).map_err(from_errno)
 }
 
@@ -228,10 +296,13 @@ impl WriteFile for Writer {
                 // Programs that know nothing of our lock may have appended since.
                 return (&*file).seek(SeekFrom::End(0));
             }
+            if start == 0 && file.metadata()?.len() == 0 {
+                return Ok(0);
+            }
             file.set_len(start)?;
             (&*file).seek(SeekFrom::Start(start))
         };
-        self.position = blocking(move || ready().map_err(|error| from_io(&error))).await?;
+        self.position = self.small(!self.large, move || ready().map_err(|error| from_io(&error))).await?;
         Ok(())
     }
 
@@ -241,19 +312,25 @@ impl WriteFile for Writer {
 
     async fn write(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>> {
         self.position += bytes.len() as u64;
-        let file = Arc::clone(&self.file);
-        blocking(move || {
+        let (file, small) = (Arc::clone(&self.file), bytes.len() <= SMALL);
+        let write = move || {
             (&*file).write_all(&bytes).map_err(|error| from_io(&error))?;
             Ok(bytes)
-        })
-        .await
+        };
+        self.small(small, write).await
     }
 
     async fn commit(mut self: Box<Self>) -> Result<()> {
-        blocking(move || self.settle(true)).await
+        // Some systems write a new file to the disk when it takes an old one's place, and at its last closing.
+        let small = !self.large && self.file.metadata().is_ok_and(|metadata| metadata.len() <= LARGE);
+        if small && self.near && self.root.pace.is_quick() {
+            let root = Arc::clone(&self.root);
+            return root.pace.at_once(move || self.settle(true));
+        }
+        waiting(move || self.settle(true)).await
     }
 
     async fn keep(mut self: Box<Self>) -> Result<()> {
-        blocking(move || self.settle(false)).await
+        waiting(move || self.settle(false)).await
     }
 }

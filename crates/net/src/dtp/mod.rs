@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-pub use receive::{receive, receive_file};
+pub use receive::{receive, receive_file, receive_some};
 pub use send::{send, send_file};
 
 /// Bytes that are moved between two looks at whether to stop, where no wait comes in between.
@@ -122,11 +122,12 @@ fn drain(socket: &TcpStream) -> bool {
 
 /// Tells the peer of a protected connection that nothing more comes, then ends the sending side.
 async fn finish_tls<E>(stream: &mut Stream, progress: &Progress) -> Result<(), Failure<E>> {
+    let socket = stream.watch().map_err(Failure::Connection)?;
     if let Some(session) = &mut stream.tls {
         session.seal_end().map_err(Failure::Connection)?;
-        flush(&stream.socket, session, progress, &mut 0).await?;
+        flush(&socket, session, progress, &mut 0).await?;
     }
-    finish(&stream.socket, stream.tls.is_some());
+    finish(&socket, stream.tls.is_some());
     Ok(())
 }
 

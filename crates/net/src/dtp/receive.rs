@@ -3,10 +3,16 @@
 use super::{BUFFER, BURST, Failure, Progress, Sink, finish_tls, lost, readable};
 use crate::stream::Stream;
 use crate::tls::{Read, Session};
+use rustix::buffer::spare_capacity;
+use rustix::net::RecvFlags;
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
+
+/// Bytes of the first readings.
+const FIRST: usize = 32 << 10;
 
 /// What a burst of receiving works with: it goes to a thread and comes back.
 enum Reader {
@@ -24,6 +30,7 @@ pub async fn receive_file(
     file: &Arc<File>,
     progress: &Progress,
 ) -> Result<(), Failure<io::Error>> {
+    let socket = stream.watch().map_err(Failure::Connection)?;
     let mut reader = match stream.tls.take() {
         None => Reader::Plain(Vec::new()),
         Some(session) => Reader::Protected(session),
@@ -34,9 +41,9 @@ pub async fn receive_file(
             return Err(Failure::Stopped);
         }
         if !ready {
-            readable(&stream.socket, progress).await?;
+            readable(&socket, progress).await?;
         }
-        let (socket, file, progress) = (Arc::clone(&stream.socket), Arc::clone(file), progress.clone());
+        let (socket, file, progress) = (Arc::clone(&socket), Arc::clone(file), progress.clone());
         let waiting = tokio::task::spawn_blocking(move || {
             let ended = match &mut reader {
                 Reader::Plain(buffer) => burst(&socket, &file, buffer, &progress),
@@ -55,6 +62,39 @@ pub async fn receive_file(
         end_in_answer(stream).await;
     }
     Ok(())
+}
+
+/// Receives the next bytes of a transfer into `buffer`, which has room for as many as are worth it; true at the end of
+/// the data, which may come with the last of them.
+///
+/// # Errors
+/// See [`receive_file`]. What came before the error is in the buffer.
+pub async fn receive_some<E>(
+    stream: &mut Stream,
+    buffer: &mut Vec<u8>,
+    progress: &Progress,
+) -> Result<bool, Failure<E>> {
+    let socket = stream.watch().map_err(Failure::Connection)?;
+    if stream.tls.is_some() {
+        return Ok(false);
+    }
+    buffer.reserve(FIRST);
+    while buffer.is_empty() {
+        readable(&socket, progress).await?;
+        loop {
+            let read = || Ok(rustix::net::recv(&socket, spare_capacity(buffer), RecvFlags::DONTWAIT)?.0);
+            match socket.try_io(Interest::READABLE, read) {
+                Ok(0) => return Ok(true),
+                Ok(count) => progress.add(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(Failure::Connection(error)),
+            }
+            if buffer.len() >= FIRST {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Receives until the socket is empty; true at the end of the data. It may wait for the disk, never
@@ -121,15 +161,16 @@ pub async fn receive<E>(
     sink: &mut dyn Sink<E>,
     progress: &Progress,
 ) -> Result<(), Failure<E>> {
+    let socket = stream.watch().map_err(Failure::Connection)?;
     let mut buffer = Vec::new();
     loop {
         if progress.is_stopped() {
             return Err(Failure::Stopped);
         }
         if !stream.tls.as_ref().is_some_and(|session| session.has_early()) {
-            readable(&stream.socket, progress).await?;
+            readable(&socket, progress).await?;
         }
-        match read_some(stream, &mut buffer).map_err(Failure::Connection)? {
+        match read_some(&socket, stream.tls.as_deref_mut(), &mut buffer).map_err(Failure::Connection)? {
             Read::Ended => break,
             Read::Nothing => {}
             Read::Some => {
@@ -145,16 +186,16 @@ pub async fn receive<E>(
 }
 
 /// Reads what is there into `buffer`, in place of what it had.
-fn read_some(stream: &mut Stream, buffer: &mut Vec<u8>) -> io::Result<Read> {
-    if let Some(session) = &mut stream.tls {
+fn read_some(socket: &TcpStream, tls: Option<&mut Session>, buffer: &mut Vec<u8>) -> io::Result<Read> {
+    if let Some(session) = tls {
         buffer.clear();
-        return session.read(&stream.socket, BUFFER, |bytes| {
+        return session.read(socket, BUFFER, |bytes| {
             buffer.extend_from_slice(bytes);
             Ok(())
         });
     }
     buffer.resize(BUFFER, 0);
-    match stream.socket.try_read(buffer) {
+    match socket.try_read(buffer) {
         Ok(0) => Ok(Read::Ended),
         Ok(read) => {
             buffer.truncate(read);

@@ -4,6 +4,7 @@ use super::{BUFFER, BURST, Failure, Progress, Source, finish_tls, flush, lost, t
 use crate::stream::Stream;
 use crate::tls::Session;
 use rustix::io::{Errno, ReadWriteFlags};
+use rustix::net::{RecvFlags, SendFlags};
 use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::ops::Range;
@@ -14,6 +15,9 @@ use tokio::net::TcpStream;
 
 /// Up to here a file is looked up in the page cache, and sent without another thread if it is there.
 const SMALL: u64 = 64 << 10;
+
+/// The number that `statfs` gives of tmpfs.
+const TMPFS: rustix::fs::FsWord = 0x0102_1994;
 
 /// How sending went until the socket was full.
 enum Sent {
@@ -47,15 +51,22 @@ pub async fn send_file(
     range: Range<u64>,
     progress: &Progress,
 ) -> Result<(), Failure<io::Error>> {
+    let mut range = range;
+    if let Some(bare) = stream.as_bare()
+        && send_at_once(bare, file, &mut range, progress)?
+    {
+        return Ok(());
+    }
+    let socket = stream.watch().map_err(Failure::Connection)?;
     let tls = stream.tls.take().map(|session| Protected { session, buffer: Vec::new(), owed: 0 });
     let mut sending = Sending { range, tls };
     while !sending.is_over() {
-        writable(&stream.socket, progress).await?;
+        writable(&socket, progress).await?;
         let range = &sending.range;
         let sent = if range.end - range.start <= SMALL && (range.is_empty() || is_cached(file, range)) {
-            sending.burst(&stream.socket, file, progress)
+            sending.burst(&socket, file, progress)
         } else {
-            let (socket, file, progress) = (Arc::clone(&stream.socket), Arc::clone(file), progress.clone());
+            let (socket, file, progress) = (Arc::clone(&socket), Arc::clone(file), progress.clone());
             let waiting = tokio::task::spawn_blocking(move || {
                 let sent = sending.burst(&socket, &file, &progress);
                 (sent, sending)
@@ -75,6 +86,34 @@ pub async fn send_file(
     }
     stream.tls = sending.tls.map(|tls| tls.session);
     finish_tls(stream, progress).await
+}
+
+/// Sends a small file that is cached, all of it or as much as the socket takes; true when it is done. The end of the
+/// connection, which follows, travels with the last bytes.
+fn send_at_once(
+    socket: &std::net::TcpStream,
+    file: &File,
+    range: &mut Range<u64>,
+    progress: &Progress,
+) -> Result<bool, Failure<io::Error>> {
+    let Some(count) = usize::try_from(range.end - range.start).ok().filter(|count| *count as u64 <= SMALL)
+    else {
+        return Ok(false);
+    };
+    let mut bytes = vec![0; count];
+    if progress.is_stopped() || read_at_once(file, &mut bytes, range.start) != Ok(count) {
+        return Ok(false);
+    }
+    let sent = match rustix::net::send(socket, &bytes, SendFlags::MORE | SendFlags::NOSIGNAL) {
+        Ok(sent) => sent,
+        Err(Errno::AGAIN | Errno::INTR) => 0,
+        Err(error) => return Err(Failure::Connection(error.into())),
+    };
+    progress.add(sent);
+    range.start += sent as u64;
+    // Who says something where there is nothing to say hears the end in the long way.
+    Ok(range.is_empty()
+        && !matches!(rustix::net::recv(socket, &mut [0; 1], RecvFlags::DONTWAIT), Ok((1.., _))))
 }
 
 impl Sending {
@@ -133,10 +172,18 @@ impl Protected {
 
 /// True when both ends of the range are in the page cache: so is then, for a small file, the rest.
 fn is_cached(file: &File, range: &Range<u64>) -> bool {
-    [range.start, range.end - 1].iter().all(|offset| {
-        let mut byte = [0];
-        rustix::io::preadv2(file, &mut [IoSliceMut::new(&mut byte)], *offset, ReadWriteFlags::NOWAIT) == Ok(1)
-    })
+    [range.start, range.end - 1].iter().all(|offset| read_at_once(file, &mut [0], *offset) == Ok(1))
+}
+
+/// Reads what is in the page cache.
+fn read_at_once(file: &File, bytes: &mut [u8], offset: u64) -> rustix::io::Result<usize> {
+    match rustix::io::preadv2(file, &mut [IoSliceMut::new(bytes)], offset, ReadWriteFlags::NOWAIT) {
+        // A file system in memory knows nothing of waiting.
+        Err(Errno::OPNOTSUPP) if rustix::fs::fstatfs(file)?.f_type == TMPFS => {
+            rustix::io::pread(file, bytes, offset)
+        }
+        read => read,
+    }
 }
 
 /// Sends until the socket is full. It may wait for the disk, never for the network.
@@ -180,6 +227,7 @@ pub async fn send<E>(
     source: &mut dyn Source<E>,
     progress: &Progress,
 ) -> Result<(), Failure<E>> {
+    let socket = stream.watch().map_err(Failure::Connection)?;
     loop {
         let bytes = tokio::select! {
             biased;
@@ -192,10 +240,10 @@ pub async fn send<E>(
         // Neither a cached file nor a fast peer makes us wait: others on this thread get their turn here.
         tokio::task::yield_now().await;
         match &mut stream.tls {
-            None => send_bytes(&stream.socket, &bytes, progress).await?,
+            None => send_bytes(&socket, &bytes, progress).await?,
             Some(session) => {
                 session.seal(&bytes).map_err(Failure::Connection)?;
-                flush(&stream.socket, session, progress, &mut bytes.len()).await?;
+                flush(&socket, session, progress, &mut bytes.len()).await?;
             }
         }
     }

@@ -170,7 +170,10 @@ impl SharedPort {
     pub(super) fn drain(&self, shared: &Arc<Shared>) {
         let _taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
         while let Ok((socket, peer)) = socket::accept(&self.listener) {
-            shared.come(socket, peer);
+            // Where the system has no room for it, it is closed.
+            if let Ok(socket) = TcpStream::from_std(socket) {
+                shared.come(socket, peer);
+            }
         }
     }
 }

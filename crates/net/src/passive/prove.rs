@@ -37,13 +37,13 @@ pub(super) struct Approach {
 
 impl Approach {
     pub(super) fn new(
-        socket: TcpStream,
+        socket: Arc<TcpStream>,
         peer: SocketAddr,
         port: u16,
         candidate: Option<&Candidate>,
     ) -> Approach {
         let holder = candidate.map(|candidate| candidate.id);
-        Approach { socket: Arc::new(socket), peer, port, holder, early: AtomicBool::new(false) }
+        Approach { socket, peer, port, holder, early: AtomicBool::new(false) }
     }
 
     /// A session that holds this port says its transfer command now.

@@ -2,18 +2,19 @@
 
 mod shared;
 
+use super::bound::Bound;
 use super::held::Held;
 use super::prove::Approach;
 use super::visitors::{Visit, Visitors};
 use crate::stream::{ConnectError, Guard, Stream};
 use crate::tls::{Identity, Resume};
-use rand::seq::IteratorRandom;
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use rand::RngExt;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -166,7 +167,7 @@ impl Peer {
 #[derive(Debug)]
 pub(super) struct State {
     ports: RangeInclusive<u16>,
-    bound: HashMap<(bool, u16), Arc<TcpListener>>,
+    bound: HashMap<(bool, u16), Arc<Bound>>,
     unusable: HashMap<(bool, u16), Instant>,
     peers: HashMap<IpAddr, Peer>,
     /// Where each session waits whose data connection has to be protected.
@@ -185,7 +186,7 @@ pub(super) struct State {
     next: Vec<IpAddr>,
     sharing: Sharing,
     /// Ports that a router leads here; none where that is not known.
-    outward: BTreeSet<u16>,
+    outward: Vec<u16>,
     /// When a connection that was nobody's came last to each port.
     strangers: HashMap<(bool, u16), Instant>,
     /// With so many peers known, those that are at rest only are looked for and forgotten.
@@ -196,13 +197,27 @@ pub(super) struct State {
 /// Peers that are known before a sweep is worth its while.
 const SWEEP_MIN: usize = 1024;
 
+/// Ports that are drawn before they are looked at one after the other.
+const LOTS: usize = 8;
+
+/// One of so many ports that is free: drawn, and where most are taken, the next one from somewhere on.
+fn pick(count: usize, port: impl Fn(usize) -> u16, free: impl Fn(&u16) -> bool) -> Option<u16> {
+    if count == 0 {
+        return None;
+    }
+    let lot = || rand::rng().random_range(0..count);
+    let start = lot();
+    let drawn = (0..LOTS).map(|_| port(lot())).find(&free);
+    drawn.or_else(|| (0..count).map(|number| port((start + number) % count)).find(&free))
+}
+
 impl State {
     /// Places at these ports.
     pub(super) fn new(ports: RangeInclusive<u16>, sharing: Sharing) -> State {
         State {
             ports,
             sharing,
-            outward: BTreeSet::new(),
+            outward: Vec::new(),
             bound: HashMap::new(),
             unusable: HashMap::new(),
             peers: HashMap::new(),
@@ -285,6 +300,11 @@ impl State {
         true
     }
 
+    /// Something became free that this peer may wait for.
+    pub(super) fn push_next(&mut self, peer: IpAddr) {
+        self.next.push(peer);
+    }
+
     /// A peer whose turn has come since another one's is over.
     pub(super) fn pop_next(&mut self) -> Option<IpAddr> {
         self.next.pop()
@@ -303,27 +323,52 @@ impl State {
         let taken = self.peers.get(&peer).map(|of_peer| &of_peer.slots);
         let free =
             |port: &u16| !taken.is_some_and(|slots| slots.contains_key(port)) && self.is_usable(peer, *port);
-        let ports = || self.ports.clone().filter(free);
-        let leads_out = |port: &u16| peer.is_ipv4() && self.outward.contains(port);
-        ports().filter(leads_out).choose(&mut rand::rng()).or_else(|| ports().choose(&mut rand::rng()))
+        let (first, count) = (*self.ports.start(), self.ports.len());
+        let outward: &[u16] = if peer.is_ipv4() { &self.outward } else { &[] };
+        let of_all = |number| first + u16::try_from(number).unwrap_or(0);
+        pick(outward.len(), |number| outward[number], free).or_else(|| pick(count, of_all, free))
     }
 
     /// Peers outside get only to these ports, as far as is known.
     pub(super) fn set_outward(&mut self, ports: impl Iterator<Item = u16>) {
-        self.outward.clear();
-        self.outward.extend(ports);
+        self.outward = ports.filter(|port| self.ports.contains(port)).collect();
     }
 
-    pub(super) fn is_bound(&self, peer: IpAddr, port: u16) -> bool {
-        self.bound.contains_key(&(peer.is_ipv6(), port))
+    pub(super) fn set_bound(&mut self, peer: IpAddr, port: u16, bound: Arc<Bound>) {
+        self.bound.insert((peer.is_ipv6(), port), bound);
     }
 
-    pub(super) fn set_bound(&mut self, peer: IpAddr, port: u16, listener: Arc<TcpListener>) {
-        self.bound.insert((peer.is_ipv6(), port), listener);
-    }
-
-    pub(super) fn listener(&self, peer: IpAddr, port: u16) -> Option<Arc<TcpListener>> {
+    pub(super) fn bound(&self, peer: IpAddr, port: u16) -> Option<Arc<Bound>> {
         self.bound.get(&(peer.is_ipv6(), port)).cloned()
+    }
+
+    /// All ports that are bound.
+    pub(super) fn all_bound(&self) -> impl Iterator<Item = &Arc<Bound>> {
+        self.bound.values()
+    }
+
+    /// One peer's address of each family with each bound port.
+    pub(super) fn bound_ports(&self) -> Vec<(IpAddr, u16)> {
+        let any = |ipv6| match ipv6 {
+            true => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            false => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        };
+        self.bound.keys().map(|(ipv6, port)| (any(*ipv6), *port)).collect()
+    }
+
+    /// The places that are held for so long already, or rest; nothing where there are none, held for long or not.
+    pub(super) fn held_for(&self, time: Duration, now: Instant) -> Option<Vec<(IpAddr, u16)>> {
+        let (mut some, mut long) = (false, Vec::new());
+        for (peer, of_peer) in &self.peers {
+            for (port, slot) in &of_peer.slots {
+                if slot.is_wanted(now) {
+                    some = true;
+                    let is_new = matches!(slot, Slot::Held { since, .. } if *since + time > now);
+                    long.extend((!is_new).then_some((*peer, *port)));
+                }
+            }
+        }
+        some.then_some(long)
     }
 
     /// Notes that another program has the port.
@@ -353,6 +398,8 @@ impl State {
         if turn.sender.send(grant).is_ok() {
             if let Some(guard) = &turn.guard {
                 self.guarded.insert(guard.identity, (peer, port));
+                // Its handshake begins as soon as it comes.
+                self.bound.get(&(peer.is_ipv6(), port)).into_iter().for_each(|bound| bound.wait_for());
             }
             let guard = turn.guard;
             let connection = sender;
@@ -444,7 +491,14 @@ impl State {
     pub(super) fn renew(&mut self, peer: IpAddr, port: u16, id: u64, now: Instant) -> bool {
         let slot = self.peers.get_mut(&peer).and_then(|of_peer| of_peer.slots.get_mut(&port));
         let Some(Slot::Held {
-            id: holder, since, open: is_open, rest, candidates: 0, settled: false, ..
+            id: holder,
+            since,
+            open: is_open,
+            rest,
+            guard,
+            candidates: 0,
+            settled: false,
+            ..
         }) = slot
         else {
             return false;
@@ -453,6 +507,9 @@ impl State {
             return false;
         }
         (*since, *is_open, *rest) = (now, self.sharing == Sharing::None, REST);
+        if guard.is_some() {
+            self.bound.get(&(peer.is_ipv6(), port)).into_iter().for_each(|bound| bound.wait_for());
+        }
         self.held.free(peer, port);
         true
     }
@@ -519,7 +576,7 @@ impl State {
     /// Notes a connection whose handshake begins.
     pub(super) fn approach(
         &mut self,
-        socket: TcpStream,
+        socket: Arc<TcpStream>,
         peer: SocketAddr,
         port: u16,
         candidate: Option<&Candidate>,

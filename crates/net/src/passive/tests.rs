@@ -3,7 +3,7 @@ use crate::listen::Listener;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpSocket;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -41,11 +41,18 @@ async fn connect(from: IpAddr, port: u16) -> TcpStream {
     socket.connect(SocketAddr::new(HOME, port)).await.unwrap()
 }
 
+/// The socket of a data connection.
+fn inner(mut stream: Stream) -> TcpStream {
+    let socket = stream.watch().unwrap();
+    drop(stream);
+    Arc::into_inner(socket).unwrap()
+}
+
 /// Sends a word through a place and sees that it comes out there.
 async fn talk(place: &mut Place, from: IpAddr, word: &[u8]) {
     let mut outside = connect(from, place.port()).await;
     outside.write_all(word).await.unwrap();
-    let mut inside = Arc::into_inner(place.connection().await.unwrap().socket).unwrap();
+    let mut inside = inner(place.connection().await.unwrap());
     let mut heard = vec![0; word.len()];
     inside.read_exact(&mut heard).await.unwrap();
     assert_eq!(heard, word);
@@ -261,7 +268,7 @@ async fn at_one_port_the_last_before_a_download_is_its_data_and_the_others_are_c
 }
 
 async fn must_hear(place: &mut Place, word: &[u8; 4]) {
-    let mut inside = Arc::into_inner(place.connection().await.unwrap().socket).unwrap();
+    let mut inside = inner(place.connection().await.unwrap());
     let mut heard = [0; 4];
     inside.read_exact(&mut heard).await.unwrap();
     assert_eq!(&heard, word);

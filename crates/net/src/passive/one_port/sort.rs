@@ -75,10 +75,10 @@ impl Shared {
                     if socket::canonical(arrived.peer).ip() != peer {
                         tracing::info!(peer = %arrived.peer, port, "{ELSEWHERE}");
                     }
-                    let socket = Arc::new(arrived.socket);
+                    let socket = arrived.socket;
                     let stream = match arrived.tls {
-                        Some((session, _)) => Stream::protected(socket, session),
-                        None => Stream { socket, tls: None },
+                        Some((session, _)) => Stream::protected(Arc::new(socket), session),
+                        None => Stream::plain(socket),
                     };
                     // It fails when the session ended this very moment.
                     drop(session.send(Ok(stream)));
@@ -86,7 +86,9 @@ impl Shared {
                 // Whoever waits hears of an error when they look for themselves.
                 let _ = self.grant(&mut state, peer);
             }
-            Kind::Shaking => self.deliver(arrived.socket, socket::canonical(arrived.peer), port),
+            Kind::Shaking => {
+                self.deliver(Stream::plain(arrived.socket), socket::canonical(arrived.peer), port);
+            }
             Kind::Closed => {}
         }
         None

@@ -1,0 +1,126 @@
+//! The ports of the range, as far as they are bound.
+//!
+//! A client in the clear opens its data connection before it says what it wants to transfer, or right after; so the
+//! session that waits at a port takes the connection itself when it has to know, and most often it is there. That
+//! spares the machinery of waiting. A task of the port's own waits where somebody has to: where the connection is not
+//! there yet, and where a handshake is to begin as soon as it comes. And lest strangers fill the queue of a port, or
+//! anybody be forgotten, all ports where places are held for long are looked at from time to time.
+
+use super::{Shared, Stream};
+use crate::socket;
+use std::net::IpAddr;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// How long connections to a port are waited for after somebody had to.
+const WAITED_FOR: Duration = Duration::from_secs(10);
+
+/// How often all ports are looked at where places are held, or rest.
+const SWEEP: Duration = Duration::from_millis(250);
+
+/// How often all others are looked at: nobody's connections are not kept for long.
+const SWEEP_IDLE: Duration = Duration::from_secs(10);
+
+/// A port that is bound.
+#[derive(Debug)]
+pub(super) struct Bound {
+    listener: TcpListener,
+    waited_for: Notify,
+}
+
+impl Bound {
+    pub(super) fn new(listener: TcpListener) -> Bound {
+        Bound { listener, waited_for: Notify::new() }
+    }
+
+    /// Somebody has to wait for a connection.
+    pub(super) fn wait_for(&self) {
+        self.waited_for.notify_one();
+    }
+
+    /// Takes a connection that is there already, and where it comes from.
+    pub(super) fn accept(&self) -> Option<(Stream, std::net::SocketAddr)> {
+        // What keeps it from being taken is heard of where it is waited for.
+        let (socket, peer) = socket::accept(&self.listener).ok()?;
+        Some((Stream::bare(socket), socket::canonical(peer)))
+    }
+
+    /// Takes the connections that somebody waits for, until one comes when the pool is gone.
+    pub(super) async fn serve(self: Arc<Self>, shared: Weak<Shared>, port: u16) {
+        loop {
+            self.waited_for.notified().await;
+            if shared.strong_count() == 0 {
+                return;
+            }
+            let mut until = Instant::now() + WAITED_FOR;
+            loop {
+                let accepted = tokio::select! {
+                    accepted = self.listener.accept() => accepted,
+                    () = self.waited_for.notified() => {
+                        until = Instant::now() + WAITED_FOR;
+                        continue;
+                    }
+                    () = tokio::time::sleep_until(until) => break,
+                };
+                let Some(shared) = shared.upgrade() else { return };
+                match accepted {
+                    Ok((socket, peer)) => {
+                        shared.deliver(Stream::plain(socket), socket::canonical(peer), port);
+                    }
+                    Err(error) => {
+                        tracing::warn!(port, %error, "cannot take a data connection");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Looks at the ports where places are held for long, until the pool is gone. `held` tells of each place.
+pub(super) async fn sweep(shared: Weak<Shared>, held: Arc<Notify>) {
+    loop {
+        let idle = tokio::time::timeout(SWEEP_IDLE, held.notified()).await.is_err();
+        if idle {
+            let Some(shared) = shared.upgrade() else { return };
+            let ports = shared.state().bound_ports();
+            for (family, port) in ports {
+                shared.drain(family, port);
+            }
+            continue;
+        }
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            let Some(shared) = shared.upgrade() else { return };
+            let Some(ports) = shared.state().held_for(SWEEP, Instant::now()) else { break };
+            for (peer, port) in ports {
+                shared.drain(peer, port);
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Takes the connections that have come to a port by now, without waiting.
+    pub(super) fn drain(self: &Arc<Self>, peer: IpAddr, port: u16) {
+        if let Some(shared_port) = &self.shared_port {
+            return shared_port.drain(self);
+        }
+        let bound = self.state().bound(peer, port);
+        if let Some(bound) = bound {
+            self.take_until(&bound, port, || false);
+        }
+    }
+
+    /// Takes those connections until enough have come.
+    pub(super) fn take_until(self: &Arc<Self>, bound: &Bound, port: u16, enough: impl Fn() -> bool) {
+        while !enough()
+            && let Some((stream, peer)) = bound.accept()
+        {
+            self.deliver(stream, peer, port);
+        }
+    }
+}
