@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
+
 use std::time::Duration;
 
 /// A control group (version 2) of the kernel, which keeps accounts of the processes in it.
@@ -16,7 +16,6 @@ pub(crate) struct Group {
 
 impl Group {
     pub(crate) fn new() -> io::Result<Group> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
         let mounts = fs::read_to_string("/proc/self/mounts")?;
         let mounted = mounts.lines().find_map(|line| {
             let mut fields = line.split(' ');
@@ -24,18 +23,17 @@ impl Group {
             (fields.next()? == "cgroup2").then_some(place)
         });
         let above = mounted.ok_or_else(|| io::Error::other("no control groups of version 2 are mounted"))?;
-        let name = format!("portolan-bench-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("portolan-bench-{:08x}", rand::random::<u32>());
         let folder = PathBuf::from(above).join(name);
         fs::create_dir(&folder)
             .map_err(|error| io::Error::other(format!("{}: {error}", folder.display())))?;
         Ok(Group { folder })
     }
 
-    /// A command that runs in it, with as many descriptors as services have by themselves: some servers close every
-    /// one that they could have, at each session.
-    pub(crate) fn command(&self, program: &str) -> Command {
+    /// A command that runs in it, and may have so many descriptors.
+    pub(crate) fn command(&self, program: &str, descriptors: u32) -> Command {
         let mut command = Command::new("sh");
-        command.args(["-c", "echo $$ > \"$0\" && ulimit -Sn 1024 && exec \"$@\""]);
+        command.args(["-c", &format!("echo $$ > \"$0\" && ulimit -Sn {descriptors} && exec \"$@\"")]);
         command.arg(self.folder.join("cgroup.procs")).arg(program);
         command
     }

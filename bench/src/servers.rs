@@ -54,11 +54,18 @@ const PACKAGES: [&str; 13] = [
     "python3-cffi-backend",
 ];
 
+/// Descriptors that services have by themselves. Some servers close every one that they could have, at each session;
+/// others raise it themselves.
+const DESCRIPTORS: u32 = 1024;
+
+/// Those that do not raise it, and close none.
+const MANY_DESCRIPTORS: u32 = 20_000;
+
 /// Where control connections go.
 pub(crate) const PORT: u16 = 2121;
 
 /// Ports of passive data connections.
-pub(crate) const PASSIVE: (u16, u16) = (10_000, 14_999);
+pub(crate) const PASSIVE: (u16, u16) = (10_000, 11_999);
 
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -129,31 +136,31 @@ impl Server {
         let settings = scratch.join("settings");
         let mut command = match kind {
             Kind::Raw => {
-                let mut command = group.command(&std::env::current_exe()?.display().to_string());
+                let mut command = group.command(&std::env::current_exe()?.display().to_string(), DESCRIPTORS);
                 command.args(["--raw", &PORT.to_string()]).arg(files.root());
                 command
             }
             Kind::Portolan => portolan(&group, files, &scratch, needs.direct)?,
             Kind::Vsftpd => {
                 fs::write(&settings, vsftpd(files, &scratch))?;
-                let mut command = group.command(&sbin("vsftpd"));
+                let mut command = group.command(&sbin("vsftpd"), DESCRIPTORS);
                 command.arg(&settings);
                 command
             }
             Kind::Proftpd => {
                 fs::write(&settings, proftpd(files, &scratch, &unpacked))?;
-                let mut command = group.command(&sbin("proftpd"));
+                let mut command = group.command(&sbin("proftpd"), DESCRIPTORS);
                 command.args(["-n", "-q", "-c"]).arg(&settings);
                 command
             }
             Kind::PureFtpd => {
-                let mut command = group.command(&sbin("pure-ftpd"));
+                let mut command = group.command(&sbin("pure-ftpd"), MANY_DESCRIPTORS);
                 command.args(pure_ftpd(kind.user(), files, &scratch, &unpacked)?);
                 command
             }
             Kind::Pyftpdlib => {
                 fs::write(&settings, pyftpdlib(files, &scratch, needs.tls)?)?;
-                let mut command = group.command("python3");
+                let mut command = group.command("python3", MANY_DESCRIPTORS);
                 command.arg(&settings).env("PYTHONPATH", unpacked.join("usr/lib/python3/dist-packages"));
                 command
             }
@@ -199,7 +206,7 @@ fn portolan(group: &Group, files: &Files, scratch: &Path, direct: bool) -> io::R
     }
     let settings = scratch.join("portolan.toml");
     fs::write(&settings, configured::portolan(files, direct))?;
-    let mut command = group.command(&program.display().to_string());
+    let mut command = group.command(&program.display().to_string(), DESCRIPTORS);
     command.arg("serve").arg("--config").arg(settings).env("PORTOLAN_LOG", "warn");
     Ok(command)
 }

@@ -82,7 +82,8 @@ pub(super) fn pure_ftpd(
     fs::write(&list, line)?;
     let program = unpacked.join("usr/bin/pure-pw").display().to_string();
     must(&program, &["mkdb", &database.display().to_string(), "-f", &list.display().to_string()])?;
-    let sessions = SESSIONS.to_string();
+    // It takes no more for a number.
+    let sessions = 5_000.to_string();
     let arguments = [
         "-l",
         &format!("puredb:{}", database.display()),
