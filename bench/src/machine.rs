@@ -4,6 +4,7 @@ use rustix::process::{Resource, Rlimit};
 use std::fs;
 use std::io;
 use std::process::Command;
+use std::time::Duration;
 
 /// Makes the loopback of this namespace ready. The congestion control that many systems have by default (BBR) paces
 /// what it sends and halves every server's speed here; connections in TIME_WAIT that pile up slow what comes after
@@ -24,12 +25,23 @@ pub(crate) fn allow_descriptors() -> io::Result<()> {
     Ok(())
 }
 
+/// How many cores it has.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Processor time that this process has used up so far: the load.
+pub(crate) fn own_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
 /// What it is, in a line.
 pub(crate) fn describe() -> String {
     let of = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpuinfo = of("/proc/cpuinfo");
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("?");
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cores = cores();
     let kernel = of("/proc/sys/kernel/osrelease");
     let date = Command::new("date").arg("+%Y-%m-%d").output();
     let date =

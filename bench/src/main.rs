@@ -57,8 +57,8 @@ struct Args {
     #[arg(long)]
     list: bool,
 
-    /// Be the bare loop that listens on this port and serves this folder.
-    #[arg(long, hide = true, num_args = 2, value_names = ["PORT", "FOLDER"])]
+    /// Be the bare loop that listens on this port and serves this folder; with TLS, if there is a certificate.
+    #[arg(long, hide = true, num_args = 2..=4, value_names = ["PORT", "FOLDER", "CERTIFICATE", "KEY"])]
     raw: Option<Vec<String>>,
 }
 

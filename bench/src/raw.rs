@@ -2,6 +2,8 @@
 //! talk to it. What it reaches is what this machine allows, or near it. What it is not: a server. It trusts everybody,
 //! and looks at nothing.
 
+mod tls;
+
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -19,12 +21,34 @@ const PIECE: usize = 1 << 20;
 /// fewest wake-ups.
 const LARGE: u64 = 32 << 20;
 
-/// Serves a folder for ever.
+/// Serves a folder for ever: port, folder, and for TLS the files of a certificate and its key.
 pub(crate) fn serve(arguments: &[String]) -> io::Result<()> {
-    let [port, folder] = arguments else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let [port, folder, pem @ ..] = arguments else { return Err(io::ErrorKind::InvalidInput.into()) };
     let port: u16 = port.parse().map_err(io::Error::other)?;
     crate::machine::allow_descriptors()?;
-    Loop::new(port, Path::new(folder))?.run()
+    let (listener, folder) = (listen(port)?, Path::new(folder));
+    match pem {
+        [certificate, key] => tls::serve(&listener, folder, &[certificate.into(), key.into()]),
+        _ => Loop::new(listener, folder)?.run(),
+    }
+}
+
+fn listen(port: u16) -> io::Result<TcpListener> {
+    let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    listener.set_reuse_address(true)?;
+    listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
+    listener.listen(4096)?;
+    Ok(TcpListener::from(listener))
+}
+
+/// The reply to what needs nothing but a reply.
+fn usual(verb: &str) -> Option<&'static [u8]> {
+    match verb {
+        "USER" => Some(b"230 in\r\n"),
+        "TYPE" | "PBSZ" | "PROT" => Some(b"200 ok\r\n"),
+        "PWD" => Some(b"257 \"/\"\r\n"),
+        _ => None,
+    }
 }
 
 struct Loop {
@@ -53,13 +77,8 @@ struct Data {
 }
 
 impl Loop {
-    fn new(port: u16, folder: &Path) -> io::Result<Loop> {
-        let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
-        listener.set_reuse_address(true)?;
-        listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
-        listener.listen(4096)?;
+    fn new(listener: TcpListener, folder: &Path) -> io::Result<Loop> {
         listener.set_nonblocking(true)?;
-        let listener = TcpListener::from(listener);
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &listener, EventData::new_u64(0), EventFlags::IN)?;
         let pipe = pipe()?;
@@ -109,9 +128,6 @@ impl Loop {
         let line = String::from_utf8_lossy(&line[..count]).trim_end().to_owned();
         let (verb, argument) = line.split_once(' ').unwrap_or((&line, ""));
         match verb {
-            "USER" => session.control.write_all(b"230 in\r\n")?,
-            "TYPE" => session.control.write_all(b"200 ok\r\n")?,
-            "PWD" => session.control.write_all(b"257 \"/\"\r\n")?,
             "PORT" => {
                 let numbers: Vec<u16> =
                     argument.split(',').filter_map(|number| number.parse().ok()).collect();
@@ -144,10 +160,13 @@ impl Loop {
                 session.data = Some(Data { stream, file, range, moved: 0 });
                 return self.pump(session);
             }
-            _ => {
-                session.control.write_all(b"221 bye\r\n")?;
-                return Ok(false);
-            }
+            _ => match usual(verb) {
+                Some(reply) => session.control.write_all(reply)?,
+                None => {
+                    session.control.write_all(b"221 bye\r\n")?;
+                    return Ok(false);
+                }
+            },
         }
         Ok(true)
     }

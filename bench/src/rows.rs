@@ -4,6 +4,7 @@ use crate::files::{Files, SMALL};
 use crate::load::client::{Door, Tls};
 use crate::load::small::Way;
 use crate::load::{bulk, listing, logins, many, small};
+use crate::machine;
 use crate::servers::{Kind, Needs, Server};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -99,7 +100,7 @@ pub(crate) const ALL: &[Row] = &[
         what: "RETR 1 GiB, TLS 1.3",
         figures: &[cpu(1.0)],
         needs: TLS,
-        raw: false,
+        raw: true,
         measure: |server, door, _| per_gib(server, || bulk::download(door, &server.path("1G"), false)),
     },
     Row {
@@ -107,7 +108,7 @@ pub(crate) const ALL: &[Row] = &[
         what: "STOR 1 GiB, TLS 1.3",
         figures: &[cpu(0.95)],
         needs: TLS,
-        raw: false,
+        raw: true,
         measure: |server, door, files| upload(server, door, files),
     },
     Row {
@@ -171,7 +172,7 @@ pub(crate) const ALL: &[Row] = &[
         what: "TLS handshake, login, PWD, QUIT, 64 at a time",
         figures: &[rate("/s", 1.1)],
         needs: TLS,
-        raw: false,
+        raw: true,
         measure: |_, door, _| sessions(door, 64, 1_000),
     },
     Row {
@@ -187,7 +188,7 @@ pub(crate) const ALL: &[Row] = &[
         what: "1,000 idle sessions with TLS, memory of each",
         figures: &[absolute("KiB", 24.0)],
         needs: TLS,
-        raw: false,
+        raw: true,
         measure: |server, door, _| idle_memory(server, door),
     },
     Row {
@@ -231,12 +232,10 @@ pub(crate) const ALL: &[Row] = &[
         needs: PLAIN,
         raw: true,
         measure: |server, door, _| {
-            let before = server.group.used()?;
             let done = many::download(door, 200, &server.path("10M"), &server.group)?;
-            let used = server.group.used()?.saturating_sub(before);
             Ok(vec![
                 done.bytes as f64 / f64::from(1 << 30) / done.all.as_secs_f64(),
-                used.as_secs_f64(),
+                done.used.as_secs_f64(),
                 done.memory as f64 / 1024.0,
                 done.slowest.as_secs_f64() / done.fastest.as_secs_f64(),
             ])
@@ -292,6 +291,39 @@ pub(crate) struct Measured {
     pub(crate) id: &'static str,
     pub(crate) what: &'static str,
     pub(crate) figures: Vec<Taken>,
+    /// Who used the machine meanwhile, in each run, by server.
+    pub(crate) shares: BTreeMap<&'static str, Vec<Share>>,
+}
+
+/// Parts of the time of all cores: of a server, and of the load. What is left of them nobody used.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Share {
+    pub(crate) server: f64,
+    pub(crate) load: f64,
+}
+
+/// What was used up when.
+struct Account {
+    server: Duration,
+    load: Duration,
+    at: Instant,
+}
+
+impl Account {
+    fn of(server: &Server) -> io::Result<Account> {
+        Ok(Account { server: server.group.used()?, load: machine::own_time(), at: Instant::now() })
+    }
+
+    /// What was used since.
+    fn share(&self, server: &Server) -> io::Result<Share> {
+        let now = Account::of(server)?;
+        let all = (now.at - self.at).as_secs_f64() * machine::cores() as f64;
+        let part = |used: Duration| used.as_secs_f64() / all;
+        Ok(Share {
+            server: part(now.server.saturating_sub(self.server)),
+            load: part(now.load.saturating_sub(self.load)),
+        })
+    }
 }
 
 /// What came of one of its figures: the number of each run, by server.
@@ -319,6 +351,7 @@ pub(crate) fn measure(row: &'static Row, kinds: &[Kind], runs: u16, files: &File
         kinds: kinds.clone(),
     };
     let mut figures: Vec<Taken> = row.figures.iter().map(taken).collect();
+    let mut shares: BTreeMap<_, Vec<Share>> = BTreeMap::new();
     for run in 1..=runs {
         for kind in &kinds {
             let began = Instant::now();
@@ -326,7 +359,9 @@ pub(crate) fn measure(row: &'static Row, kinds: &[Kind], runs: u16, files: &File
             std::thread::sleep(QUIET);
             // Where handshakes are measured, each is a full one.
             let tls = row.needs.tls.then(|| Tls::new(&files.certificate().0, row.id != "f3")).transpose()?;
+            let account = Account::of(&server)?;
             let numbers = (row.measure)(&server, &Door { user: kind.user(), tls }, files);
+            let share = account.share(&server)?;
             drop(server);
             files.clear()?;
             match numbers {
@@ -340,10 +375,11 @@ pub(crate) fn measure(row: &'static Row, kinds: &[Kind], runs: u16, files: &File
                     for (figure, number) in figures.iter_mut().zip(numbers) {
                         figure.runs.entry(kind.name()).or_default().push(number);
                     }
+                    shares.entry(kind.name()).or_default().push(share);
                 }
                 Err(error) => eprintln!("{} {run}/{runs} {}: {error}", row.id, kind.name()),
             }
         }
     }
-    Ok(Measured { id: row.id, what: row.what, figures })
+    Ok(Measured { id: row.id, what: row.what, figures, shares })
 }

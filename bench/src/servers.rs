@@ -138,6 +138,10 @@ impl Server {
             Kind::Raw => {
                 let mut command = group.command(&std::env::current_exe()?.display().to_string(), DESCRIPTORS);
                 command.args(["--raw", &PORT.to_string()]).arg(files.root());
+                if needs.tls {
+                    let (certificate, key) = files.certificate();
+                    command.args([certificate, key]);
+                }
                 command
             }
             Kind::Portolan => portolan(&group, files, &scratch, needs.direct)?,

@@ -1,6 +1,6 @@
 //! Medians, spread, and ratios.
 
-use crate::rows::{Measured, Taken, Target};
+use crate::rows::{Measured, Share, Taken, Target};
 use crate::servers::Kind;
 use serde::Serialize;
 use std::fmt::Write;
@@ -66,6 +66,18 @@ fn cell(taken: &Taken, kind: Kind) -> String {
     }
 }
 
+/// True where the load has to be fast enough: where files or logins a second are counted.
+fn is_rate(measured: &Measured) -> bool {
+    measured.figures.iter().any(|taken| matches!(taken.target, Target::AtLeast(_)))
+}
+
+/// The parts of the machine that a server and the load used.
+fn shares(measured: &Measured, kind: Kind) -> Option<(f64, f64)> {
+    let runs = measured.shares.get(kind.name())?;
+    let of = |part: fn(&Share) -> f64| median(&runs.iter().map(part).collect::<Vec<_>>());
+    of(|share| share.server * 100.0).zip(of(|share| share.load * 100.0))
+}
+
 /// A row for people at a terminal.
 pub(crate) fn of_row(measured: &Measured) -> String {
     let mut text = format!("\n{}  {}\n", measured.id, measured.what);
@@ -80,6 +92,15 @@ pub(crate) fn of_row(measured: &Measured) -> String {
         if let (Some((ratio, target, reached)), Some((kind, _))) = (verdict(taken), best(taken)) {
             let word = if reached { "reached" } else { "NOT reached" };
             let _ = writeln!(text, "    {ratio:.2} of {}; target {target}: {word}", kind.name());
+        }
+    }
+    for kind in Kind::ALL.into_iter().filter(|_| is_rate(measured)) {
+        if let Some((server, load)) = shares(measured, kind) {
+            let _ = writeln!(
+                text,
+                "    {:10} used {server:.0} % of the machine, the load {load:.0} %",
+                kind.name()
+            );
         }
     }
     text
@@ -110,6 +131,31 @@ pub(crate) fn markdown(results: &[Measured], machine: &str) -> String {
                 None => ("–".to_owned(), "–".to_owned()),
             };
             let _ = write!(text, " {to_raw} | {ratio} | {target} |");
+        }
+    }
+    text.push('\n');
+    text.push_str(&markdown_of_shares(results));
+    text
+}
+
+fn markdown_of_shares(results: &[Measured]) -> String {
+    let mut text = String::from(
+        "\nWho used the machine, in percent of all its cores: the server + the load. Where both together leave little \
+         of it, the machine bounds the row; the load itself keeps nobody waiting who could be faster, since the bare \
+         loop is served by the same one.\n\n| row |",
+    );
+    for kind in Kind::ALL {
+        let _ = write!(text, " {} |", kind.name());
+    }
+    text.push_str("\n| --- |");
+    text.push_str(&" --- |".repeat(Kind::ALL.len()));
+    for measured in results.iter().filter(|measured| is_rate(measured)) {
+        let _ = write!(text, "\n| {} |", measured.id);
+        for kind in Kind::ALL {
+            let _ = match shares(measured, kind) {
+                Some((server, load)) => write!(text, " {server:.0} + {load:.0} |"),
+                None => write!(text, " – |"),
+            };
         }
     }
     text.push('\n');
