@@ -2,6 +2,7 @@
 
 use crate::socket::KeepAlive;
 use crate::tls::{Handshake, Identity, Purpose, Resume, Session, Tls};
+use rustix::net::RecvFlags;
 use rustls::pki_types::CertificateDer;
 use socket2::SockRef;
 use std::io;
@@ -93,6 +94,34 @@ impl Stream {
             self.watched = Some(Arc::new(TcpStream::from_std(bare)?));
         }
         self.watched.clone().ok_or(io::ErrorKind::NotConnected.into())
+    }
+
+    /// Takes the socket to wait for it in another way; [`put_bare`](Self::put_bare) gives it back. `None` while somebody
+    /// else holds it.
+    pub(crate) fn take_bare(&mut self) -> Option<std::net::TcpStream> {
+        if let Some(watched) = self.watched.take() {
+            match Arc::try_unwrap(watched) {
+                Ok(own) => self.bare = own.into_std().ok(),
+                Err(shared) => self.watched = Some(shared),
+            }
+        }
+        self.bare.take()
+    }
+
+    pub(crate) fn put_bare(&mut self, socket: std::net::TcpStream) {
+        self.bare = Some(socket);
+    }
+
+    /// Ends the sending side.
+    pub(crate) fn shut_down(&self) {
+        // An error means that the connection is gone already.
+        let _ = self.options().map(|options| options.shutdown(std::net::Shutdown::Write));
+    }
+
+    /// Reads what is there.
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let socket = self.options().ok_or(io::ErrorKind::NotConnected)?;
+        Ok(rustix::net::recv(&*socket, buffer, RecvFlags::DONTWAIT)?.0)
     }
 
     /// Has the kernel look after it while it is silent.

@@ -5,13 +5,15 @@
 //! [`Source`] or goes into a [`Sink`]; a protected connection has its records made and read here, on the
 //! same threads. What this module is not: it does not know how bytes are encoded.
 
+mod cached;
+mod patience;
 mod receive;
 mod send;
+mod turns;
 
 use crate::stream::Stream;
 use crate::tls::Session;
 use async_trait::async_trait;
-use socket2::SockRef;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,9 +23,6 @@ use tokio_util::sync::CancellationToken;
 
 pub use receive::{receive, receive_file, receive_some};
 pub use send::{send, send_file};
-
-/// Bytes that are moved between two looks at whether to stop, where no wait comes in between.
-const BURST: usize = 64 << 20;
 
 /// Bytes of one reading or writing through a buffer.
 const BUFFER: usize = 256 << 10;
@@ -89,28 +88,35 @@ pub trait Sink<E>: Send {
 /// How long a connection is kept that this side has ended and the peer not yet.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Ends the sending side of a connection whose data is whole. The end travels with the last bytes;
-/// nobody waits for an answer.
-fn finish(socket: &Arc<TcpStream>, protected: bool) {
-    // An error means that the connection is gone already.
-    let _ = SockRef::from(&**socket).shutdown(std::net::Shutdown::Write);
-    // What a peer sends against the rules would otherwise make the system take back our last bytes.
-    drain(socket);
-    if protected {
-        // Here it is within the rules: the peer says its end too, and comes a little later with it.
-        let socket = Arc::clone(socket);
+/// Ends the sending side of a connection whose data is whole; the peer of a protected one is told first that nothing
+/// more comes. The end travels with the last bytes; nobody waits for an answer.
+async fn finish<E>(stream: &mut Stream, progress: &Progress) -> Result<(), Failure<E>> {
+    if stream.tls.is_some() {
+        let socket = stream.watch().map_err(Failure::Connection)?;
+        if let Some(session) = &mut stream.tls {
+            session.seal_end().map_err(Failure::Connection)?;
+            flush(&socket, session, progress, &mut 0).await?;
+        }
+        stream.shut_down();
+        // Here it is within the rules that the peer says something: its end too, and it comes a little later with it.
         tokio::spawn(async move {
-            let ended = async { while socket.readable().await.is_ok() && !drain(&socket) {} };
+            let ended =
+                async { while socket.readable().await.is_ok() && !drain(|rest| socket.try_read(rest)) {} };
             let _ = tokio::time::timeout(LINGER, ended).await;
         });
+        return Ok(());
     }
+    stream.shut_down();
+    // What a peer sends against the rules would otherwise make the system take back our last bytes.
+    drain(|rest| stream.try_read(rest));
+    Ok(())
 }
 
 /// Reads away what is there; true at the end.
-fn drain(socket: &TcpStream) -> bool {
+fn drain(read: impl Fn(&mut [u8]) -> io::Result<usize>) -> bool {
     let mut rest = [0; 4096];
     for _ in 0..16 {
-        match socket.try_read(&mut rest) {
+        match read(&mut rest) {
             Ok(1..) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
             _ => return true,
@@ -118,17 +124,6 @@ fn drain(socket: &TcpStream) -> bool {
     }
     // Who sends so much has been heard long enough.
     true
-}
-
-/// Tells the peer of a protected connection that nothing more comes, then ends the sending side.
-async fn finish_tls<E>(stream: &mut Stream, progress: &Progress) -> Result<(), Failure<E>> {
-    let socket = stream.watch().map_err(Failure::Connection)?;
-    if let Some(session) = &mut stream.tls {
-        session.seal_end().map_err(Failure::Connection)?;
-        flush(&socket, session, progress, &mut 0).await?;
-    }
-    finish(&socket, stream.tls.is_some());
-    Ok(())
 }
 
 /// Sends the records that wait. `owed` counts bytes of content in them that count as moved once they

@@ -1,24 +1,21 @@
 //! Receiving.
 
-use super::{BUFFER, BURST, Failure, Progress, Sink, finish_tls, lost, readable};
+mod plain;
+mod protected;
+
+use super::{BUFFER, Failure, Progress, Sink, finish, readable};
 use crate::stream::Stream;
 use crate::tls::{Read, Session};
 use rustix::buffer::spare_capacity;
 use rustix::net::RecvFlags;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 /// Bytes of the first readings.
 const FIRST: usize = 32 << 10;
-
-/// What a burst of receiving works with: it goes to a thread and comes back.
-enum Reader {
-    Plain(Vec<u8>),
-    Protected(Box<Session>),
-}
 
 /// Receives into a file, at its cursor, until the peer ends.
 ///
@@ -30,38 +27,14 @@ pub async fn receive_file(
     file: &Arc<File>,
     progress: &Progress,
 ) -> Result<(), Failure<io::Error>> {
-    let socket = stream.watch().map_err(Failure::Connection)?;
-    let mut reader = match stream.tls.take() {
-        None => Reader::Plain(Vec::new()),
-        Some(session) => Reader::Protected(session),
-    };
-    loop {
-        let ready = matches!(&reader, Reader::Protected(session) if session.has_early());
-        if progress.is_stopped() {
-            return Err(Failure::Stopped);
-        }
-        if !ready {
-            readable(&socket, progress).await?;
-        }
-        let (socket, file, progress) = (Arc::clone(&socket), Arc::clone(file), progress.clone());
-        let waiting = tokio::task::spawn_blocking(move || {
-            let ended = match &mut reader {
-                Reader::Plain(buffer) => burst(&socket, &file, buffer, &progress),
-                Reader::Protected(session) => burst_tls(&socket, &file, session, &progress),
-            };
-            (ended, reader)
-        });
-        let (ended, used) = waiting.await.map_err(|_| lost())?;
-        reader = used;
-        if ended? {
-            break;
+    match stream.tls.take() {
+        None => plain::receive(stream, file, progress).await,
+        Some(session) => {
+            protected::receive(stream, session, file, progress).await?;
+            end_in_answer(stream).await;
+            Ok(())
         }
     }
-    if let Reader::Protected(session) = reader {
-        stream.tls = Some(session);
-        end_in_answer(stream).await;
-    }
-    Ok(())
 }
 
 /// Receives the next bytes of a transfer into `buffer`, which has room for as many as are worth it; true at the end of
@@ -92,61 +65,6 @@ pub async fn receive_some<E>(
             if buffer.len() >= FIRST {
                 return Ok(false);
             }
-        }
-    }
-    Ok(false)
-}
-
-/// Receives until the socket is empty; true at the end of the data. It may wait for the disk, never
-/// for the network.
-fn burst(
-    stream: &TcpStream,
-    mut file: &File,
-    buffer: &mut Vec<u8>,
-    progress: &Progress,
-) -> Result<bool, Failure<io::Error>> {
-    buffer.resize(BUFFER, 0);
-    let mut left = BURST;
-    while left > 0 && !progress.is_stopped() {
-        match stream.try_read(buffer) {
-            Ok(0) => return Ok(true),
-            Ok(read) => {
-                file.write_all(&buffer[..read]).map_err(Failure::Storage)?;
-                progress.add(read);
-                left = left.saturating_sub(read);
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) => return Err(Failure::Connection(error)),
-        }
-    }
-    Ok(false)
-}
-
-/// The same over TLS.
-fn burst_tls(
-    socket: &TcpStream,
-    mut file: &File,
-    session: &mut Session,
-    progress: &Progress,
-) -> Result<bool, Failure<io::Error>> {
-    let mut left = BURST;
-    while left > 0 && !progress.is_stopped() {
-        let mut of_storage = None;
-        let read = session.read(socket, BUFFER, |bytes| {
-            if let Err(error) = file.write_all(bytes) {
-                of_storage = Some(error);
-                return Err(io::ErrorKind::Other.into());
-            }
-            progress.add(bytes.len());
-            left = left.saturating_sub(bytes.len());
-            Ok(())
-        });
-        match (read, of_storage) {
-            (_, Some(error)) => return Err(Failure::Storage(error)),
-            (Ok(Read::Some), None) => {}
-            (Ok(Read::Nothing), None) => break,
-            (Ok(Read::Ended), None) => return Ok(true),
-            (Err(error), None) => return Err(Failure::Connection(error)),
         }
     }
     Ok(false)
@@ -211,7 +129,7 @@ fn read_some(socket: &TcpStream, tls: Option<&mut Session>, buffer: &mut Vec<u8>
 async fn end_in_answer(stream: &mut Stream) {
     if stream.tls.is_some() {
         let never_stopped = Progress::default();
-        let goodbye = finish_tls::<()>(stream, &never_stopped);
+        let goodbye = finish::<()>(stream, &never_stopped);
         let _ = tokio::time::timeout(super::LINGER, goodbye).await;
     }
 }

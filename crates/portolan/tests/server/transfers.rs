@@ -3,8 +3,9 @@
 use crate::serve;
 use portolan_testkit::launch::{Served, free_ports, isolate};
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::Command;
+use std::time::Duration;
 
 #[test]
 fn a_plain_file_goes_by_sendfile() {
@@ -56,16 +57,51 @@ fn a_slow_client_does_not_hold_up_others() {
     fs::write(served.root().join("large"), vec![1; 64 << 20]).unwrap();
     fs::write(served.root().join("small"), "x").unwrap();
     let mut slow = Vec::new();
-    for _ in 0..30 {
+    for number in 0..60 {
         let mut talk = served.talk_logged_in();
         talk.ask("TYPE I");
-        let data = talk.open_data("RETR large");
+        let command = if number % 2 == 0 { "RETR large".to_owned() } else { format!("STOR up{number}") };
+        let data = talk.open_data(&command);
         slow.push((talk, data));
     }
     let mut quick = served.talk_logged_in();
+    quick.ask("TYPE I");
     for _ in 0..20 {
         assert_eq!(quick.retrieve("small"), b"x");
     }
+    assert_eq!(quick.retrieve("large").len(), 64 << 20);
+}
+
+#[test]
+fn who_pauses_gets_and_gives_everything() {
+    // Longer than anybody waits in place, and then so fast that it is worth it again.
+    const PAUSE: Duration = Duration::from_millis(30);
+    let served = serve(&[]);
+    let content: Vec<u8> = (0..48_u32 << 20).map(|number| (number % 251) as u8).collect();
+    fs::write(served.root().join("large"), &content).unwrap();
+    let mut talk = served.talk_logged_in();
+    talk.ask("TYPE I");
+    let mut data = talk.open_data("RETR large");
+    let mut down = vec![0; content.len()];
+    for (number, piece) in down.chunks_mut(1 << 20).enumerate() {
+        if number < 40 {
+            std::thread::sleep(PAUSE);
+        }
+        data.read_exact(piece).unwrap();
+    }
+    assert_eq!(data.read(&mut [0]).unwrap(), 0);
+    assert!(talk.reply().starts_with("226"));
+    assert!(down == content);
+    let mut data = talk.open_data("STOR up");
+    for (number, piece) in content.chunks(1 << 20).enumerate() {
+        if number < 40 {
+            std::thread::sleep(PAUSE);
+        }
+        data.write_all(piece).unwrap();
+    }
+    drop(data);
+    assert!(talk.reply().starts_with("226"));
+    assert!(fs::read(served.root().join("up")).unwrap() == content);
 }
 
 #[test]
@@ -75,7 +111,7 @@ fn a_data_connection_that_the_client_cuts_is_426_and_the_session_lives_on() {
     let mut talk = served.talk_logged_in();
     talk.ask("TYPE I");
     let data = talk.open_data("RETR large");
-    socket2::SockRef::from(&data).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    socket2::SockRef::from(&data).set_linger(Some(Duration::ZERO)).unwrap();
     drop(data);
     assert!(talk.reply().starts_with("426"));
     assert_eq!(talk.retrieve("large").len(), 64 << 20);

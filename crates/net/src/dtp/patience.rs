@@ -1,0 +1,80 @@
+//! Waiting for a peer in place. A thread that moves bytes waits some milliseconds where the peer is about to catch up:
+//! to go back to the runtime and to come again costs more than what is moved in between. Whoever keeps it waiting for
+//! longer is waited for by the runtime, which has room for any number of them.
+
+use std::io;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// How long a thread waits.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// Bytes in a second, and for how long, that a peer has to take or give before it is waited for in place again.
+const FAST: f64 = 100e6;
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// Whether the peer of a transfer is waited for in place.
+pub(super) struct Peer {
+    /// Since when it is not, and how many bytes had moved by then.
+    slow: Option<(Instant, u64)>,
+}
+
+impl Peer {
+    pub(super) fn new() -> Peer {
+        Peer { slow: None }
+    }
+
+    /// It has kept a thread waiting, when so many bytes had moved.
+    pub(super) fn is_slow(&mut self, moved: u64) {
+        self.slow.get_or_insert_with(|| (Instant::now(), moved));
+    }
+
+    /// True while it keeps up.
+    pub(super) fn keeps_up(&mut self, moved: u64) -> bool {
+        let Some((since, before)) = self.slow else { return true };
+        let (now, elapsed) = (Instant::now(), since.elapsed());
+        if elapsed >= WINDOW {
+            let rate = moved.saturating_sub(before) as f64 / elapsed.as_secs_f64();
+            self.slow = (rate < FAST).then_some((now, moved));
+        }
+        self.slow.is_none()
+    }
+}
+
+/// A socket that waits in place: what would take longer is [`io::ErrorKind::WouldBlock`]. Until this is dropped.
+pub(super) struct InPlace<'a>(&'a TcpStream);
+
+impl InPlace<'_> {
+    pub(super) fn new(socket: &TcpStream) -> io::Result<InPlace<'_>> {
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_write_timeout(Some(PATIENCE))?;
+        socket.set_nonblocking(false)?;
+        Ok(InPlace(socket))
+    }
+}
+
+impl Drop for InPlace<'_> {
+    fn drop(&mut self) {
+        // It can only fail for what is no socket.
+        let _ = self.0.set_nonblocking(true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_keeps_a_thread_waiting_is_waited_for_elsewhere_until_it_is_fast() {
+        let (mut peer, second) = (Peer::new(), Duration::from_secs(1));
+        assert!(peer.keeps_up(0));
+        peer.is_slow(1_000);
+        assert!(!peer.keeps_up(u64::MAX), "not before a while has passed");
+        let ago = |bytes| Some((Instant::now() - 2 * second, bytes));
+        peer.slow = ago(1_000);
+        assert!(!peer.keeps_up(100_000_000), "50 MB/s");
+        peer.slow = ago(1_000);
+        assert!(peer.keeps_up(300_000_000), "150 MB/s");
+        assert!(peer.keeps_up(300_000_000), "and on");
+    }
+}

@@ -1,0 +1,113 @@
+//! Sending a file that nothing protects: the kernel moves it from the page cache to the socket.
+
+use super::super::cached::Cached;
+use super::super::patience::{InPlace, Peer};
+use super::super::turns::{Turn, Turns};
+use super::super::{Failure, Progress, lost, writable};
+use super::{Sent, short};
+use crate::stream::Stream;
+use rustix::io::Errno;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use tokio::io::Interest;
+
+/// Bytes of one `sendfile`. The end of each makes a packet of its own; in between nobody looks whether to stop.
+const PIECE: usize = 8 << 20;
+
+pub(super) async fn send(
+    stream: &mut Stream,
+    file: &Arc<File>,
+    range: Range<u64>,
+    progress: &Progress,
+) -> Result<(), Failure<io::Error>> {
+    let (mut range, cached) = (range, Cached::new(file));
+    let (mut peer, turns) = (Peer::new(), Turns::new());
+    while !range.is_empty() {
+        if progress.is_stopped() {
+            return Err(Failure::Stopped);
+        }
+        let bare = if peer.keeps_up(progress.moved()) { stream.take_bare() } else { None };
+        let sent = if let Some(socket) = bare {
+            let (file, progress, turn) = (Arc::clone(file), progress.clone(), turns.next().await);
+            let waiting = tokio::task::spawn_blocking(move || {
+                let sent = InPlace::new(&socket).map_err(Failure::Connection).and_then(|_in_place| {
+                    let send = |range: &mut Range<u64>, count| {
+                        Ok(rustix::fs::sendfile(&socket, &file, Some(&mut range.start), count)?)
+                    };
+                    burst(&mut range, &progress, &turn, send)
+                });
+                (sent, socket, range)
+            });
+            let (sent, socket, rest) = waiting.await.map_err(|_| lost())?;
+            stream.put_bare(socket);
+            range = rest;
+            sent
+        } else {
+            let socket = stream.watch().map_err(Failure::Connection)?;
+            writable(&socket, progress).await?;
+            let (own_file, progress) = (Arc::clone(file), progress.clone());
+            let send = move |range: &mut Range<u64>, count| {
+                socket.try_io(Interest::WRITABLE, || {
+                    let sent = rustix::fs::sendfile(&socket, &own_file, Some(&mut range.start), count);
+                    sent.map_err(io::Error::from)
+                })
+            };
+            match usize::try_from(cached.ready(&range)) {
+                Ok(ready @ 1..) => burst(&mut range, &progress, &Turn::short(ready), send),
+                _ => {
+                    let turn = turns.next().await;
+                    let waiting = tokio::task::spawn_blocking(move || {
+                        let sent = burst(&mut range, &progress, &turn, send);
+                        (sent, range)
+                    });
+                    let (sent, rest) = waiting.await.map_err(|_| lost())?;
+                    range = rest;
+                    sent
+                }
+            }
+        };
+        match sent? {
+            // Neither a cached file nor a fast peer makes us wait: others on this thread get their turn here.
+            Sent::Some => tokio::task::yield_now().await,
+            Sent::Full => peer.is_slow(progress.moved()),
+            Sent::All => break,
+        }
+    }
+    Ok(())
+}
+
+/// Sends until the turn is over or the socket is full.
+fn burst(
+    range: &mut Range<u64>,
+    progress: &Progress,
+    turn: &Turn,
+    mut send: impl FnMut(&mut Range<u64>, usize) -> io::Result<usize>,
+) -> Result<Sent, Failure<io::Error>> {
+    let mut moved = 0;
+    while !progress.is_stopped() {
+        let left = turn.left(moved);
+        if left == 0 {
+            break;
+        }
+        let count = usize::try_from(range.end - range.start).unwrap_or(PIECE).min(left).min(PIECE);
+        if count == 0 {
+            return Ok(Sent::All);
+        }
+        match send(range, count) {
+            Ok(0) => return Err(short()),
+            Ok(sent) => {
+                progress.add(sent);
+                moved += sent;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Sent::Full),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
+                return Err(Failure::Storage(error));
+            }
+            Err(error) => return Err(Failure::Connection(error)),
+        }
+    }
+    Ok(Sent::Some)
+}
