@@ -14,6 +14,6 @@ pub mod tls;
 pub use active::{Active, ActivePort};
 pub use control::Control;
 pub use listen::{Listener, is_no_ipv6};
-pub use passive::{Arrived, Direction, OnePort, PassivePool, Place, Secured};
+pub use passive::{Direction, Newcomer, OnePort, PassivePool, Place, Secured};
 pub use socket::{KeepAlive, listen};
 pub use stream::{ConnectError, Guard, Stream};

@@ -1,10 +1,11 @@
 //! Listeners for control connections.
 
+use crate::passive::Newcomer;
 use crate::socket;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 /// Pause after the system refused to hand out a connection, for want of descriptors for instance.
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
@@ -46,11 +47,18 @@ impl Listener {
         self.listener
     }
 
-    /// The next connection, and where it comes from.
-    pub async fn accept(&self) -> (TcpStream, SocketAddr) {
+    /// The next connection.
+    pub async fn accept(&self) -> Newcomer {
+        // Where many come, others on this thread get their turn.
+        tokio::task::coop::consume_budget().await;
+        // Of one that is there already this runtime need not hear, since another is going to look after it.
+        if let Ok((socket, peer)) = socket::accept(&self.listener) {
+            return Newcomer::new(socket, peer);
+        }
         loop {
-            match self.listener.accept().await {
-                Ok(accepted) => return accepted,
+            let accepted = self.listener.accept().await;
+            match accepted.and_then(|(socket, peer)| Ok((socket.into_std()?, peer))) {
+                Ok((socket, peer)) => return Newcomer::new(socket, peer),
                 Err(error) => {
                     tracing::warn!(%error, "cannot take a connection");
                     tokio::time::sleep(PAUSE).await;

@@ -31,12 +31,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 
-pub use one_port::{Arrived, OnePort, Secured};
+pub use one_port::{Newcomer, OnePort, Secured};
 pub use state::Direction;
 
 /// The ports that passive data connections come to.
@@ -222,7 +221,7 @@ impl Shared {
             IpAddr::V6(_) => IpAddr::V6(self.addresses.1),
         };
         let listener = socket::listen_with(SocketAddr::new(address, port), self.keep_alive, QUEUE)?;
-        let bound = Arc::new(Bound::new(TcpListener::from_std(listener)?));
+        let bound = Arc::new(Bound::new(listener));
         tokio::spawn(Arc::clone(&bound).serve(Arc::downgrade(self), port));
         self.swept
             .call_once(|| drop(tokio::spawn(bound::sweep(Arc::downgrade(self), Arc::clone(&self.held)))));

@@ -3,7 +3,7 @@
 
 use crate::Shared;
 use crate::effects::{self, Done, Holdings};
-use crate::{Door, registry};
+use crate::{Door, registry, threads};
 use futures_util::future::BoxFuture;
 use portolan_net::{Control, Secured};
 use portolan_proto::server::{Connection, Effect, Input, Outcome, Output, Session};
@@ -138,7 +138,10 @@ impl Driver {
                 Event::Sent(count) => self.note_sent(count),
                 // They were taken above, so that they come before the outcome.
                 Event::Markers => {}
-                Event::Readable => self.read(now)?,
+                Event::Readable => {
+                    threads::note_command();
+                    self.read(now)?;
+                }
                 Event::Tick if !self.outgoing.is_empty() && self.unread_since.elapsed() >= UNREAD => {
                     return Err(io::Error::new(
                         io::ErrorKind::TimedOut,
@@ -247,6 +250,10 @@ impl Driver {
             if first.sent == first.bytes.len() {
                 self.outgoing.pop_front();
             }
+            if self.outgoing.is_empty() {
+                // An idle session has no room for it.
+                self.outgoing = VecDeque::new();
+            }
         }
     }
 
@@ -279,10 +286,12 @@ impl Driver {
         let deadline = [self.deadline, unread.map(|(_, until)| until)].into_iter().flatten().min();
         if std::mem::take(&mut self.fresh)
             && left < UNREAD_MAX
+            && threads::is_busy()
             && let Some(effect) = &mut self.effect
             && let Poll::Ready(done) = futures_util::poll!(effect)
         {
-            // What is over at once has its reply sent together with the one before: 150 and 226, of a small file.
+            // What is over at once has its reply sent together with the one before: 150 and 226, of a small file. But
+            // where there is time, the client can wake up for the first of them while the rest is done.
             return Ok(Event::Done(Box::new(done)));
         }
         tokio::select! {

@@ -12,11 +12,12 @@ mod options;
 mod registry;
 mod security;
 pub mod storage;
+mod threads;
 pub mod transfer;
 mod twice;
 
 use driver::Driver;
-use portolan_net::{Active, Arrived, Listener, OnePort, PassivePool, is_no_ipv6};
+use portolan_net::{Active, Listener, Newcomer, OnePort, PassivePool, is_no_ipv6};
 use portolan_proto::server::{Settings, replies};
 use portolan_reach::Outside;
 use registry::{Refusal, Registry};
@@ -24,6 +25,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use threads::Threads;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -42,6 +44,7 @@ struct Shared {
     /// When the server stops, once it does: running transfers have until then.
     shutdown: watch::Sender<Option<Instant>>,
     sessions: TaskTracker,
+    threads: Threads,
 }
 
 /// How sessions begin that come by one listener, and where their data connections come to.
@@ -86,6 +89,7 @@ impl Server {
             registry: Registry::new(options.sessions),
             shutdown: watch::Sender::new(None),
             sessions: TaskTracker::new(),
+            threads: Threads::start()?,
             options,
         });
         for (listener, listen) in listeners {
@@ -198,18 +202,22 @@ enum Port {
 async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
     let mut shutdown = shared.shutdown.subscribe();
     loop {
-        let arrived = tokio::select! {
+        let newcomer = tokio::select! {
             // The socket closes with this task, so that nobody waits in its queue.
             _ = shutdown.wait_for(Option::is_some) => break,
             accepted = async { match &mut port {
-                Port::Control(listener) => {
-                    let (stream, peer) = listener.accept().await;
-                    Arrived::new(stream, peer)
-                }
+                Port::Control(listener) => listener.accept().await,
                 Port::Shared(port) => port.accept().await,
             } } => accepted,
         };
-        welcome(arrived, &door, &shared);
+        let (seat, door, admitted) = (shared.threads.seat(), Arc::clone(&door), Arc::clone(&shared));
+        let runtime = seat.runtime();
+        let session = async move {
+            let _seat = seat;
+            let Some(mut driver) = admit(newcomer, &door, admitted) else { return };
+            driver.run().await;
+        };
+        shared.sessions.spawn_on(session, &runtime);
     }
     // Transfers that run may still get their data connections; nobody else is served.
     if let Port::Shared(mut port) = port {
@@ -225,18 +233,16 @@ async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
     }
 }
 
-fn welcome(arrived: Arrived, door: &Arc<Door>, shared: &Arc<Shared>) {
-    let peer = arrived.peer;
-    let (control, secured) = match arrived.into_control(shared.options.keep_alive) {
-        Ok(control) => control,
-        Err(error) => return tracing::debug!(%peer, %error, "connection gone before it was taken"),
-    };
+/// Lets somebody in, unless there is no room.
+fn admit(newcomer: Newcomer, door: &Arc<Door>, shared: Arc<Shared>) -> Option<Driver> {
+    let peer = newcomer.peer;
+    let (control, secured) = newcomer
+        .into_control(shared.options.keep_alive)
+        .inspect_err(|error| tracing::debug!(%peer, %error, "connection gone before it was taken"))
+        .ok()?;
     let peer = control.peer();
     match shared.registry.enter(peer) {
-        Ok(entry) => {
-            let mut driver = Driver::new(control, secured, entry, door, Arc::clone(shared));
-            shared.sessions.spawn(async move { driver.run().await });
-        }
+        Ok(entry) => Some(Driver::new(control, secured, entry, door, shared)),
         Err(refusal) => {
             tracing::info!(%peer, ?refusal, "session refused");
             let reply = match refusal {
@@ -248,6 +254,7 @@ fn welcome(arrived: Arrived, door: &Arc<Door>, shared: &Arc<Shared>) {
                 control.write_last(&reply.encode());
             }
             control.finish();
+            None
         }
     }
 }

@@ -2,12 +2,16 @@
 
 use portolan_vfs::{Error, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What takes longer had to wait for the disk.
+/// What takes longer may have had to wait for the disk; or only for a core, where many want one.
 const QUICK: Duration = Duration::from_millis(20);
 
-/// How long a disk is taken for a slow one that made somebody wait.
+/// A disk is a slow one that has made somebody wait for so long in all, within a second.
+const TOO_LONG: Duration = Duration::from_millis(100);
+
+/// How long it is taken for one.
 const SLOW: Duration = Duration::from_secs(1);
 
 /// How a disk behaves. As long as it is one of this machine and keeps nobody waiting, small work is done at once;
@@ -19,11 +23,31 @@ pub(crate) struct Pace {
     began: Instant,
     /// Until when it is slow, in milliseconds since `began`.
     slow: AtomicU64,
+    waits: Mutex<Waits>,
+}
+
+/// How long it has made somebody wait.
+#[derive(Debug, Default)]
+struct Waits {
+    /// Since when that is counted, in milliseconds.
+    since: u64,
+    sum: Duration,
+}
+
+impl Waits {
+    /// Adds a wait; true when that makes too much of it.
+    fn add(&mut self, now: u64, wait: Duration) -> bool {
+        if now - self.since > 1000 {
+            *self = Waits { since: now, sum: Duration::ZERO };
+        }
+        self.sum += wait;
+        self.sum >= TOO_LONG
+    }
 }
 
 impl Pace {
     pub(crate) fn new(may_be_quick: bool) -> Pace {
-        Pace { may_be_quick, began: Instant::now(), slow: AtomicU64::new(0) }
+        Pace { may_be_quick, began: Instant::now(), slow: AtomicU64::new(0), waits: Mutex::default() }
     }
 
     fn now(&self) -> u64 {
@@ -39,10 +63,19 @@ impl Pace {
     pub(crate) fn at_once<T>(&self, work: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         let done = work();
-        if begun.elapsed() > QUICK {
-            self.slow.store(self.now() + SLOW.as_millis() as u64, Ordering::Relaxed);
+        let wait = begun.elapsed();
+        if wait > QUICK {
+            self.note(wait);
         }
         done
+    }
+
+    /// Somebody had to wait.
+    fn note(&self, wait: Duration) {
+        let now = self.now();
+        if self.waits.lock().unwrap_or_else(PoisonError::into_inner).add(now, wait) {
+            self.slow.store(now + SLOW.as_millis() as u64, Ordering::Relaxed);
+        }
     }
 }
 
@@ -51,4 +84,27 @@ pub(crate) async fn waiting<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Local))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_is_slow_that_makes_somebody_wait_for_long_or_often() {
+        let pace = Pace::new(true);
+        for _ in 0..4 {
+            pace.note(Duration::from_millis(21));
+        }
+        assert!(pace.is_quick(), "that may have been the scheduler");
+        pace.note(Duration::from_millis(21));
+        assert!(!pace.is_quick());
+        let pace = Pace::new(true);
+        pace.note(TOO_LONG);
+        assert!(!pace.is_quick());
+        let mut waits = Waits::default();
+        assert!(!waits.add(0, TOO_LONG / 2));
+        assert!(!waits.add(1001, TOO_LONG / 2), "more than a second later");
+        assert!(waits.add(1500, TOO_LONG / 2));
+    }
 }

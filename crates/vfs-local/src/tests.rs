@@ -223,7 +223,7 @@ fn a_disk_that_kept_somebody_waiting_is_left_alone_for_a_while() {
     let pace = pace::Pace::new(true);
     pace.at_once(|| ());
     assert!(pace.is_quick());
-    pace.at_once(|| std::thread::sleep(std::time::Duration::from_millis(30)));
+    pace.at_once(|| std::thread::sleep(std::time::Duration::from_millis(110)));
     assert!(!pace.is_quick());
     std::thread::sleep(std::time::Duration::from_millis(1100));
     assert!(pace.is_quick());

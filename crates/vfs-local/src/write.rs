@@ -34,10 +34,32 @@ pub(crate) fn is_temporary(name: &[u8]) -> bool {
 /// Where the bytes go until the upload is whole.
 enum Place {
     /// Into the file itself, which is locked. `appends`: at its end, wherever that is by then.
-    /// `made`: the directory in which it was made for this.
-    InPlace { appends: bool, made: Option<OwnedFd> },
+    /// `made`: it was made for this, there.
+    InPlace { appends: bool, made: Option<Made> },
     /// Into a file beside it. `replaces`: the permission bits of the file that is there.
     Beside { directory: OwnedFd, temporary: Vec<u8>, replaces: Option<u32> },
+}
+
+/// Where a file was made.
+struct Made {
+    root: Arc<Root>,
+    path: VirtualPath,
+    /// Certainly nobody else made it.
+    by_us: bool,
+}
+
+impl Made {
+    /// Removes it again, if it is still there: it was made for nothing. If it stays, it does no harm.
+    fn remove(&self, file: &File) {
+        let Ok(directory) = self.root.parent(&self.path, Speed::Waiting) else { return };
+        let name = self.path.name();
+        let (own, there) =
+            (rustix::fs::fstat(file), rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW));
+        let identity = |stat: rustix::fs::Stat| (stat.st_dev, stat.st_ino);
+        if own.map(identity).is_ok_and(|own| there.map(identity) == Ok(own)) {
+            let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
+        }
+    }
 }
 
 pub(crate) struct Writer {
@@ -75,14 +97,11 @@ impl Writer {
         let ((file, mut size), made) = match how {
             Write::New => match root.open_to_write(path, OFlags::CREATE | OFlags::EXCL, speed) {
                 Err(Error::Exists) => Writer::open_or_make(root, path, speed)?,
-                made => (made?, root.parent(path, speed).ok()),
+                made => (made?, Some(true)),
             },
             Write::End => Writer::open_or_make(root, path, speed)?,
             Write::At(_) => (root.open_to_write(path, OFlags::empty(), speed)?, None),
-            Write::Unique => (
-                root.open_to_write(path, OFlags::CREATE | OFlags::EXCL, speed)?,
-                root.parent(path, speed).ok(),
-            ),
+            Write::Unique => (root.open_to_write(path, OFlags::CREATE | OFlags::EXCL, speed)?, Some(true)),
         };
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(from_errno)?;
         if matches!(how, Write::End | Write::At(_)) {
@@ -96,6 +115,7 @@ impl Writer {
             Write::At(_) => return Err(Error::BadOffset),
         };
         let name = path.name().to_vec();
+        let made = made.map(|by_us| Made { root: Arc::clone(root), path: path.clone(), by_us });
         let place = Some(Place::InPlace { appends: how == Write::End, made });
         let large = size > LARGE;
         Ok(Writer {
@@ -111,13 +131,13 @@ impl Writer {
     }
 
     /// Opens a file that may be there or not: a link that leads to nothing yet is followed too.
-    fn open_or_make(root: &Root, path: &VirtualPath, speed: Speed) -> Result<((File, u64), Option<OwnedFd>)> {
+    /// Says whether it was made, and whether that was certainly here.
+    fn open_or_make(root: &Root, path: &VirtualPath, speed: Speed) -> Result<((File, u64), Option<bool>)> {
         match root.open_to_write(path, OFlags::empty(), speed) {
             Err(Error::NotFound) => {
                 let (file, size) = root.open_to_write(path, OFlags::CREATE, speed)?;
                 // Somebody may have made it just now, and not for nothing.
-                let made = if size == 0 { root.parent(path, speed).ok() } else { None };
-                Ok(((file, size), made))
+                Ok(((file, size), (size == 0).then_some(false)))
             }
             opened => Ok((opened?, None)),
         }
@@ -203,9 +223,8 @@ fn settle(file: &File, name: &[u8], place: Place, whole: bool) -> Result<()> {
     let empty = || file.metadata().is_ok_and(|metadata| metadata.len() == 0);
     match place {
         Place::InPlace { made, .. } => {
-            if let Some(directory) = made.filter(|_| !whole && empty()) {
-                // It was made for nothing; if it stays, it does no harm.
-                let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
+            if let Some(made) = made.filter(|_| !whole && empty()) {
+                made.remove(file);
             }
             Ok(())
         }
@@ -289,7 +308,12 @@ impl WriteFile for Writer {
     }
 
     async fn begin(&mut self) -> Result<()> {
-        let Some(Place::InPlace { appends, .. }) = self.place else { return Ok(()) };
+        let Some(Place::InPlace { appends, made }) = &self.place else { return Ok(()) };
+        let appends = *appends;
+        if made.as_ref().is_some_and(|made| made.by_us) && !appends {
+            // There is nothing in it.
+            return Ok(());
+        }
         let (file, start) = (Arc::clone(&self.file), self.start);
         let ready = move || {
             if appends {

@@ -8,10 +8,9 @@
 
 use super::{Shared, Stream};
 use crate::socket;
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -27,6 +26,7 @@ const SWEEP_IDLE: Duration = Duration::from_secs(10);
 /// A port that is bound.
 #[derive(Debug)]
 pub(super) struct Bound {
+    /// A runtime looks after it only while somebody has to wait.
     listener: TcpListener,
     waited_for: Notify,
 }
@@ -55,10 +55,18 @@ impl Bound {
             if shared.strong_count() == 0 {
                 return;
             }
+            let watched = self.listener.try_clone().and_then(tokio::net::TcpListener::from_std);
+            let watched = match watched {
+                Ok(watched) => watched,
+                Err(error) => {
+                    tracing::warn!(port, %error, "cannot wait for a data connection");
+                    continue;
+                }
+            };
             let mut until = Instant::now() + WAITED_FOR;
             loop {
                 let accepted = tokio::select! {
-                    accepted = self.listener.accept() => accepted,
+                    accepted = watched.accept() => accepted,
                     () = self.waited_for.notified() => {
                         until = Instant::now() + WAITED_FOR;
                         continue;

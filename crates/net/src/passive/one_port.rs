@@ -61,14 +61,23 @@ pub struct OnePort {
     control: mpsc::UnboundedReceiver<Arrived>,
 }
 
-/// A control connection that came.
+/// A connection that came.
 #[derive(Debug)]
-pub struct Arrived {
-    pub(super) socket: TcpStream,
+pub(super) struct Arrived {
+    socket: TcpStream,
+    peer: SocketAddr,
+    /// TLS has begun on it already.
+    tls: Option<(Session, Secured)>,
+}
+
+/// A control connection that came, and that no runtime looks after yet.
+#[derive(Debug)]
+pub struct Newcomer {
+    socket: std::net::TcpStream,
     /// Where it comes from.
     pub peer: SocketAddr,
-    /// TLS has begun on it already.
-    pub(super) tls: Option<(Session, Secured)>,
+    /// It is large, and rare.
+    tls: Option<Box<(Session, Secured)>>,
 }
 
 /// What came of a handshake on a control connection that might have been one for data.
@@ -80,21 +89,28 @@ pub struct Secured {
     pub handshake: Handshake,
 }
 
-impl Arrived {
-    /// One on which nothing has been said yet.
-    pub fn new(socket: TcpStream, peer: SocketAddr) -> Arrived {
-        Arrived { socket, peer, tls: None }
+impl Newcomer {
+    /// One on which nothing has been said yet; its socket does not block.
+    pub(crate) fn new(socket: std::net::TcpStream, peer: SocketAddr) -> Newcomer {
+        Newcomer { socket, peer, tls: None }
     }
 
-    /// Takes it as a control connection.
+    fn of(arrived: Arrived) -> io::Result<Newcomer> {
+        let Arrived { socket, peer, tls } = arrived;
+        Ok(Newcomer { socket: socket.into_std()?, peer, tls: tls.map(Box::new) })
+    }
+
+    /// Takes it as a control connection, which the runtime looks after where this is called.
     ///
     /// # Errors
     /// When it is gone already.
     pub fn into_control(self, keep_alive: KeepAlive) -> io::Result<(Control, Option<Secured>)> {
-        let Arrived { socket, peer, tls } = self;
+        let Newcomer { socket, peer, tls } = self;
+        let socket = TcpStream::from_std(socket)?;
         match tls {
             None => Ok((Control::new(socket, peer, keep_alive)?, None)),
-            Some((session, secured)) => {
+            Some(tls) => {
+                let (session, secured) = *tls;
                 Ok((Control::secured(socket, peer, keep_alive, session)?, Some(secured)))
             }
         }
@@ -145,13 +161,16 @@ impl OnePort {
     }
 
     /// The next control connection. Data connections go to their sessions meanwhile.
-    pub async fn accept(&mut self) -> Arrived {
+    pub async fn accept(&mut self) -> Newcomer {
         let shared = &self.pool.shared;
         loop {
             tokio::select! {
                 biased;
                 // The pool, which is the sender's, is ours.
-                Some(arrived) = self.control.recv() => return arrived,
+                Some(arrived) = self.control.recv() => match Newcomer::of(arrived) {
+                    Ok(newcomer) => return newcomer,
+                    Err(error) => tracing::warn!(%error, "cannot take a connection"),
+                },
                 Err(error) = poll_fn(|context| shared.poll_take(context)) => {
                     tracing::warn!(%error, "cannot take a connection");
                     tokio::time::sleep(PAUSE).await;
@@ -195,7 +214,7 @@ impl Shared {
     /// Begins to see what a connection is. What came before it was looked at before it.
     fn come(self: &Arc<Self>, socket: TcpStream, peer: SocketAddr) {
         let Some(SharedPort { port, control, implicit, .. }) = &self.shared_port else { return };
-        let arrived = Arrived::new(socket, peer);
+        let arrived = Arrived { socket, peer, tls: None };
         let Some(suspicion) = self.suspect(socket::canonical(peer).ip(), *port) else {
             // It fails when the server stops.
             return drop(control.send(arrived));

@@ -195,13 +195,14 @@ async fn one_port() -> (PassivePool, u16, mpsc::UnboundedReceiver<u16>) {
     let (pool, (sender, control)) = (port.pool(), mpsc::unbounded_channel());
     tokio::spawn(async move {
         loop {
-            let Arrived { socket, peer, .. } = port.accept().await;
-            if sender.send(peer.port()).is_err() {
+            let newcomer = port.accept().await;
+            if sender.send(newcomer.peer.port()).is_err() {
                 return;
             }
             // As a session does that waits for a command.
             tokio::spawn(async move {
-                let _ = socket.readable().await;
+                let (control, _) = newcomer.into_control(KeepAlive::default()).unwrap();
+                let _ = control.readable().await;
             });
         }
     });

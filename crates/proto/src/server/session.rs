@@ -188,10 +188,12 @@ impl Session {
 
     /// The next thing to do; [`Output::Wait`] when there is none.
     pub fn poll_output(&mut self) -> Output {
-        self.outputs.pop_front().unwrap_or_else(|| Output::Wait {
-            deadline: self.deadline(),
-            read: if self.ended { 0 } else { self.lines.free() },
-        })
+        if let Some(output) = self.outputs.pop_front() {
+            return output;
+        }
+        // Most sessions are idle most of the time, and need no room for what there is not.
+        self.outputs = VecDeque::new();
+        Output::Wait { deadline: self.deadline(), read: if self.ended { 0 } else { self.lines.free() } }
     }
 
     /// The name of who is logged in, once somebody is.
