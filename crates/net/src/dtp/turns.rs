@@ -9,30 +9,36 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Bytes of a turn while others wait for theirs.
+/// Bytes of a turn where there are more transfers than can have one.
 const SHARE: usize = 1 << 20;
 
-/// Bytes of a turn when nobody else waits: each costs a change of threads.
+/// Bytes of a turn elsewhere: each costs a change of threads.
 const ALONE: usize = 64 << 20;
 
 /// Bytes of a turn of a young transfer, and how long it is one. Others that begin at the same time may not have come
 /// so far that they are counted.
 const YOUNG: (usize, Duration) = (128 << 10, Duration::from_millis(25));
 
-/// Turns at the same time for each core: some of them wait for a disk.
+/// Turns at the same time for each core: some of them wait for a disk, or for a peer that is about to catch up.
 const FOR_EACH_CORE: usize = 8;
 
 /// How long a turn is waited for.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Turns are of the machine, whatever runs in it.
-static FREE: LazyLock<Semaphore> = LazyLock::new(|| {
+static MACHINE: LazyLock<Machine> = LazyLock::new(|| {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Semaphore::new(cores * FOR_EACH_CORE)
+    let turns = cores * FOR_EACH_CORE;
+    Machine { turns, free: Semaphore::new(turns), transfers: AtomicUsize::new(0) }
 });
 
-/// How many wait for one.
-static WAITING: AtomicUsize = AtomicUsize::new(0);
+struct Machine {
+    /// How many there can be at the same time.
+    turns: usize,
+    free: Semaphore,
+    /// Transfers that there are.
+    transfers: AtomicUsize,
+}
 
 /// The turns of one transfer.
 pub(super) struct Turns {
@@ -47,18 +53,21 @@ pub(super) struct Turn {
 
 impl Turns {
     pub(super) fn new() -> Turns {
+        MACHINE.transfers.fetch_add(1, Ordering::Relaxed);
         Turns { begun: Instant::now() }
     }
 
     /// Waits for the next turn. Whoever came first gets it first.
     pub(super) async fn next(&self) -> Turn {
         let length = if self.begun.elapsed() < YOUNG.1 { YOUNG.0 } else { ALONE };
-        if let Ok(permit) = FREE.try_acquire() {
-            return Turn { length, _permit: Some(permit) };
-        }
-        let _waiting = Waiting::new();
-        let permit = tokio::time::timeout(PATIENCE, FREE.acquire()).await;
+        let permit = tokio::time::timeout(PATIENCE, MACHINE.free.acquire()).await;
         Turn { length, _permit: permit.ok().and_then(Result::ok) }
+    }
+}
+
+impl Drop for Turns {
+    fn drop(&mut self) {
+        MACHINE.transfers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -70,23 +79,7 @@ impl Turn {
 
     /// Bytes that may be moved in it after `moved`.
     pub(super) fn left(&self, moved: usize) -> usize {
-        let others_wait = WAITING.load(Ordering::Relaxed) > 0;
-        (if others_wait { self.length.min(SHARE) } else { self.length }).saturating_sub(moved)
-    }
-}
-
-/// Somebody who waits.
-struct Waiting;
-
-impl Waiting {
-    fn new() -> Waiting {
-        WAITING.fetch_add(1, Ordering::Relaxed);
-        Waiting
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        WAITING.fetch_sub(1, Ordering::Relaxed);
+        let many = MACHINE.transfers.load(Ordering::Relaxed) > MACHINE.turns;
+        (if many { self.length.min(SHARE) } else { self.length }).saturating_sub(moved)
     }
 }
