@@ -100,7 +100,7 @@ fn measure(args: &Args) -> std::io::Result<()> {
         println!("{}", table::of_row(&result));
         results.push(result);
     }
-    let machine = machine::describe();
+    let machine = format!("{}; {}", machine::describe(), servers::versions()?);
     if let Some(file) = &args.markdown {
         std::fs::write(file, table::markdown(&results, &machine))?;
     }

@@ -352,8 +352,12 @@ pub(crate) fn measure(row: &'static Row, kinds: &[Kind], runs: u16, files: &File
     };
     let mut figures: Vec<Taken> = row.figures.iter().map(taken).collect();
     let mut shares: BTreeMap<_, Vec<Share>> = BTreeMap::new();
+    let mut unable = Vec::new();
     for run in 1..=runs {
         for kind in &kinds {
+            if unable.contains(kind) {
+                continue;
+            }
             let began = Instant::now();
             let server = Server::start(*kind, files, row.needs)?;
             std::thread::sleep(QUIET);
@@ -377,7 +381,13 @@ pub(crate) fn measure(row: &'static Row, kinds: &[Kind], runs: u16, files: &File
                     }
                     shares.entry(kind.name()).or_default().push(share);
                 }
-                Err(error) => eprintln!("{} {run}/{runs} {}: {error}", row.id, kind.name()),
+                Err(error) => {
+                    eprintln!("{} {run}/{runs} {}: {error}", row.id, kind.name());
+                    // It would only take its time to fail again.
+                    if *kind != Kind::Portolan {
+                        unable.push(*kind);
+                    }
+                }
             }
         }
     }

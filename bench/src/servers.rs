@@ -108,6 +108,28 @@ fn unpacked() -> io::Result<PathBuf> {
     Ok(std::env::current_exe()?.with_file_name("bench-peers"))
 }
 
+/// The others' versions, as their packages say them.
+pub(crate) fn versions() -> io::Result<String> {
+    let named = [
+        ("vsftpd", Kind::Vsftpd),
+        ("proftpd-core", Kind::Proftpd),
+        ("pure-ftpd", Kind::PureFtpd),
+        ("python3-pyftpdlib", Kind::Pyftpdlib),
+    ];
+    let files: io::Result<Vec<String>> = fs::read_dir(unpacked()?)?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect();
+    let files = files?;
+    let version = |package: &str| {
+        let mut parts =
+            files.iter().find_map(|file| file.strip_prefix(package)?.strip_prefix('_'))?.split('_');
+        parts.next().map(|version| version.replace("%3a", ":"))
+    };
+    let texts =
+        named.map(|(package, kind)| format!("{} {}", kind.name(), version(package).unwrap_or_default()));
+    Ok(texts.join(", "))
+}
+
 /// Fetches the packages, if they are not there.
 pub(crate) fn fetch() -> io::Result<()> {
     debian::fetch(&PACKAGES, &unpacked()?)

@@ -31,6 +31,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
@@ -56,6 +57,8 @@ struct Shared {
     held: Arc<Notify>,
     /// Once ports are looked at from time to time.
     swept: Once,
+    /// Where that is done, and where connections are waited for and proved.
+    runtime: Handle,
 }
 
 impl Drop for Shared {
@@ -98,7 +101,8 @@ impl PassivePool {
         };
         let state = Mutex::new(State::new(ports, sharing));
         let (held, swept) = (Arc::default(), Once::new());
-        let shared = Shared { addresses, tls, keep_alive, shared_port, state, held, swept };
+        let runtime = Handle::current();
+        let shared = Shared { addresses, tls, keep_alive, shared_port, state, held, swept, runtime };
         PassivePool { shared: Arc::new(shared) }
     }
 
@@ -222,9 +226,10 @@ impl Shared {
         };
         let listener = socket::listen_with(SocketAddr::new(address, port), self.keep_alive, QUEUE)?;
         let bound = Arc::new(Bound::new(listener));
-        tokio::spawn(Arc::clone(&bound).serve(Arc::downgrade(self), port));
-        self.swept
-            .call_once(|| drop(tokio::spawn(bound::sweep(Arc::downgrade(self), Arc::clone(&self.held)))));
+        self.runtime.spawn(Arc::clone(&bound).serve(Arc::downgrade(self), port));
+        self.swept.call_once(|| {
+            drop(self.runtime.spawn(bound::sweep(Arc::downgrade(self), Arc::clone(&self.held))));
+        });
         Ok(bound)
     }
 
@@ -237,6 +242,8 @@ impl Shared {
     }
 
     fn hand_over(self: &Arc<Self>, state: &mut State, mut stream: Stream, peer: SocketAddr, port: u16) {
+        // A session may run on another, and end, while others depend on what is started here.
+        let _entered = self.runtime.enter();
         match (state.claim(peer.ip(), port), &self.tls) {
             // It fails when the session ended this very moment: the connection is closed then.
             (Claim::Settled(place), _) => drop(place.send(Ok(stream))),
@@ -244,13 +251,13 @@ impl Shared {
                 // Where the system has no room for it, it is closed.
                 if let Ok(socket) = stream.watch() {
                     let approach = state.approach(socket, peer, port, Some(&candidate));
-                    tokio::spawn(Arc::clone(self).prove(approach, Arc::clone(tls), candidate));
+                    self.runtime.spawn(Arc::clone(self).prove(approach, Arc::clone(tls), candidate));
                 }
             }
             (Claim::Stranger(visit), Some(tls)) if tls.resume() != Resume::Off => {
                 if let Ok(socket) = stream.watch() {
                     let approach = state.approach(socket, peer, port, None);
-                    tokio::spawn(Arc::clone(self).prove_stranger(approach, Arc::clone(tls), visit));
+                    self.runtime.spawn(Arc::clone(self).prove_stranger(approach, Arc::clone(tls), visit));
                 }
             }
             (Claim::Stranger(_) | Claim::Nobody | Claim::Candidate(_), _) => {
@@ -344,7 +351,10 @@ impl Place {
             match tokio::time::timeout(ELSEWHERE, &mut self.connection).await {
                 Ok(arrival) => {
                     self.settled = true;
-                    break arrival.map_err(|_| lost())??;
+                    let mut stream = arrival.map_err(|_| lost())??;
+                    // The runtime of this task looks after it from now on.
+                    stream.leave();
+                    break stream;
                 }
                 Err(_) if self.shared.state().saw_stranger(self.peer, self.port, self.id) => {
                     return Err(ConnectError::Elsewhere);

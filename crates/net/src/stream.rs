@@ -108,6 +108,11 @@ impl Stream {
         self.bare.take()
     }
 
+    /// Takes it from the runtime that looks after it: the next that waits for it does.
+    pub(crate) fn leave(&mut self) {
+        self.bare = self.take_bare();
+    }
+
     pub(crate) fn put_bare(&mut self, socket: std::net::TcpStream) {
         self.bare = Some(socket);
     }

@@ -164,11 +164,13 @@ async fn serve(config: Config) -> Result<(), Exit> {
         tasks.close();
         tasks.wait().await;
     };
-    tokio::select! {
+    let done = tokio::select! {
         () = shutdown => Ok(()),
         _ = interrupt.recv() => Err(Exit::failed("stopped at once")),
         _ = terminate.recv() => Err(Exit::failed("stopped at once")),
-    }
+    };
+    server.cut_off().await;
+    done
 }
 
 /// Starts the process that opens pinholes.

@@ -25,7 +25,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use threads::Threads;
+use threads::{End, Threads};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -58,10 +58,11 @@ struct Door {
     twice: Twice,
 }
 
-/// A running server. Dropping it does not stop it; [`Server::shutdown`] does.
+/// A running server. Dropping it cuts off its sessions; [`Server::shutdown`] lets them end.
 pub struct Server {
     shared: Arc<Shared>,
     places: Vec<Listen>,
+    end: End,
 }
 
 impl Server {
@@ -84,12 +85,13 @@ impl Server {
             options.tls.clone(),
             keep_alive,
         );
+        let (threads, end) = Threads::start()?;
         let shared = Arc::new(Shared {
             active: Active::new(options.active_port, keep_alive),
             registry: Registry::new(options.sessions),
             shutdown: watch::Sender::new(None),
             sessions: TaskTracker::new(),
-            threads: Threads::start()?,
+            threads,
             options,
         });
         for (listener, listen) in listeners {
@@ -126,7 +128,7 @@ impl Server {
             tokio::spawn(follow(Arc::downgrade(&door)));
             tokio::spawn(accept(port, door, Arc::clone(&shared)));
         }
-        Ok(Server { shared, places })
+        Ok(Server { shared, places, end })
     }
 
     /// Where it listens, with the real ports.
@@ -136,13 +138,18 @@ impl Server {
 
     /// Stops: no new sessions, 421 for those that are idle, and `grace` for transfers that run.
     /// Returns when all sessions are over.
-    pub async fn shutdown(self, grace: Duration) {
+    pub async fn shutdown(&self, grace: Duration) {
         let until = Instant::now() + grace;
         self.shared.shutdown.send_replace(Some(until));
         self.shared.sessions.close();
         if tokio::time::timeout_at(until + GOODBYE, self.shared.sessions.wait()).await.is_err() {
-            tracing::warn!(sessions = self.shared.sessions.len(), "sessions were cut off");
+            tracing::warn!(sessions = self.shared.sessions.len(), "sessions are cut off");
         }
+    }
+
+    /// Cuts off the sessions that there still are, and waits until they are gone, but not for long.
+    pub async fn cut_off(self) {
+        self.end.come().await;
     }
 }
 
@@ -210,14 +217,10 @@ async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
                 Port::Shared(port) => port.accept().await,
             } } => accepted,
         };
-        let (seat, door, admitted) = (shared.threads.seat(), Arc::clone(&door), Arc::clone(&shared));
-        let runtime = seat.runtime();
-        let session = async move {
-            let _seat = seat;
-            let Some(mut driver) = admit(newcomer, &door, admitted) else { return };
-            driver.run().await;
-        };
-        shared.sessions.spawn_on(session, &runtime);
+        match shared.registry.enter(newcomer.peer) {
+            Ok(entry) => seat(newcomer, entry, &door, &shared),
+            Err(refusal) => turn_away(newcomer, refusal, &door, &shared),
+        }
     }
     // Transfers that run may still get their data connections; nobody else is served.
     if let Port::Shared(mut port) = port {
@@ -233,28 +236,34 @@ async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
     }
 }
 
-/// Lets somebody in, unless there is no room.
-fn admit(newcomer: Newcomer, door: &Arc<Door>, shared: Arc<Shared>) -> Option<Driver> {
+/// Has somebody's session run on one of the threads for that.
+fn seat(newcomer: Newcomer, entry: registry::Entry, door: &Arc<Door>, shared: &Arc<Shared>) {
+    let (seat, door, own) = (shared.threads.seat(), Arc::clone(door), Arc::clone(shared));
+    let runtime = seat.runtime();
+    let session = async move {
+        let (_seat, peer) = (seat, newcomer.peer);
+        let (control, secured) = match newcomer.into_control(own.options.keep_alive) {
+            Ok(control) => control,
+            Err(error) => return tracing::debug!(%peer, %error, "connection gone before it was taken"),
+        };
+        let mut driver = Driver::new(control, secured, entry, &door, own);
+        driver.run().await;
+    };
+    shared.sessions.spawn_on(session, &runtime);
+}
+
+/// Tells somebody that there is no room.
+fn turn_away(newcomer: Newcomer, refusal: Refusal, door: &Door, shared: &Shared) {
     let peer = newcomer.peer;
-    let (control, secured) = newcomer
-        .into_control(shared.options.keep_alive)
-        .inspect_err(|error| tracing::debug!(%peer, %error, "connection gone before it was taken"))
-        .ok()?;
-    let peer = control.peer();
-    match shared.registry.enter(peer) {
-        Ok(entry) => Some(Driver::new(control, secured, entry, door, shared)),
-        Err(refusal) => {
-            tracing::info!(%peer, ?refusal, "session refused");
-            let reply = match refusal {
-                Refusal::Server => replies::too_many_sessions(),
-                Refusal::Address => replies::too_many_sessions_of_peer(),
-            };
-            // Who expects TLS could not read it.
-            if !door.implicit_tls {
-                control.write_last(&reply.encode());
-            }
-            control.finish();
-            None
-        }
+    tracing::info!(%peer, ?refusal, "session refused");
+    let Ok((control, _)) = newcomer.into_control(shared.options.keep_alive) else { return };
+    let reply = match refusal {
+        Refusal::Server => replies::too_many_sessions(),
+        Refusal::Address => replies::too_many_sessions_of_peer(),
+    };
+    // Who expects TLS could not read it.
+    if !door.implicit_tls {
+        control.write_last(&reply.encode());
     }
+    control.finish();
 }

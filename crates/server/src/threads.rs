@@ -5,17 +5,13 @@
 //! What this is not: a pool for work that waits. That goes to the threads that runtimes have for it.
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::watch;
-
-/// Threads of all of them together for work that waits. Runtimes have so many by themselves.
-const WAITING: usize = 512;
-
-/// But for each no fewer than this.
-const WAITING_EACH: usize = 32;
+use tokio::sync::{mpsc, watch};
 
 thread_local! {
     /// Commands that came since this thread slept.
@@ -32,17 +28,33 @@ pub(crate) fn is_busy() -> bool {
     COMMANDS.get() > 1
 }
 
-/// They end when the last of these does.
 #[derive(Debug, Clone)]
 pub(crate) struct Threads(Arc<[Thread]>);
+
+/// The threads end when this does, with all sessions that they have then.
+#[derive(Debug)]
+pub(crate) struct End {
+    begins: watch::Sender<()>,
+    /// Closed when the last thread has ended.
+    is_over: mpsc::Receiver<Infallible>,
+}
+
+/// How long threads are waited for.
+const LAST: Duration = Duration::from_secs(1);
+
+impl End {
+    pub(crate) async fn come(self) {
+        let End { begins, mut is_over } = self;
+        drop(begins);
+        let _ = tokio::time::timeout(LAST, is_over.recv()).await;
+    }
+}
 
 #[derive(Debug)]
 struct Thread {
     runtime: Handle,
     /// How many sessions it has.
     sessions: AtomicUsize,
-    /// Closed at the end.
-    _end: watch::Sender<()>,
 }
 
 impl Threads {
@@ -50,10 +62,12 @@ impl Threads {
     ///
     /// # Errors
     /// When the system has no room for them.
-    pub(crate) fn start() -> io::Result<Threads> {
+    pub(crate) fn start() -> io::Result<(Threads, End)> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let threads: io::Result<Vec<Thread>> = (0..cores).map(|_| Thread::start(cores)).collect();
-        Ok(Threads(threads?.into()))
+        let ((begins, end), (ended, is_over)) = (watch::channel(()), mpsc::channel(1));
+        let threads = (0..cores).map(|_| Thread::start(end.clone(), ended.clone()));
+        let threads: Vec<Thread> = threads.collect::<io::Result<_>>()?;
+        Ok((Threads(threads.into()), End { begins, is_over }))
     }
 
     /// Room for a session, where there are the fewest.
@@ -66,22 +80,18 @@ impl Threads {
 }
 
 impl Thread {
-    fn start(of: usize) -> io::Result<Thread> {
-        let waiting = (WAITING / of).max(WAITING_EACH);
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .max_blocking_threads(waiting)
-            .on_thread_unpark(|| COMMANDS.set(0))
-            .build()?;
-        let (end, mut ended) = watch::channel(());
+    fn start(mut end: watch::Receiver<()>, ended: mpsc::Sender<Infallible>) -> io::Result<Thread> {
+        let runtime =
+            Builder::new_current_thread().enable_all().on_thread_unpark(|| COMMANDS.set(0)).build()?;
         let handle = runtime.handle().clone();
         std::thread::Builder::new().name("sessions".to_owned()).spawn(move || {
             // An error is the end.
-            let _ = runtime.block_on(ended.changed());
+            let _ = runtime.block_on(end.changed());
             // A disk that hangs must not keep it from ending.
             runtime.shutdown_background();
+            drop(ended);
         })?;
-        Ok(Thread { runtime: handle, sessions: AtomicUsize::new(0), _end: end })
+        Ok(Thread { runtime: handle, sessions: AtomicUsize::new(0) })
     }
 }
 

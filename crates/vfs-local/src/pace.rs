@@ -23,6 +23,8 @@ pub(crate) struct Pace {
     began: Instant,
     /// Until when it is slow, in milliseconds since `began`.
     slow: AtomicU64,
+    /// When work began that is still done, in milliseconds since `began`; the greatest number if there is none.
+    working: AtomicU64,
     waits: Mutex<Waits>,
 }
 
@@ -37,7 +39,7 @@ struct Waits {
 impl Waits {
     /// Adds a wait; true when that makes too much of it.
     fn add(&mut self, now: u64, wait: Duration) -> bool {
-        if now - self.since > 1000 {
+        if now.saturating_sub(self.since) > 1000 {
             *self = Waits { since: now, sum: Duration::ZERO };
         }
         self.sum += wait;
@@ -47,7 +49,8 @@ impl Waits {
 
 impl Pace {
     pub(crate) fn new(may_be_quick: bool) -> Pace {
-        Pace { may_be_quick, began: Instant::now(), slow: AtomicU64::new(0), waits: Mutex::default() }
+        let (slow, working) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
+        Pace { may_be_quick, began: Instant::now(), slow, working, waits: Mutex::default() }
     }
 
     fn now(&self) -> u64 {
@@ -56,13 +59,19 @@ impl Pace {
 
     /// True when small work may be done at once.
     pub(crate) fn is_quick(&self) -> bool {
-        self.may_be_quick && self.now() >= self.slow.load(Ordering::Relaxed)
+        let (now, working) = (self.now(), self.working.load(Ordering::Relaxed));
+        // Where one thread waits already, no other needs to.
+        let others_wait = now.saturating_sub(working) > QUICK.as_millis() as u64;
+        self.may_be_quick && !others_wait && now >= self.slow.load(Ordering::Relaxed)
     }
 
     /// Does work at once that is small, and that nothing but a slow disk makes long.
     pub(crate) fn at_once<T>(&self, work: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
+        self.working.fetch_min(self.now(), Ordering::Relaxed);
         let done = work();
+        // Of others that work as well, the next one tells.
+        self.working.store(u64::MAX, Ordering::Relaxed);
         let wait = begun.elapsed();
         if wait > QUICK {
             self.note(wait);

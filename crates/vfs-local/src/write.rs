@@ -44,8 +44,6 @@ enum Place {
 struct Made {
     root: Arc<Root>,
     path: VirtualPath,
-    /// Certainly nobody else made it.
-    by_us: bool,
 }
 
 impl Made {
@@ -97,11 +95,11 @@ impl Writer {
         let ((file, mut size), made) = match how {
             Write::New => match root.open_to_write(path, OFlags::CREATE | OFlags::EXCL, speed) {
                 Err(Error::Exists) => Writer::open_or_make(root, path, speed)?,
-                made => (made?, Some(true)),
+                made => (made?, true),
             },
             Write::End => Writer::open_or_make(root, path, speed)?,
-            Write::At(_) => (root.open_to_write(path, OFlags::empty(), speed)?, None),
-            Write::Unique => (root.open_to_write(path, OFlags::CREATE | OFlags::EXCL, speed)?, Some(true)),
+            Write::At(_) => (root.open_to_write(path, OFlags::empty(), speed)?, false),
+            Write::Unique => (root.open_to_write(path, OFlags::CREATE | OFlags::EXCL, speed)?, true),
         };
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(from_errno)?;
         if matches!(how, Write::End | Write::At(_)) {
@@ -115,7 +113,7 @@ impl Writer {
             Write::At(_) => return Err(Error::BadOffset),
         };
         let name = path.name().to_vec();
-        let made = made.map(|by_us| Made { root: Arc::clone(root), path: path.clone(), by_us });
+        let made = made.then(|| Made { root: Arc::clone(root), path: path.clone() });
         let place = Some(Place::InPlace { appends: how == Write::End, made });
         let large = size > LARGE;
         Ok(Writer {
@@ -131,15 +129,15 @@ impl Writer {
     }
 
     /// Opens a file that may be there or not: a link that leads to nothing yet is followed too.
-    /// Says whether it was made, and whether that was certainly here.
-    fn open_or_make(root: &Root, path: &VirtualPath, speed: Speed) -> Result<((File, u64), Option<bool>)> {
+    /// Says whether it was made.
+    fn open_or_make(root: &Root, path: &VirtualPath, speed: Speed) -> Result<((File, u64), bool)> {
         match root.open_to_write(path, OFlags::empty(), speed) {
             Err(Error::NotFound) => {
                 let (file, size) = root.open_to_write(path, OFlags::CREATE, speed)?;
                 // Somebody may have made it just now, and not for nothing.
-                Ok(((file, size), (size == 0).then_some(false)))
+                Ok(((file, size), size == 0))
             }
-            opened => Ok((opened?, None)),
+            opened => Ok((opened?, false)),
         }
     }
 
@@ -308,12 +306,7 @@ impl WriteFile for Writer {
     }
 
     async fn begin(&mut self) -> Result<()> {
-        let Some(Place::InPlace { appends, made }) = &self.place else { return Ok(()) };
-        let appends = *appends;
-        if made.as_ref().is_some_and(|made| made.by_us) && !appends {
-            // There is nothing in it.
-            return Ok(());
-        }
+        let Some(Place::InPlace { appends, .. }) = self.place else { return Ok(()) };
         let (file, start) = (Arc::clone(&self.file), self.start);
         let ready = move || {
             if appends {
@@ -346,8 +339,9 @@ impl WriteFile for Writer {
 
     async fn commit(mut self: Box<Self>) -> Result<()> {
         // Some systems write a new file to the disk when it takes an old one's place, and at its last closing.
-        let small = !self.large && self.file.metadata().is_ok_and(|metadata| metadata.len() <= LARGE);
-        if small && self.near && self.root.pace.is_quick() {
+        // On a disk elsewhere, even asking for the size may wait until all is written.
+        let small = || !self.large && self.file.metadata().is_ok_and(|metadata| metadata.len() <= LARGE);
+        if self.near && self.root.pace.is_quick() && small() {
             let root = Arc::clone(&self.root);
             return root.pace.at_once(move || self.settle(true));
         }

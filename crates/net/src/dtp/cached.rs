@@ -1,12 +1,10 @@
-//! What the system has of a file in memory: that needs no other thread, since nobody has to wait for it.
+//! What the system has of a file in memory: that needs no other thread, since nobody has to wait for it. At least most
+//! often: of a large piece only the ends are looked at.
 
 use rustix::io::ReadWriteFlags;
 use std::fs::File;
 use std::io::IoSliceMut;
 use std::ops::Range;
-
-/// The number that `statfs` gives of tmpfs.
-const TMPFS: rustix::fs::FsWord = 0x0102_1994;
 
 /// Bytes that are sent at a stretch of a file that is always in memory.
 const PIECE: u64 = 1 << 20;
@@ -18,13 +16,15 @@ const LOOKED_AT: u64 = 256 << 10;
 /// A file, and what is in memory of it.
 pub(super) struct Cached<'a> {
     file: &'a File,
-    /// All of it is, always.
+    /// All of it is, as long as the system does not swap.
     whole: bool,
 }
 
 impl Cached<'_> {
     pub(super) fn new(file: &File) -> Cached<'_> {
-        Cached { file, whole: rustix::fs::fstatfs(file).is_ok_and(|disk| disk.f_type == TMPFS) }
+        // Only files of systems in memory can be sealed. To ask of what system they are could take as long as the
+        // answer of another machine.
+        Cached { file, whole: rustix::fs::fcntl_get_seals(file).is_ok() }
     }
 
     /// Reads what is in memory.

@@ -1,7 +1,7 @@
 //! The loops that move bytes over a data connection (the DTP of RFC 959).
 //!
-//! A plain file goes by the kernel: `sendfile` out, and in through one buffer on a thread that may
-//! wait for the disk, so that no thread of the runtime ever does. Everything else comes from a
+//! A plain file goes by the kernel: `sendfile` out, and in through one buffer, on threads that may wait for the disk. A
+//! thread of the runtime only sends what is in memory, as far as that can be seen. Everything else comes from a
 //! [`Source`] or goes into a [`Sink`]; a protected connection has its records made and read here, on the
 //! same threads. What this module is not: it does not know how bytes are encoded.
 

@@ -1,7 +1,8 @@
 //! Waiting for a peer in place. A thread that moves bytes waits some milliseconds where the peer is about to catch up:
 //! to go back to the runtime and to come again costs more than what is moved in between. Whoever keeps it waiting for
-//! longer is waited for by the runtime, which has room for any number of them.
+//! longer, or gives and takes little at a time, is waited for by the runtime, which has room for any number of them.
 
+use std::cell::Cell;
 use std::io;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -9,8 +10,13 @@ use std::time::{Duration, Instant};
 /// How long a thread waits.
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// Bytes in a second, and for how long, that a peer has to take or give before it is waited for in place again.
+/// Bytes in a second that a peer has to take or give to be waited for in place.
 const FAST: f64 = 100e6;
+
+/// After how long of a turn it has to have done so.
+const A_WHILE: Duration = Duration::from_millis(50);
+
+/// For how long it has to have done so before it is waited for in place again.
 const WINDOW: Duration = Duration::from_secs(1);
 
 /// Whether the peer of a transfer is waited for in place.
@@ -41,22 +47,38 @@ impl Peer {
     }
 }
 
-/// A socket that waits in place: what would take longer is [`io::ErrorKind::WouldBlock`]. Until this is dropped.
-pub(super) struct InPlace<'a>(&'a TcpStream);
+/// A socket that waits in place, for a turn.
+pub(super) struct InPlace<'a> {
+    socket: &'a TcpStream,
+    begun: Instant,
+    moved: Cell<usize>,
+}
 
 impl InPlace<'_> {
     pub(super) fn new(socket: &TcpStream) -> io::Result<InPlace<'_>> {
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
         socket.set_nonblocking(false)?;
-        Ok(InPlace(socket))
+        Ok(InPlace { socket, begun: Instant::now(), moved: Cell::new(0) })
+    }
+
+    /// Moves some bytes, and gives how many. [`io::ErrorKind::WouldBlock`] when that would take longer, and when it has
+    /// been going on for a while and the peer does not keep up.
+    pub(super) fn act(&self, act: impl FnOnce(&TcpStream) -> io::Result<usize>) -> io::Result<usize> {
+        let (elapsed, moved) = (self.begun.elapsed(), self.moved.get());
+        if elapsed >= A_WHILE && (moved as f64) < FAST * elapsed.as_secs_f64() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = act(self.socket)?;
+        self.moved.set(moved + count);
+        Ok(count)
     }
 }
 
 impl Drop for InPlace<'_> {
     fn drop(&mut self) {
         // It can only fail for what is no socket.
-        let _ = self.0.set_nonblocking(true);
+        let _ = self.socket.set_nonblocking(true);
     }
 }
 

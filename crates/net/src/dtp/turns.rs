@@ -1,9 +1,10 @@
 //! Whose turn it is to move bytes. Many transfers at once would otherwise run as the scheduler likes it, and the first
 //! be done when the last have hardly begun.
 //!
-//! A turn is a matter of fairness and not a lock: who has waited for long goes on without one, so that transfers that
-//! hang on a dead disk keep nobody from theirs.
+//! A turn is a matter of fairness and not a lock: who has waited for long goes on without one, and waits for none any
+//! more until there is one at once. So transfers that hang on a dead disk keep nobody from theirs.
 
+use super::{Failure, Progress};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -43,25 +44,39 @@ struct Machine {
 /// The turns of one transfer.
 pub(super) struct Turns {
     begun: Instant,
+    /// The last one was waited for in vain.
+    in_vain: bool,
 }
 
 /// A transfer may move bytes; until this is dropped.
 pub(super) struct Turn {
     length: usize,
-    _permit: Option<SemaphorePermit<'static>>,
+    permit: Option<SemaphorePermit<'static>>,
 }
 
 impl Turns {
     pub(super) fn new() -> Turns {
         MACHINE.transfers.fetch_add(1, Ordering::Relaxed);
-        Turns { begun: Instant::now() }
+        Turns { begun: Instant::now(), in_vain: false }
     }
 
     /// Waits for the next turn. Whoever came first gets it first.
-    pub(super) async fn next(&self) -> Turn {
+    ///
+    /// # Errors
+    /// [`Failure::Stopped`].
+    pub(super) async fn next<E>(&mut self, progress: &Progress) -> Result<Turn, Failure<E>> {
         let length = if self.begun.elapsed() < YOUNG.1 { YOUNG.0 } else { ALONE };
-        let permit = tokio::time::timeout(PATIENCE, MACHINE.free.acquire()).await;
-        Turn { length, _permit: permit.ok().and_then(Result::ok) }
+        let permit = match MACHINE.free.try_acquire() {
+            Ok(permit) => Some(permit),
+            Err(_) if self.in_vain => None,
+            Err(_) => tokio::select! {
+                biased;
+                () = progress.stopped() => return Err(Failure::Stopped),
+                permit = tokio::time::timeout(PATIENCE, MACHINE.free.acquire()) => permit.ok().and_then(Result::ok),
+            },
+        };
+        self.in_vain = permit.is_none();
+        Ok(Turn { length, permit })
     }
 }
 
@@ -74,7 +89,12 @@ impl Drop for Turns {
 impl Turn {
     /// One that nobody has to wait for.
     pub(super) fn short(length: usize) -> Turn {
-        Turn { length, _permit: None }
+        Turn { length, permit: None }
+    }
+
+    /// True for one that is of the number of those that there can be.
+    pub(super) fn is_own(&self) -> bool {
+        self.permit.is_some()
     }
 
     /// Bytes that may be moved in it after `moved`.

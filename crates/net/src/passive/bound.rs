@@ -68,6 +68,9 @@ impl Bound {
                 let accepted = tokio::select! {
                     accepted = watched.accept() => accepted,
                     () = self.waited_for.notified() => {
+                        if shared.strong_count() == 0 {
+                            return;
+                        }
                         until = Instant::now() + WAITED_FOR;
                         continue;
                     }
@@ -76,7 +79,10 @@ impl Bound {
                 let Some(shared) = shared.upgrade() else { return };
                 match accepted {
                     Ok((socket, peer)) => {
-                        shared.deliver(Stream::plain(socket), socket::canonical(peer), port);
+                        // Where the system has no room for it, it is closed.
+                        if let Ok(socket) = socket.into_std() {
+                            shared.deliver(Stream::bare(socket), socket::canonical(peer), port);
+                        }
                     }
                     Err(error) => {
                         tracing::warn!(port, %error, "cannot take a data connection");

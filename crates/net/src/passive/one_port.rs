@@ -92,12 +92,12 @@ pub struct Secured {
 impl Newcomer {
     /// One on which nothing has been said yet; its socket does not block.
     pub(crate) fn new(socket: std::net::TcpStream, peer: SocketAddr) -> Newcomer {
-        Newcomer { socket, peer, tls: None }
+        Newcomer { socket, peer: socket::canonical(peer), tls: None }
     }
 
     fn of(arrived: Arrived) -> io::Result<Newcomer> {
         let Arrived { socket, peer, tls } = arrived;
-        Ok(Newcomer { socket: socket.into_std()?, peer, tls: tls.map(Box::new) })
+        Ok(Newcomer { socket: socket.into_std()?, peer: socket::canonical(peer), tls: tls.map(Box::new) })
     }
 
     /// Takes it as a control connection, which the runtime looks after where this is called.
@@ -188,6 +188,7 @@ impl SharedPort {
     /// Takes the connections that have come by now, without waiting.
     pub(super) fn drain(&self, shared: &Arc<Shared>) {
         let _taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
+        let _entered = shared.runtime.enter();
         while let Ok((socket, peer)) = socket::accept(&self.listener) {
             // Where the system has no room for it, it is closed.
             if let Ok(socket) = TcpStream::from_std(socket) {
@@ -220,7 +221,7 @@ impl Shared {
             return drop(control.send(arrived));
         };
         let (shared, control, implicit) = (Arc::clone(self), control.clone(), implicit.clone());
-        tokio::spawn(async move {
+        self.runtime.spawn(async move {
             let arrived = match implicit {
                 None => shared.sort(arrived, suspicion).await,
                 Some(tls) => shared.sort_implicit(arrived, suspicion, &tls).await,

@@ -5,7 +5,9 @@ use portolan_testkit::launch::{Served, free_ports, isolate};
 use std::fs;
 use std::io::{Read, Write};
 use std::process::Command;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_plain_file_goes_by_sendfile() {
@@ -70,6 +72,37 @@ fn a_slow_client_does_not_hold_up_others() {
         assert_eq!(quick.retrieve("small"), b"x");
     }
     assert_eq!(quick.retrieve("large").len(), 64 << 20);
+}
+
+#[test]
+fn who_trickles_does_not_hold_up_others() {
+    let served = serve(&[]);
+    fs::write(served.root().join("large"), vec![1; 64 << 20]).unwrap();
+    let done = Arc::new(AtomicBool::new(false));
+    let tricklers: Vec<_> = (0..60)
+        .map(|number| {
+            let (mut talk, done) = (served.talk_logged_in(), Arc::clone(&done));
+            talk.ask("TYPE I");
+            let mut data = talk.open_data(&format!("STOR up{number}"));
+            // So fast that nobody ever waits for it for long, and so little that it is not worth it.
+            std::thread::spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    data.write_all(b"x").unwrap();
+                    std::thread::sleep(Duration::from_millis(4));
+                }
+                drop(data);
+                assert!(talk.reply().starts_with("226"));
+            })
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(300));
+    let (begun, mut quick) = (Instant::now(), served.talk_logged_in());
+    quick.ask("TYPE I");
+    assert_eq!(quick.retrieve("large").len(), 64 << 20);
+    // Were all turns theirs, it would wait half a second for each of sixty-four.
+    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
+    done.store(true, Ordering::Relaxed);
+    tricklers.into_iter().for_each(|trickler| trickler.join().unwrap());
 }
 
 #[test]

@@ -22,17 +22,20 @@ pub(super) async fn receive(
     file: &Arc<File>,
     progress: &Progress,
 ) -> Result<(), Failure<io::Error>> {
-    let (mut buffer, mut peer, turns) = (vec![0; BUFFER], Peer::new(), Turns::new());
+    let (mut buffer, mut peer, mut turns) = (vec![0; BUFFER], Peer::new(), Turns::new());
     loop {
         if progress.is_stopped() {
             return Err(Failure::Stopped);
         }
-        let bare = if peer.keeps_up(progress.moved()) { stream.take_bare() } else { None };
-        let received = if let Some(socket) = bare {
-            let (file, progress, turn) = (Arc::clone(file), progress.clone(), turns.next().await);
+        let turn = if peer.keeps_up(progress.moved()) { Some(turns.next(progress).await?) } else { None };
+        // Not more threads wait in place than there are turns.
+        let turn = turn.filter(Turn::is_own).and_then(|turn| Some((turn, stream.take_bare()?)));
+        let received = if let Some((turn, socket)) = turn {
+            let (file, progress) = (Arc::clone(file), progress.clone());
             let waiting = tokio::task::spawn_blocking(move || {
-                let received = InPlace::new(&socket).map_err(Failure::Connection).and_then(|_in_place| {
-                    burst(&file, &mut buffer, &progress, &turn, |buffer| (&socket).read(buffer))
+                let received = InPlace::new(&socket).map_err(Failure::Connection).and_then(|in_place| {
+                    let receive = |buffer: &mut [u8]| in_place.act(|mut socket| socket.read(buffer));
+                    burst(&file, &mut buffer, &progress, &turn, receive)
                 });
                 (received, socket, buffer)
             });
@@ -43,7 +46,8 @@ pub(super) async fn receive(
         } else {
             let socket = stream.watch().map_err(Failure::Connection)?;
             readable(&socket, progress).await?;
-            let (file, progress, turn) = (Arc::clone(file), progress.clone(), turns.next().await);
+            let turn = turns.next(progress).await?;
+            let (file, progress) = (Arc::clone(file), progress.clone());
             let waiting = tokio::task::spawn_blocking(move || {
                 let received = burst(&file, &mut buffer, &progress, &turn, |buffer| socket.try_read(buffer));
                 (received, buffer)

@@ -16,7 +16,7 @@ pub(super) async fn receive(
     file: &Arc<File>,
     progress: &Progress,
 ) -> Result<(), Failure<io::Error>> {
-    let (socket, turns) = (stream.watch().map_err(Failure::Connection)?, Turns::new());
+    let (socket, mut turns) = (stream.watch().map_err(Failure::Connection)?, Turns::new());
     let mut session = session;
     loop {
         if progress.is_stopped() {
@@ -25,7 +25,7 @@ pub(super) async fn receive(
         if !session.has_early() {
             readable(&socket, progress).await?;
         }
-        let turn = turns.next().await;
+        let turn = turns.next(progress).await?;
         let (socket, file, progress) = (Arc::clone(&socket), Arc::clone(file), progress.clone());
         let waiting = tokio::task::spawn_blocking(move || {
             let ended = burst(&socket, &file, &mut session, &progress, &turn);

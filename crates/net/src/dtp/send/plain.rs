@@ -13,8 +13,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use tokio::io::Interest;
 
-/// Bytes of one `sendfile`. The end of each makes a packet of its own; in between nobody looks whether to stop.
+/// Bytes of one `sendfile`, and of the first in a turn. The end of each makes a packet of its own; in between nobody
+/// looks whether to stop, nor at how fast the peer is.
 const PIECE: usize = 8 << 20;
+const FIRST: usize = 1 << 20;
 
 pub(super) async fn send(
     stream: &mut Stream,
@@ -23,18 +25,22 @@ pub(super) async fn send(
     progress: &Progress,
 ) -> Result<(), Failure<io::Error>> {
     let (mut range, cached) = (range, Cached::new(file));
-    let (mut peer, turns) = (Peer::new(), Turns::new());
+    let (mut peer, mut turns) = (Peer::new(), Turns::new());
     while !range.is_empty() {
         if progress.is_stopped() {
             return Err(Failure::Stopped);
         }
-        let bare = if peer.keeps_up(progress.moved()) { stream.take_bare() } else { None };
-        let sent = if let Some(socket) = bare {
-            let (file, progress, turn) = (Arc::clone(file), progress.clone(), turns.next().await);
+        let turn = if peer.keeps_up(progress.moved()) { Some(turns.next(progress).await?) } else { None };
+        // Not more threads wait in place than there are turns.
+        let turn = turn.filter(Turn::is_own).and_then(|turn| Some((turn, stream.take_bare()?)));
+        let sent = if let Some((turn, socket)) = turn {
+            let (file, progress) = (Arc::clone(file), progress.clone());
             let waiting = tokio::task::spawn_blocking(move || {
-                let sent = InPlace::new(&socket).map_err(Failure::Connection).and_then(|_in_place| {
+                let sent = InPlace::new(&socket).map_err(Failure::Connection).and_then(|in_place| {
                     let send = |range: &mut Range<u64>, count| {
-                        Ok(rustix::fs::sendfile(&socket, &file, Some(&mut range.start), count)?)
+                        in_place.act(|socket| {
+                            Ok(rustix::fs::sendfile(socket, &file, Some(&mut range.start), count)?)
+                        })
                     };
                     burst(&mut range, &progress, &turn, send)
                 });
@@ -57,7 +63,7 @@ pub(super) async fn send(
             match usize::try_from(cached.ready(&range)) {
                 Ok(ready @ 1..) => burst(&mut range, &progress, &Turn::short(ready), send),
                 _ => {
-                    let turn = turns.next().await;
+                    let turn = turns.next(&progress).await?;
                     let waiting = tokio::task::spawn_blocking(move || {
                         let sent = burst(&mut range, &progress, &turn, send);
                         (sent, range)
@@ -91,7 +97,8 @@ fn burst(
         if left == 0 {
             break;
         }
-        let count = usize::try_from(range.end - range.start).unwrap_or(PIECE).min(left).min(PIECE);
+        let most = if moved == 0 { FIRST } else { PIECE };
+        let count = usize::try_from(range.end - range.start).unwrap_or(most).min(left).min(most);
         if count == 0 {
             return Ok(Sent::All);
         }

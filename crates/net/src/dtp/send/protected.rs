@@ -32,7 +32,7 @@ pub(super) async fn send(
 ) -> Result<(), Failure<io::Error>> {
     let (socket, cached) = (stream.watch().map_err(Failure::Connection)?, Cached::new(file));
     let mut sending = Sending { range, session, buffer: Vec::new(), owed: 0 };
-    let turns = Turns::new();
+    let mut turns = Turns::new();
     while !sending.range.is_empty() || sending.owed > 0 {
         writable(&socket, progress).await?;
         let left = sending.range.end - sending.range.start;
@@ -40,7 +40,7 @@ pub(super) async fn send(
         let sent = if left == 0 || left <= SMALL && cached.ready(&sending.range) == left {
             sending.burst(&socket, file, progress, &Turn::short(BUFFER))
         } else {
-            let turn = turns.next().await;
+            let turn = turns.next(progress).await?;
             let (socket, file, progress) = (Arc::clone(&socket), Arc::clone(file), progress.clone());
             let waiting = tokio::task::spawn_blocking(move || {
                 let sent = sending.burst(&socket, &file, &progress, &turn);
