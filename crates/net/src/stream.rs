@@ -83,9 +83,9 @@ impl Stream {
         Stream { bare: None, watched: Some(socket), tls: Some(Box::new(session)) }
     }
 
-    /// The socket, if nobody has waited for it yet.
+    /// The socket, if no runtime looks after it and nothing protects it.
     pub(crate) fn as_bare(&self) -> Option<&std::net::TcpStream> {
-        self.bare.as_ref()
+        self.bare.as_ref().filter(|_| self.tls.is_none())
     }
 
     /// The socket, to wait for it.
