@@ -93,19 +93,20 @@ fn measure(args: &Args) -> std::io::Result<()> {
     let files = files::Files::new()?;
     let wanted = |kind: &Kind| args.only.is_empty() || args.only.contains(kind);
     let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(wanted).collect();
+    let machine = format!("{}; {}", machine::describe(), servers::versions()?);
     let mut results = Vec::new();
     for row in rows::ALL.iter().filter(|row| args.rows.is_empty() || args.rows.iter().any(|id| id == row.id))
     {
         let result = rows::measure(row, &kinds, args.runs, &files)?;
         println!("{}", table::of_row(&result));
         results.push(result);
-    }
-    let machine = format!("{}; {}", machine::describe(), servers::versions()?);
-    if let Some(file) = &args.markdown {
-        std::fs::write(file, table::markdown(&results, &machine))?;
-    }
-    if let Some(file) = &args.json {
-        std::fs::write(file, table::json(&results, &machine)?)?;
+        // It takes long, and who ends it early keeps what there is.
+        if let Some(file) = &args.markdown {
+            std::fs::write(file, table::markdown(&results, &machine))?;
+        }
+        if let Some(file) = &args.json {
+            std::fs::write(file, table::json(&results, &machine)?)?;
+        }
     }
     Ok(())
 }
