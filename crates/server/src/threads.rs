@@ -28,6 +28,7 @@ pub(crate) fn is_busy() -> bool {
     COMMANDS.get() > 1
 }
 
+/// All of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Threads(Arc<[Thread]>);
 

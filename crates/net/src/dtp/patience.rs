@@ -2,6 +2,9 @@
 //! to go back to the runtime and to come again costs more than what is moved in between. Whoever keeps it waiting for
 //! longer, or gives and takes little at a time, is waited for by the runtime, which has room for any number of them.
 
+use super::turns::{Turn, Turns};
+use super::{Failure, Progress};
+use crate::stream::Stream;
 use std::cell::Cell;
 use std::io;
 use std::net::TcpStream;
@@ -35,8 +38,26 @@ impl Peer {
         self.slow.get_or_insert_with(|| (Instant::now(), moved));
     }
 
+    /// A turn in which it is waited for in place, and the socket for that; `None` where the runtime is to wait.
+    ///
+    /// # Errors
+    /// [`Failure::Stopped`].
+    pub(super) async fn turn<E>(
+        &mut self,
+        stream: &mut Stream,
+        turns: &mut Turns,
+        progress: &Progress,
+    ) -> Result<Option<(Turn, TcpStream)>, Failure<E>> {
+        if !self.keeps_up(progress.moved()) {
+            return Ok(None);
+        }
+        let turn = turns.next(progress).await?;
+        // Not more threads wait in place than there are turns.
+        Ok(if turn.is_own() { stream.take_bare().map(|socket| (turn, socket)) } else { None })
+    }
+
     /// True while it keeps up.
-    pub(super) fn keeps_up(&mut self, moved: u64) -> bool {
+    fn keeps_up(&mut self, moved: u64) -> bool {
         let Some((since, before)) = self.slow else { return true };
         let (now, elapsed) = (Instant::now(), since.elapsed());
         if elapsed >= WINDOW {

@@ -43,8 +43,8 @@ pub async fn send_file(
         return Ok(());
     }
     match stream.tls.take() {
-        Some(session) => protected::send(stream, session, file, range, progress).await?,
-        None => plain::send(stream, file, range, progress).await?,
+        Some(session) => protected::send(stream, session, file, &cached, range, progress).await?,
+        None => plain::send(stream, file, &cached, range, progress).await?,
     }
     finish(stream, progress).await
 }

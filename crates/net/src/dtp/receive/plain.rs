@@ -27,10 +27,7 @@ pub(super) async fn receive(
         if progress.is_stopped() {
             return Err(Failure::Stopped);
         }
-        let turn = if peer.keeps_up(progress.moved()) { Some(turns.next(progress).await?) } else { None };
-        // Not more threads wait in place than there are turns.
-        let turn = turn.filter(Turn::is_own).and_then(|turn| Some((turn, stream.take_bare()?)));
-        let received = if let Some((turn, socket)) = turn {
+        let received = if let Some((turn, socket)) = peer.turn(stream, &mut turns, progress).await? {
             let (file, progress) = (Arc::clone(file), progress.clone());
             let waiting = tokio::task::spawn_blocking(move || {
                 let received = InPlace::new(&socket).map_err(Failure::Connection).and_then(|in_place| {

@@ -21,19 +21,16 @@ const FIRST: usize = 1 << 20;
 pub(super) async fn send(
     stream: &mut Stream,
     file: &Arc<File>,
-    range: Range<u64>,
+    cached: &Cached<'_>,
+    mut range: Range<u64>,
     progress: &Progress,
 ) -> Result<(), Failure<io::Error>> {
-    let (mut range, cached) = (range, Cached::new(file));
     let (mut peer, mut turns) = (Peer::new(), Turns::new());
     while !range.is_empty() {
         if progress.is_stopped() {
             return Err(Failure::Stopped);
         }
-        let turn = if peer.keeps_up(progress.moved()) { Some(turns.next(progress).await?) } else { None };
-        // Not more threads wait in place than there are turns.
-        let turn = turn.filter(Turn::is_own).and_then(|turn| Some((turn, stream.take_bare()?)));
-        let sent = if let Some((turn, socket)) = turn {
+        let sent = if let Some((turn, socket)) = peer.turn(stream, &mut turns, progress).await? {
             let (file, progress) = (Arc::clone(file), progress.clone());
             let waiting = tokio::task::spawn_blocking(move || {
                 let sent = InPlace::new(&socket).map_err(Failure::Connection).and_then(|in_place| {

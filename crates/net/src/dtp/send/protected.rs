@@ -27,10 +27,11 @@ pub(super) async fn send(
     stream: &mut Stream,
     session: Box<Session>,
     file: &Arc<File>,
+    cached: &Cached<'_>,
     range: Range<u64>,
     progress: &Progress,
 ) -> Result<(), Failure<io::Error>> {
-    let (socket, cached) = (stream.watch().map_err(Failure::Connection)?, Cached::new(file));
+    let socket = stream.watch().map_err(Failure::Connection)?;
     let mut sending = Sending { range, session, buffer: Vec::new(), owed: 0 };
     let mut turns = Turns::new();
     while !sending.range.is_empty() || sending.owed > 0 {
