@@ -65,7 +65,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // Those who wait see that it is gone.
         self.held.notify_one();
-        self.state().all_bound().for_each(|bound| bound.wait_for());
+        self.state().all_bound().for_each(|bound| bound.end());
     }
 }
 
@@ -123,9 +123,10 @@ impl PassivePool {
             }
             turn
         };
-        if turn.is_empty() {
-            tracing::info!(%peer, "a session waits for a passive port that other sessions of its peer hold");
+        if let Ok(grant) = turn.try_recv() {
+            return Ok(self.place(peer, grant).await);
         }
+        tracing::info!(%peer, "a session waits for a passive port that other sessions of its peer hold");
         loop {
             // Things may change sooner than they look to.
             let soon = Instant::now() + state::REST;
@@ -133,12 +134,8 @@ impl PassivePool {
             tokio::select! {
                 biased;
                 granted = &mut turn => {
-                    let Grant { port, id, connection, gone } =
-                        granted.map_err(|_| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
-                    let shared = Arc::clone(&self.shared);
-                    let place = Place { shared, peer, port, id, connection, settled: false, _gone: gone };
-                    self.shared.open(peer, port, id).await;
-                    return Ok(place);
+                    let grant = granted.map_err(|_| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
+                    return Ok(self.place(peer, grant).await);
                 }
                 () = tokio::time::sleep_until(change) => {
                     let failed = self.shared.grant(&mut self.shared.state(), peer).err();
@@ -148,6 +145,14 @@ impl PassivePool {
                 }
             }
         }
+    }
+
+    async fn place(&self, peer: IpAddr, grant: Grant) -> Place {
+        let Grant { port, id, bound, connection, gone } = grant;
+        let shared = Arc::clone(&self.shared);
+        let place = Place { shared, peer, port, id, bound, connection, settled: false, _gone: gone };
+        self.shared.open(peer, port, id).await;
+        place
     }
 
     /// True when control connections come to the port as well.
@@ -225,8 +230,7 @@ impl Shared {
             IpAddr::V6(_) => IpAddr::V6(self.addresses.1),
         };
         let listener = socket::listen_with(SocketAddr::new(address, port), self.keep_alive, QUEUE)?;
-        let bound = Arc::new(Bound::new(listener));
-        self.runtime.spawn(Arc::clone(&bound).serve(Arc::downgrade(self), port));
+        let bound = Arc::new(Bound::new(port, listener, Arc::downgrade(self), self.runtime.clone()));
         self.swept.call_once(|| {
             drop(self.runtime.spawn(bound::sweep(Arc::downgrade(self), Arc::clone(&self.held))));
         });
@@ -291,6 +295,8 @@ pub struct Place {
     peer: IpAddr,
     port: u16,
     id: u64,
+    /// The port itself, unless control connections come to it as well.
+    bound: Option<Arc<Bound>>,
     connection: oneshot::Receiver<Arrival>,
     /// The connection has come.
     settled: bool,
@@ -305,10 +311,8 @@ impl Place {
 
     /// Whether a connection has come; nothing where that only shows when the transfer begins.
     pub fn has_come(&mut self) -> Option<bool> {
-        if self.shared.shared_port.is_some() {
-            return None;
-        }
-        self.shared.drain(self.peer, self.port);
+        let bound = self.bound.as_ref()?;
+        self.shared.take_until(bound, || false);
         Some(!matches!(self.connection.try_recv(), Err(oneshot::error::TryRecvError::Empty)))
     }
 
@@ -328,9 +332,8 @@ impl Place {
     /// nobody else gets the place now.
     pub fn engage(&self, direction: Direction) {
         // What has come by now came before the client could know.
-        let bound = self.shared.state().bound(self.peer, self.port);
-        match bound {
-            Some(bound) => self.shared.take_until(&bound, self.port, || !self.connection.is_empty()),
+        match &self.bound {
+            Some(bound) => self.shared.take_until(bound, || !self.connection.is_empty()),
             None => self.shared.drain(self.peer, self.port),
         }
         self.shared.engage(self.peer, self.port, self.id, direction);
@@ -342,8 +345,7 @@ impl Place {
     /// When the one that came is not protected as it must be, or when the place was lost to a session
     /// that waited while nothing came here for long.
     pub async fn connection(&mut self) -> Result<Stream, ConnectError> {
-        let bound = self.shared.state().bound(self.peer, self.port);
-        if let Some(bound) = bound.filter(|_| self.connection.is_empty()) {
+        if let Some(bound) = self.bound.as_ref().filter(|_| self.connection.is_empty()) {
             bound.wait_for();
         }
         let lost = || io::Error::new(io::ErrorKind::TimedOut, "the passive port went to another session");
@@ -372,11 +374,11 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(shared_port) = &self.shared.shared_port {
+        match &self.bound {
+            Some(bound) if !self.settled => self.shared.take_until(bound, || false),
+            Some(_) => {}
             // What has come need not be waited for.
-            shared_port.drain(&self.shared);
-        } else if !self.settled {
-            self.shared.drain(self.peer, self.port);
+            None => self.shared.drain(self.peer, self.port),
         }
         let mut state = self.shared.state();
         state.release(self.peer, self.port, self.id, Instant::now());

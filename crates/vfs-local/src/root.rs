@@ -233,7 +233,9 @@ impl Root {
         speed: Speed,
     ) -> Result<(File, u64)> {
         let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | create;
-        plain(self.open_beneath(path, flags, speed)?.ok_or(Error::Local)?.into())
+        let file = self.open_beneath(path, flags, speed)?.ok_or(Error::Local)?.into();
+        // What was made just now is plain, and empty.
+        if create.contains(OFlags::EXCL) { Ok((file, 0)) } else { plain(file) }
     }
 }
 

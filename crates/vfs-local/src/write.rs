@@ -211,6 +211,15 @@ impl Writer {
         waiting(work).await
     }
 
+    /// True when no file was there.
+    fn is_new(&self) -> bool {
+        match &self.place {
+            Some(Place::InPlace { made, .. }) => made.is_some(),
+            Some(Place::Beside { replaces, .. }) => replaces.is_none(),
+            None => false,
+        }
+    }
+
     fn settle(&mut self, whole: bool) -> Result<()> {
         self.place.take().map_or(Ok(()), |place| settle(&self.file, &self.name, place, whole))
     }
@@ -306,8 +315,11 @@ impl WriteFile for Writer {
     }
 
     async fn begin(&mut self) -> Result<()> {
-        let Some(Place::InPlace { appends, .. }) = self.place else { return Ok(()) };
-        let (file, start) = (Arc::clone(&self.file), self.start);
+        let Some(Place::InPlace { appends, made }) = &self.place else { return Ok(()) };
+        let (file, start, appends) = (Arc::clone(&self.file), self.start, *appends);
+        if made.is_some() && !appends {
+            return Ok(());
+        }
         let ready = move || {
             if appends {
                 // Programs that know nothing of our lock may have appended since.
@@ -338,9 +350,11 @@ impl WriteFile for Writer {
     }
 
     async fn commit(mut self: Box<Self>) -> Result<()> {
-        // Some systems write a new file to the disk when it takes an old one's place, and at its last closing.
+        // Some systems write a file to the disk when it takes an old one's place, or when it is closed for the last
+        // time after its old content was done away with.
         // On a disk elsewhere, even asking for the size may wait until all is written.
-        let small = || !self.large && self.file.metadata().is_ok_and(|metadata| metadata.len() <= LARGE);
+        let is_small = || self.file.metadata().is_ok_and(|metadata| metadata.len() <= LARGE);
+        let small = || self.is_new() || (!self.large && is_small());
         if self.near && self.root.pace.is_quick() && small() {
             let root = Arc::clone(&self.root);
             return root.pace.at_once(move || self.settle(true));

@@ -9,8 +9,9 @@
 use super::{Shared, Stream};
 use crate::socket;
 use std::net::{IpAddr, TcpListener};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Once, Weak};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -26,18 +27,30 @@ const SWEEP_IDLE: Duration = Duration::from_secs(10);
 /// A port that is bound.
 #[derive(Debug)]
 pub(super) struct Bound {
+    port: u16,
     /// A runtime looks after it only while somebody has to wait.
     listener: TcpListener,
     waited_for: Notify,
+    /// Once somebody has had to wait.
+    served: Once,
+    /// Whose it is, and where connections are waited for.
+    shared: Weak<Shared>,
+    runtime: Handle,
 }
 
 impl Bound {
-    pub(super) fn new(listener: TcpListener) -> Bound {
-        Bound { listener, waited_for: Notify::new() }
+    pub(super) fn new(port: u16, listener: TcpListener, shared: Weak<Shared>, runtime: Handle) -> Bound {
+        Bound { port, listener, waited_for: Notify::new(), served: Once::new(), shared, runtime }
     }
 
     /// Somebody has to wait for a connection.
-    pub(super) fn wait_for(&self) {
+    pub(super) fn wait_for(self: &Arc<Self>) {
+        self.waited_for.notify_one();
+        self.served.call_once(|| drop(self.runtime.spawn(Arc::clone(self).serve())));
+    }
+
+    /// The pool is gone.
+    pub(super) fn end(&self) {
         self.waited_for.notify_one();
     }
 
@@ -49,7 +62,8 @@ impl Bound {
     }
 
     /// Takes the connections that somebody waits for, until one comes when the pool is gone.
-    pub(super) async fn serve(self: Arc<Self>, shared: Weak<Shared>, port: u16) {
+    async fn serve(self: Arc<Self>) {
+        let (shared, port) = (&self.shared, self.port);
         loop {
             self.waited_for.notified().await;
             if shared.strong_count() == 0 {
@@ -125,16 +139,16 @@ impl Shared {
         }
         let bound = self.state().bound(peer, port);
         if let Some(bound) = bound {
-            self.take_until(&bound, port, || false);
+            self.take_until(&bound, || false);
         }
     }
 
     /// Takes those connections until enough have come.
-    pub(super) fn take_until(self: &Arc<Self>, bound: &Bound, port: u16, enough: impl Fn() -> bool) {
+    pub(super) fn take_until(self: &Arc<Self>, bound: &Bound, enough: impl Fn() -> bool) {
         while !enough()
             && let Some((stream, peer)) = bound.accept()
         {
-            self.deliver(stream, peer, port);
+            self.deliver(stream, peer, bound.port);
         }
     }
 }

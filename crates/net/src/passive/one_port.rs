@@ -275,7 +275,9 @@ impl Shared {
     /// A session of this peer has said its transfer command.
     pub(super) fn engage(self: &Arc<Self>, peer: IpAddr, port: u16, id: u64, direction: Direction) {
         self.state().engage(peer, port, id, direction, Instant::now());
-        self.call_held(peer, port);
+        if self.shared_port.is_some() {
+            self.call_held(peer, port);
+        }
     }
 
     /// Looks again which connection a session of this peer waits for.

@@ -52,6 +52,8 @@ pub(super) type Arrival = Result<Stream, ConnectError>;
 pub(super) struct Grant {
     pub(super) port: u16,
     pub(super) id: u64,
+    /// The port, where it is one of data connections only.
+    pub(super) bound: Option<Arc<Bound>>,
     pub(super) connection: oneshot::Receiver<Arrival>,
     /// Ends the handshakes at this place when it is dropped.
     pub(super) gone: DropGuard,
@@ -390,16 +392,17 @@ impl State {
     pub(super) fn give(&mut self, peer: IpAddr, port: u16, now: Instant) {
         self.next_id += 1;
         let id = self.next_id;
+        let bound = self.bound(peer, port);
         let Some(of_peer) = self.peers.get_mut(&peer) else { return };
         let Some(turn) = of_peer.waiting.pop_front() else { return };
         let (sender, connection) = oneshot::channel();
         let gone = CancellationToken::new();
-        let grant = Grant { port, id, connection, gone: gone.clone().drop_guard() };
+        let grant = Grant { port, id, bound: bound.clone(), connection, gone: gone.clone().drop_guard() };
         if turn.sender.send(grant).is_ok() {
             if let Some(guard) = &turn.guard {
                 self.guarded.insert(guard.identity, (peer, port));
                 // Its handshake begins as soon as it comes.
-                self.bound.get(&(peer.is_ipv6(), port)).into_iter().for_each(|bound| bound.wait_for());
+                bound.iter().for_each(Bound::wait_for);
             }
             let guard = turn.guard;
             let connection = sender;
@@ -508,7 +511,7 @@ impl State {
         }
         (*since, *is_open, *rest) = (now, self.sharing == Sharing::None, REST);
         if guard.is_some() {
-            self.bound.get(&(peer.is_ipv6(), port)).into_iter().for_each(|bound| bound.wait_for());
+            self.bound.get(&(peer.is_ipv6(), port)).into_iter().for_each(Bound::wait_for);
         }
         self.held.free(peer, port);
         true
