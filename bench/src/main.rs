@@ -91,7 +91,8 @@ fn measure(args: &Args) -> std::io::Result<()> {
     portolan_testkit::enclosure::enter()?;
     machine::prepare()?;
     let files = files::Files::new()?;
-    let wanted = |kind: &Kind| args.only.is_empty() || args.only.contains(kind);
+    let there = |kind: &Kind| *kind != Kind::Unftp || servers::unftp_version().is_some();
+    let wanted = |kind: &Kind| (args.only.is_empty() && there(kind)) || args.only.contains(kind);
     let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(wanted).collect();
     let machine = format!("{}; {}", machine::describe(), servers::versions()?);
     let mut results = Vec::new();

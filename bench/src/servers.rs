@@ -6,7 +6,7 @@ mod configured;
 use crate::account::Group;
 use crate::files::Files;
 use clap::ValueEnum;
-use configured::{proftpd, pure_ftpd, pyftpdlib, vsftpd};
+use configured::{proftpd, pure_ftpd, pyftpdlib, unftp, vsftpd};
 use portolan_testkit::debian;
 use serde::Serialize;
 use std::fs::{self, File};
@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Proftpd,
     PureFtpd,
     Pyftpdlib,
+    /// It is in no package: `cargo install unftp` puts it where it is looked for.
+    Unftp,
 }
 
 /// What a row needs of a server.
@@ -71,8 +73,15 @@ pub(crate) const PASSIVE: (u16, u16) = (10_000, 11_999);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 6] =
-        [Kind::Raw, Kind::Portolan, Kind::Vsftpd, Kind::Proftpd, Kind::PureFtpd, Kind::Pyftpdlib];
+    pub(crate) const ALL: [Kind; 7] = [
+        Kind::Raw,
+        Kind::Portolan,
+        Kind::Vsftpd,
+        Kind::Proftpd,
+        Kind::PureFtpd,
+        Kind::Pyftpdlib,
+        Kind::Unftp,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -82,6 +91,7 @@ impl Kind {
             Kind::Proftpd => "ProFTPD",
             Kind::PureFtpd => "Pure-FTPd",
             Kind::Pyftpdlib => "pyftpdlib",
+            Kind::Unftp => "unFTP",
         }
     }
 
@@ -127,7 +137,14 @@ pub(crate) fn versions() -> io::Result<String> {
     };
     let texts =
         named.map(|(package, kind)| format!("{} {}", kind.name(), version(package).unwrap_or_default()));
-    Ok(texts.join(", "))
+    Ok(texts.into_iter().chain(unftp_version()).collect::<Vec<_>>().join(", "))
+}
+
+/// What it says of itself, where it is installed.
+pub(crate) fn unftp_version() -> Option<String> {
+    let said = Command::new("unftp").arg("--version").output().ok()?;
+    let said = String::from_utf8(said.stdout).ok()?;
+    Some(format!("unFTP {}", said.split_whitespace().nth(1)?))
 }
 
 /// Fetches the packages, if they are not there.
@@ -182,6 +199,11 @@ impl Server {
             Kind::PureFtpd => {
                 let mut command = group.command(&sbin("pure-ftpd"), MANY_DESCRIPTORS);
                 command.args(pure_ftpd(kind.user(), files, &scratch, &unpacked)?);
+                command
+            }
+            Kind::Unftp => {
+                let mut command = group.command("unftp", MANY_DESCRIPTORS);
+                command.args(unftp(files));
                 command
             }
             Kind::Pyftpdlib => {

@@ -33,7 +33,7 @@ impl Tls {
         let certificate = CertificateDer::from_pem_file(certificate).map_err(io::Error::other)?;
         roots.add(certificate).map_err(io::Error::other)?;
         let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_protocol_versions(&[&rustls::version::TLS13])
+            .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?;
         let mut config = builder.with_root_certificates(roots).with_no_client_auth();
         if !remembers {

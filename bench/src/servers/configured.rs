@@ -141,6 +141,30 @@ pub(super) fn pyftpdlib(files: &Files, scratch: &Path, tls: bool) -> io::Result<
     ))
 }
 
+/// Arguments for it.
+pub(super) fn unftp(files: &Files) -> Vec<String> {
+    let ((first, last), (certificate, key)) = (PASSIVE, files.certificate());
+    let arguments = [
+        "--bind-address",
+        &format!("127.0.0.1:{PORT}"),
+        "--root-dir",
+        &files.root().display().to_string(),
+        "--passive-ports",
+        &format!("{first}-{last}"),
+        "--auth-type",
+        "anonymous",
+        "--ftps-certs-file",
+        &certificate.display().to_string(),
+        "--ftps-key-file",
+        &key.display().to_string(),
+        "--idle-session-timeout",
+        "3600",
+        "--log-level",
+        "error",
+    ];
+    arguments.map(str::to_owned).to_vec()
+}
+
 fn des() -> io::Result<String> {
     let output = std::process::Command::new("perl").args(["-e", "print crypt('x', 'aa')"]).output()?;
     String::from_utf8(output.stdout).map_err(io::Error::other)

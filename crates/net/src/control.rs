@@ -1,6 +1,6 @@
 //! A control connection.
 
-use crate::socket::{self, KeepAlive};
+use crate::socket;
 use crate::tls::{Handshake, Identity, Purpose, Read, Session, Tls};
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
@@ -26,17 +26,11 @@ pub struct Control {
 const RECORDS: usize = 4 << 10;
 
 impl Control {
-    /// Takes a connection as a control connection.
+    /// Takes a connection as a control connection. It has its settings from its listener.
     ///
     /// # Errors
     /// When it is gone already.
-    pub fn new(stream: TcpStream, peer: SocketAddr, keep_alive: KeepAlive) -> io::Result<Control> {
-        let options = SockRef::from(&stream);
-        // Replies are whole when they are written: there is nothing to wait for.
-        options.set_tcp_nodelay(true)?;
-        // ABOR comes as urgent data from some clients; it belongs where it stands in the stream.
-        options.set_out_of_band_inline(true)?;
-        keep_alive.set(&options)?;
+    pub(crate) fn new(stream: TcpStream, peer: SocketAddr) -> io::Result<Control> {
         let local = socket::canonical(stream.local_addr()?);
         let peer = socket::canonical(peer);
         Ok(Control { stream, peer, local, tls: None, left: Vec::new(), ended_tls: false })
@@ -46,13 +40,8 @@ impl Control {
     ///
     /// # Errors
     /// When it is gone already.
-    pub(crate) fn secured(
-        stream: TcpStream,
-        peer: SocketAddr,
-        keep_alive: KeepAlive,
-        session: Session,
-    ) -> io::Result<Control> {
-        let control = Control::new(stream, peer, keep_alive)?;
+    pub(crate) fn secured(stream: TcpStream, peer: SocketAddr, session: Session) -> io::Result<Control> {
+        let control = Control::new(stream, peer)?;
         // A byte out of band belongs to no record.
         SockRef::from(&control.stream).set_out_of_band_inline(false)?;
         Ok(Control { tls: Some(Box::new(session)), ..control })

@@ -1,11 +1,15 @@
 //! Listeners for control connections.
 
 use crate::passive::Newcomer;
-use crate::socket;
+use crate::socket::{self, KeepAlive};
+use socket2::SockRef;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tokio::net::TcpListener;
+
+/// Connections that wait to be taken.
+const QUEUE: i32 = 1024;
 
 /// Pause after the system refused to hand out a connection, for want of descriptors for instance.
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
@@ -27,14 +31,20 @@ pub struct Listener {
 
 impl Listener {
     /// Listens. An IPv6 address takes IPv6 connections only: `0.0.0.0` is for IPv4. Port 0 is one of
-    /// the system's choice.
+    /// the system's choice. `keep_alive` is for the connections that come.
     ///
     /// # Errors
     /// When the address is in use, not this machine's, or not allowed.
-    pub fn bind(address: SocketAddr) -> io::Result<Listener> {
-        let listener = socket::listen(address)?;
+    pub fn bind(address: SocketAddr, keep_alive: KeepAlive) -> io::Result<Listener> {
+        let listener = socket::listen_with(address, keep_alive, QUEUE)?;
+        // What comes by it has the same settings from the start.
+        let options = SockRef::from(&listener);
+        // Replies are whole when they are written: there is nothing to wait for.
+        options.set_tcp_nodelay(true)?;
+        // ABOR comes as urgent data from some clients; it belongs where it stands in the stream.
+        options.set_out_of_band_inline(true)?;
         let address = listener.local_addr()?;
-        Ok(Listener { listener, address })
+        Ok(Listener { listener: TcpListener::from_std(listener)?, address })
     }
 
     /// The address, with the real port.

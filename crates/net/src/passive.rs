@@ -365,8 +365,8 @@ impl Place {
             }
         };
         if self.shared.shared_port.is_some() {
-            // Others have it from their listeners.
-            stream.keep_alive(self.shared.keep_alive)?;
+            // It came by a listener for control connections.
+            stream.set_out_of_band_apart()?;
         }
         Ok(stream)
     }

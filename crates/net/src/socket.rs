@@ -35,7 +35,7 @@ pub(crate) fn new(address: SocketAddr) -> io::Result<Socket> {
 /// # Errors
 /// When the address is in use, not this machine's, or not allowed.
 pub fn listen(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
-    tokio::net::TcpListener::from_std(listen_with(address, KeepAlive::default(), 1024)?)
+    tokio::net::TcpListener::from_std(listen_with(address, KeepAlive::default(), 128)?)
 }
 
 /// The same, before the runtime knows of it, where connections are kept alive like this, and so many wait.

@@ -1,6 +1,5 @@
 //! A data connection, plain or protected.
 
-use crate::socket::KeepAlive;
 use crate::tls::{Handshake, Identity, Purpose, Resume, Session, Tls};
 use rustix::net::RecvFlags;
 use rustls::pki_types::CertificateDer;
@@ -129,9 +128,9 @@ impl Stream {
         Ok(rustix::net::recv(&*socket, buffer, RecvFlags::DONTWAIT)?.0)
     }
 
-    /// Has the kernel look after it while it is silent.
-    pub(crate) fn keep_alive(&self, keep_alive: KeepAlive) -> io::Result<()> {
-        self.options().map_or(Ok(()), |options| keep_alive.set(&options))
+    /// Has urgent bytes kept out of the data.
+    pub(crate) fn set_out_of_band_apart(&self) -> io::Result<()> {
+        self.options().map_or(Ok(()), |options| options.set_out_of_band_inline(false))
     }
 
     fn options(&self) -> Option<SockRef<'_>> {

@@ -273,11 +273,8 @@ async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
         tracing::warn!(session, %peer, user = name, "login denied, since this user needs TLS");
         return Outcome::NeedsTls.into();
     }
-    let uploads = shared.options.uploads;
-    let root = account.root.clone();
-    let opened = tokio::task::spawn_blocking(move || Local::open(&root, uploads)).await;
-    match opened {
-        Ok(Ok(tree)) => {
+    match Local::open(&account.root, shared.options.uploads).await {
+        Ok(tree) => {
             tracing::info!(session, %peer, user = name, "logged in");
             let outcome = Outcome::LoggedIn(Rights {
                 write: account.write,
@@ -290,11 +287,10 @@ async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
             };
             Done { tree: Some(tree), ..Done::from(outcome) }
         }
-        Ok(Err(error)) => {
+        Err(error) => {
             tracing::error!(root = %account.root.display(), %error, user = name, "the user's directory cannot be opened");
             Outcome::Failed(Failure::Local).into()
         }
-        Err(_) => Outcome::Failed(Failure::Local).into(),
     }
 }
 

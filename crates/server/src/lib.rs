@@ -17,7 +17,7 @@ pub mod transfer;
 mod twice;
 
 use driver::Driver;
-use portolan_net::{Active, Listener, Newcomer, OnePort, PassivePool, is_no_ipv6};
+use portolan_net::{Active, KeepAlive, Listener, Newcomer, OnePort, PassivePool, is_no_ipv6};
 use portolan_proto::server::{Settings, replies};
 use portolan_reach::Outside;
 use registry::{Refusal, Registry};
@@ -72,7 +72,7 @@ impl Server {
     /// When an address cannot be listened on. One of all IPv6 addresses is passed over where the
     /// system has no IPv6, as long as another one works.
     pub fn start(options: Options) -> io::Result<Server> {
-        let listeners = bind(&options.listen)?;
+        let listeners = bind(&options.listen, options.keep_alive)?;
         let place = |(listener, listen): &(Listener, Listen)| Listen {
             address: listener.address(),
             ..listen.clone()
@@ -167,11 +167,11 @@ async fn follow(door: Weak<Door>) {
     }
 }
 
-fn bind(places: &[Listen]) -> io::Result<Vec<(Listener, Listen)>> {
+fn bind(places: &[Listen], keep_alive: KeepAlive) -> io::Result<Vec<(Listener, Listen)>> {
     let mut listeners = Vec::new();
     for place in places {
         let address = place.address;
-        match Listener::bind(address) {
+        match Listener::bind(address, keep_alive) {
             Ok(listener) => listeners.push((listener, place.clone())),
             Err(error) if is_no_ipv6(address, &error) && places.len() > 1 => {
                 tracing::warn!(%address, %error, "no IPv6 on this system");
@@ -219,7 +219,7 @@ async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
         };
         match shared.registry.enter(newcomer.peer) {
             Ok(entry) => seat(newcomer, entry, &door, &shared),
-            Err(refusal) => turn_away(newcomer, refusal, &door, &shared),
+            Err(refusal) => turn_away(newcomer, refusal, &door),
         }
     }
     // Transfers that run may still get their data connections; nobody else is served.
@@ -242,7 +242,7 @@ fn seat(newcomer: Newcomer, entry: registry::Entry, door: &Arc<Door>, shared: &A
     let runtime = seat.runtime();
     let session = async move {
         let (_seat, peer) = (seat, newcomer.peer);
-        let (control, secured) = match newcomer.into_control(own.options.keep_alive) {
+        let (control, secured) = match newcomer.into_control() {
             Ok(control) => control,
             Err(error) => return tracing::debug!(%peer, %error, "connection gone before it was taken"),
         };
@@ -253,10 +253,10 @@ fn seat(newcomer: Newcomer, entry: registry::Entry, door: &Arc<Door>, shared: &A
 }
 
 /// Tells somebody that there is no room.
-fn turn_away(newcomer: Newcomer, refusal: Refusal, door: &Door, shared: &Shared) {
+fn turn_away(newcomer: Newcomer, refusal: Refusal, door: &Door) {
     let peer = newcomer.peer;
     tracing::info!(%peer, ?refusal, "session refused");
-    let Ok((control, _)) = newcomer.into_control(shared.options.keep_alive) else { return };
+    let Ok((control, _)) = newcomer.into_control() else { return };
     let reply = match refusal {
         Refusal::Server => replies::too_many_sessions(),
         Refusal::Address => replies::too_many_sessions_of_peer(),

@@ -35,6 +35,8 @@ pub enum Uploads {
     Direct,
 }
 
+static ROOTS: LazyLock<Roots> = LazyLock::new(Roots::default);
+
 /// A directory of the local disk and what is beneath it.
 #[derive(Debug, Clone)]
 pub struct Local {
@@ -43,12 +45,19 @@ pub struct Local {
 }
 
 impl Local {
-    /// Opens the directory. All who have opened it share one descriptor. May wait for the disk.
+    /// Opens the directory. All who have opened it share one descriptor.
     ///
     /// # Errors
     /// When it cannot be opened, or is no directory.
-    pub fn open(directory: &Path, uploads: Uploads) -> std::io::Result<Local> {
-        static ROOTS: LazyLock<Roots> = LazyLock::new(Roots::default);
+    pub async fn open(directory: &Path, uploads: Uploads) -> std::io::Result<Local> {
+        if let Some(root) = ROOTS.fresh(directory) {
+            return Ok(Local { root, uploads });
+        }
+        let directory = directory.to_owned();
+        tokio::task::spawn_blocking(move || Local::open_waiting(&directory, uploads)).await?
+    }
+
+    fn open_waiting(directory: &Path, uploads: Uploads) -> std::io::Result<Local> {
         Ok(Local { root: ROOTS.open(directory)?, uploads })
     }
 

@@ -104,14 +104,14 @@ impl Newcomer {
     ///
     /// # Errors
     /// When it is gone already.
-    pub fn into_control(self, keep_alive: KeepAlive) -> io::Result<(Control, Option<Secured>)> {
+    pub fn into_control(self) -> io::Result<(Control, Option<Secured>)> {
         let Newcomer { socket, peer, tls } = self;
         let socket = TcpStream::from_std(socket)?;
         match tls {
-            None => Ok((Control::new(socket, peer, keep_alive)?, None)),
+            None => Ok((Control::new(socket, peer)?, None)),
             Some(tls) => {
                 let (session, secured) = *tls;
-                Ok((Control::secured(socket, peer, keep_alive, session)?, Some(secured)))
+                Ok((Control::secured(socket, peer, session)?, Some(secured)))
             }
         }
     }

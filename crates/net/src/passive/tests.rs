@@ -189,7 +189,7 @@ async fn who_holds_a_place_for_long_without_using_it_loses_it_to_who_waits() {
 
 /// A control port that data connections come to as well, and the control connections that are recognized.
 async fn one_port() -> (PassivePool, u16, mpsc::UnboundedReceiver<u16>) {
-    let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), KeepAlive::default()).unwrap();
     let number = listener.address().port();
     let mut port = OnePort::new(listener, None, KeepAlive::default(), false);
     let (pool, (sender, control)) = (port.pool(), mpsc::unbounded_channel());
@@ -201,7 +201,7 @@ async fn one_port() -> (PassivePool, u16, mpsc::UnboundedReceiver<u16>) {
             }
             // As a session does that waits for a command.
             tokio::spawn(async move {
-                let (control, _) = newcomer.into_control(KeepAlive::default()).unwrap();
+                let (control, _) = newcomer.into_control().unwrap();
                 let _ = control.readable().await;
             });
         }
