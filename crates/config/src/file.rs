@@ -1,18 +1,20 @@
 //! The file as it is written.
 
 use crate::problem::Problem;
-use crate::values::{parse_active_port, parse_ports, parse_tls_need};
-use crate::{Config, acme, host, listen, reach, tls};
-use portolan_accounts::{Account, PasswordHash, User};
+use crate::values::{parse_active_port, parse_ports};
+use crate::{Config, acme, host, listen, person, reach, tls};
+use portolan_accounts::parse_speed;
 use portolan_net::KeepAlive;
 use portolan_proto::server::Limits;
-use portolan_server::SessionLimits;
+use portolan_server::{SessionLimits, SpeedLimits};
 use portolan_vfs::charset;
 use portolan_vfs_local::Uploads;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
+use toml::de::DeTable;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -43,9 +45,13 @@ struct File {
     grace: Option<u64>,
     #[serde(default)]
     limits: LimitsTable,
-    anonymous: Option<AnonymousTable>,
-    #[serde(default)]
-    user: Vec<UserTable>,
+    /// These are read by name, since there is a table of their settings.
+    #[serde(rename = "anonymous")]
+    _anonymous: Option<IgnoredAny>,
+    #[serde(rename = "user")]
+    _user: Option<IgnoredAny>,
+    #[serde(rename = "group")]
+    _group: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -79,28 +85,10 @@ struct LimitsTable {
     data_connection: Option<Spanned<u64>>,
     stall: Option<Spanned<u64>>,
     login_attempts: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct AnonymousTable {
-    root: Spanned<PathBuf>,
-    #[serde(default)]
-    write: bool,
-    tls: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct UserTable {
-    name: Spanned<String>,
-    password: Spanned<String>,
-    root: Spanned<PathBuf>,
-    #[serde(default)]
-    write: bool,
-    #[serde(default)]
-    fxp: bool,
-    tls: Option<Spanned<String>>,
+    speed_up: Option<Spanned<String>>,
+    speed_down: Option<Spanned<String>>,
+    speed_up_per_address: Option<Spanned<String>>,
+    speed_down_per_address: Option<Spanned<String>>,
 }
 
 /// Collects problems while a file is checked.
@@ -147,29 +135,28 @@ impl Check<'_> {
 
     /// A path of the file, seen from the folder that the file lies in.
     pub(crate) fn path(&self, path: &Spanned<PathBuf>) -> PathBuf {
-        self.path.parent().unwrap_or(Path::new("")).join(path.get_ref())
+        self.folder(path.get_ref())
     }
 
-    fn account(&mut self, root: &Spanned<PathBuf>, write: bool, tls: Option<Spanned<String>>) -> Account {
-        let tls = tls.and_then(|text| self.value(&text, parse_tls_need)).unwrap_or_default();
-        let directory = self.path(root);
-        if !directory.is_dir() {
-            self.wrong(root, format!("{} is no directory; make it, or write another", directory.display()));
-        }
-        Account { root: directory, write, fxp: false, tls }
+    /// The same for one whose place is not needed.
+    pub(crate) fn folder(&self, path: &Path) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(path)
     }
 }
 
 pub(crate) fn parse(text: &str, path: &Path) -> Result<Config, Vec<Problem>> {
-    let file: File = toml::from_str(text)
-        .map_err(|error| vec![Problem::at(path, text, error.span(), error.message().trim().to_owned())])?;
+    let wrong = |error: toml::de::Error| {
+        vec![Problem::at(path, text, error.span(), error.message().trim().to_owned())]
+    };
+    let file: File = toml::from_str(text).map_err(wrong)?;
+    let tables = DeTable::parse(text).map_err(wrong)?;
     let mut check = Check { path, text, problems: Vec::new() };
-    let config = convert(file, &mut check);
+    let config = convert(file, tables.get_ref(), &mut check);
     if check.problems.is_empty() { Ok(config) } else { Err(check.problems) }
 }
 
-fn convert(file: File, check: &mut Check<'_>) -> Config {
-    let mut config = Config::default();
+fn convert(file: File, tables: &DeTable<'_>, check: &mut Check<'_>) -> Config {
+    let mut config = Config { groups: person::groups(tables, check), ..Config::default() };
     if let Some(entries) = file.listen {
         config.listen = listen::listeners(entries, None, check);
     }
@@ -181,7 +168,8 @@ fn convert(file: File, check: &mut Check<'_>) -> Config {
     if let Some(acme) = config.tls.acme.as_ref().filter(|_| config.tls.certificate.is_none()) {
         acme::check_names(&file.names, &acme.challenge, check);
     }
-    config.hosts = host::hosts(file.host, &mut names, config.tls.acme.as_ref(), check);
+    config.hosts =
+        host::hosts(file.host, tables, &config.groups, &mut names, config.tls.acme.as_ref(), check);
     if let Some(ports) = file.passive_ports.and_then(|text| check.value(&text, parse_ports)) {
         config.passive_ports = ports;
     }
@@ -216,9 +204,18 @@ fn convert(file: File, check: &mut Check<'_>) -> Config {
     }
     config.welcome = file.welcome.unwrap_or_default().lines().map(str::to_owned).collect();
     config.grace = file.grace.map_or(config.grace, Duration::from_secs);
+    let mut speed = |text: Option<&Spanned<String>>| {
+        text.and_then(|text| check.value(text, parse_speed)).unwrap_or_default()
+    };
+    let table = &file.limits;
+    config.speed = SpeedLimits { up: speed(table.speed_up.as_ref()), down: speed(table.speed_down.as_ref()) };
+    config.speed_of_address = SpeedLimits {
+        up: speed(table.speed_up_per_address.as_ref()),
+        down: speed(table.speed_down_per_address.as_ref()),
+    };
     (config.sessions, config.limits) = limits(file.limits, check);
-    config.anonymous = anonymous(file.anonymous, check);
-    config.users = users(file.user, check);
+    config.anonymous = person::anonymous(tables, &config.groups, check);
+    config.users = person::users(tables, &config.groups, check);
     config
 }
 
@@ -238,33 +235,4 @@ fn limits(table: LimitsTable, check: &mut Check<'_>) -> (SessionLimits, Limits) 
         ..limits
     };
     (sessions, limits)
-}
-
-pub(crate) fn anonymous(table: Option<AnonymousTable>, check: &mut Check<'_>) -> Option<Account> {
-    table.map(|table| check.account(&table.root, table.write, table.tls))
-}
-
-pub(crate) fn users(tables: Vec<UserTable>, check: &mut Check<'_>) -> Vec<User> {
-    let mut users: Vec<User> = Vec::new();
-    for table in tables {
-        let name = table.name.get_ref();
-        if name.is_empty() || name.contains(char::is_control) {
-            check.wrong(
-                &table.name,
-                "a user name has at least one letter and no control characters".to_owned(),
-            );
-        }
-        if users.iter().any(|user| user.name == *name) {
-            check.wrong(&table.name, format!("there is a user `{name}` already; choose another name"));
-        }
-        let account = Account { fxp: table.fxp, ..check.account(&table.root, table.write, table.tls) };
-        let hash = check.value(&table.password, |text| {
-            PasswordHash::parse(text)
-                .map_err(|error| format!("{error}; `portolan user hash` makes one of a password"))
-        });
-        if let Some(password) = hash {
-            users.push(User { name: name.clone(), password, account });
-        }
-    }
-    users
 }

@@ -1,15 +1,18 @@
 //! The tables `[[host]]`: virtual hosts.
 
 use crate::acme::check_names;
-use crate::file::{AnonymousTable, Check, UserTable, anonymous, users};
+use crate::file::Check;
+use crate::person::{anonymous, users};
 use crate::tls::certificate;
 use crate::values::parse_host_name;
-use portolan_accounts::{Account, Accounts, User};
+use portolan_accounts::{Accounts, Groups, Member, User};
 use portolan_certs::{Acme, Source};
 use portolan_proto::server::VirtualHost;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::path::PathBuf;
 use toml::Spanned;
+use toml::de::DeTable;
 
 /// A virtual host: its own certificate, folders, users and greeting.
 #[derive(Debug, Clone)]
@@ -23,7 +26,7 @@ pub struct Host {
     /// Lines of the greeting.
     pub welcome: Vec<String>,
     /// What everybody may use.
-    pub anonymous: Option<Account>,
+    pub anonymous: Option<Member>,
     /// Who may log in with a password.
     pub users: Vec<User>,
 }
@@ -33,8 +36,8 @@ impl Host {
         VirtualHost { names: self.names.clone(), welcome: self.welcome.clone() }
     }
 
-    pub(crate) fn into_accounts(self) -> Accounts {
-        Accounts::new(self.users, self.anonymous)
+    pub(crate) fn into_accounts(self, groups: &Groups) -> Accounts {
+        Accounts::new(groups.clone(), self.users, self.anonymous)
     }
 }
 
@@ -46,9 +49,10 @@ pub(crate) struct Table {
     key: Option<Spanned<PathBuf>>,
     acme: Option<Spanned<bool>>,
     welcome: Option<String>,
-    anonymous: Option<AnonymousTable>,
-    #[serde(default)]
-    user: Vec<UserTable>,
+    #[serde(rename = "anonymous")]
+    _anonymous: Option<IgnoredAny>,
+    #[serde(rename = "user")]
+    _user: Option<IgnoredAny>,
 }
 
 /// Names of hosts, each of which may be there once in the whole file.
@@ -74,12 +78,17 @@ impl Names {
 /// The hosts that tables mean; what is wrong is noted.
 pub(crate) fn hosts(
     tables: Vec<Table>,
+    file: &DeTable<'_>,
+    groups: &Groups,
     names: &mut Names,
     acme: Option<&Acme>,
     check: &mut Check<'_>,
 ) -> Vec<Host> {
     let mut hosts: Vec<Host> = Vec::new();
-    for table in tables {
+    let people = file.get("host").and_then(|hosts| hosts.get_ref().as_array());
+    let people =
+        people.into_iter().flat_map(|hosts| hosts.iter()).filter_map(|host| host.get_ref().as_table());
+    for (table, people) in tables.into_iter().zip(people) {
         if table.names.get_ref().is_empty() {
             check.wrong(&table.names, "a host needs a name; write names = [\"ftp.example.org\"]".to_owned());
         }
@@ -97,7 +106,8 @@ pub(crate) fn hosts(
             (Some(_), Some(acme)) => check_names(table.names.get_ref(), &acme.challenge, check),
             (None, _) => {}
         }
-        if table.anonymous.is_none() && table.user.is_empty() {
+        let (anonymous, users) = (anonymous(people, groups, check), users(people, groups, check));
+        if anonymous.is_none() && !people.contains_key("user") {
             let text = "nobody could log in at this host; write [host.anonymous] or [[host.user]]";
             check.wrong(&table.names, text.to_owned());
         }
@@ -106,8 +116,8 @@ pub(crate) fn hosts(
             names: names.take(table.names.get_ref(), check),
             certificate: certificate(table.certificate, table.key, check),
             welcome: table.welcome.unwrap_or_default().lines().map(str::to_owned).collect(),
-            anonymous: anonymous(table.anonymous, check),
-            users: users(table.user, check),
+            anonymous,
+            users,
         });
     }
     hosts

@@ -8,20 +8,21 @@ mod acme;
 mod file;
 mod host;
 mod listen;
+mod person;
 mod problem;
 mod reach;
 mod tls;
 mod values;
 
 use encoding_rs::Encoding;
-use portolan_accounts::{Account, Accounts, User};
+use portolan_accounts::{Accounts, Groups, Member, User};
 use portolan_certs::{CertError, Certificates, ClientCertificates, Source};
 use portolan_net::{ActivePort, KeepAlive};
 use portolan_proto::server::{Limits, Settings, TlsPolicy};
 use portolan_reach::ddns::Record;
 use portolan_reach::mapping::Method;
 use portolan_reach::source::AddressSource;
-use portolan_server::{Options, SessionLimits};
+use portolan_server::{Options, SessionLimits, SpeedLimits};
 use portolan_vfs_local::Uploads;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -84,10 +85,16 @@ pub struct Config {
     pub grace: Duration,
     /// How many sessions there may be.
     pub sessions: SessionLimits,
+    /// How fast all transfers together may be.
+    pub speed: SpeedLimits,
+    /// How fast those with one address may be together.
+    pub speed_of_address: SpeedLimits,
     /// Limits of a session.
     pub limits: Limits,
+    /// What users can have in common.
+    pub groups: Groups,
     /// What everybody may use.
-    pub anonymous: Option<Account>,
+    pub anonymous: Option<Member>,
     /// Who may log in with a password.
     pub users: Vec<User>,
 }
@@ -116,7 +123,10 @@ impl Default for Config {
             welcome: Vec::new(),
             grace: Duration::from_secs(30),
             sessions: SessionLimits::default(),
+            speed: SpeedLimits::default(),
+            speed_of_address: SpeedLimits::default(),
             limits: Limits::default(),
+            groups: Groups::default(),
             anonymous: None,
             users: Vec::new(),
         }
@@ -178,9 +188,11 @@ impl Config {
             uploads: self.uploads,
             charset: self.charset,
             sessions: self.sessions,
+            speed: self.speed,
+            speed_of_address: self.speed_of_address,
             settings: Arc::new(settings),
-            accounts: Accounts::new(self.users, self.anonymous),
-            host_accounts: self.hosts.into_iter().map(Host::into_accounts).collect(),
+            host_accounts: self.hosts.into_iter().map(|host| host.into_accounts(&self.groups)).collect(),
+            accounts: Accounts::new(self.groups, self.users, self.anonymous),
         };
         Ok((options, certificates, reach))
     }
@@ -245,9 +257,11 @@ impl Config {
         let mut secrets = secrets.chain(self.tls.ticket_key.clone()).chain(self.state.clone());
         let anonymous = self.hosts.iter().map(|host| &host.anonymous).chain([&self.anonymous]).flatten();
         let users =
-            self.hosts.iter().flat_map(|host| &host.users).chain(&self.users).map(|user| &user.account);
-        let roots: Vec<PathBuf> =
-            anonymous.chain(users).filter_map(|account| account.root.canonicalize().ok()).collect();
+            self.hosts.iter().flat_map(|host| &host.users).chain(&self.users).map(|user| &user.member);
+        let profiles = anonymous.chain(users).map(|member| &member.profile);
+        let mounts =
+            profiles.chain(self.groups.iter().map(|(_, group)| &group.profile)).flat_map(|own| &own.mounts);
+        let roots: Vec<PathBuf> = mounts.filter_map(|mount| mount.base().canonicalize().ok()).collect();
         secrets.find_map(|secret| {
             let path = without_links(&secret);
             let root = roots.iter().find(|root| path.starts_with(root))?;

@@ -1,5 +1,7 @@
 use super::*;
+use portolan_accounts::Mount;
 use portolan_reach::ddns::Service;
+use portolan_vfs::Rights;
 
 fn problems(text: &str) -> Vec<String> {
     let problems = Config::parse(text, Path::new("/tmp/portolan.toml")).err().unwrap_or_default();
@@ -51,9 +53,10 @@ fn everything_can_be_set() {
     assert_eq!(config.charset.unwrap().name(), "windows-1251");
     assert_eq!(config.welcome, ["Hello", "there"]);
     assert_eq!((config.limits.idle, config.limits.login_attempts), (Duration::from_secs(600), 3));
-    assert_eq!(config.users[0].account.root, Path::new("/tmp/."));
-    assert!(config.one_port && config.users[0].account.fxp);
-    assert!(config.users[0].account.write && !config.anonymous.unwrap().write);
+    let anna = &config.users[0].member.profile;
+    assert_eq!(anna.mounts, [Mount::root("/tmp/.", Rights::FULL)]);
+    assert!(config.one_port && anna.fxp == Some(true));
+    assert_eq!(config.anonymous.unwrap().profile.mounts[0].rights, Rights::READ_ONLY);
 }
 
 struct PasswordHashForTest;

@@ -1,6 +1,5 @@
 //! Values that are written as text, in the file and on the command line alike.
 
-use portolan_accounts::TlsNeed;
 use portolan_certs::ClientCertificates;
 use portolan_net::ActivePort;
 use portolan_net::tls::Resume;
@@ -68,16 +67,6 @@ pub(crate) fn parse_client_certificates(text: &str) -> Result<ClientCertificates
         "ask" => Ok(ClientCertificates::Ask),
         "require" => Ok(ClientCertificates::Require),
         _ => Err(format!("`{text}` is not known here; write off, ask, or require")),
-    }
-}
-
-/// Reads what a user needs TLS for.
-pub(crate) fn parse_tls_need(text: &str) -> Result<TlsNeed, String> {
-    match text {
-        "offer" => Ok(TlsNeed::Nothing),
-        "require-login" => Ok(TlsNeed::Login),
-        "require" => Ok(TlsNeed::Data),
-        _ => Err(format!("`{text}` is not known here; write offer, require-login, or require")),
     }
 }
 

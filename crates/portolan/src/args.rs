@@ -159,6 +159,39 @@ pub(crate) enum ConfigCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum UserCommand {
+    /// Print who may log in.
+    #[command(after_help = "Example:\n  portolan user list -c /etc/portolan.toml")]
+    List {
+        #[command(flatten)]
+        source: UserSource,
+    },
+    /// Print what is set for a user.
+    #[command(
+        after_help = "Example:\n  portolan user show anna --effective    also what comes from groups, and from where"
+    )]
+    Show {
+        #[command(flatten)]
+        who: Who,
+
+        /// Everything that counts for them, and where it comes from.
+        #[arg(long)]
+        effective: bool,
+    },
+    /// Say whether a user may do something, and which rule decides.
+    #[command(after_help = "\
+Example:
+  portolan user can anna STOR /in/a.csv    prints yes, or no and why; then the exit code is 1")]
+    Can {
+        #[command(flatten)]
+        who: Who,
+
+        /// The verb, like STOR.
+        verb: String,
+
+        /// The path that it is said with.
+        #[arg(default_value = "/")]
+        path: String,
+    },
     /// Print the hash of a password, for the configuration file.
     #[command(
         after_help = "Example:\n  portolan user hash    asks for the password, then prints $argon2id$…"
@@ -168,4 +201,30 @@ pub(crate) enum UserCommand {
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
     },
+}
+
+/// Where users are looked for.
+#[derive(clap::Args)]
+pub(crate) struct UserSource {
+    /// The configuration file.
+    #[arg(short, long, value_name = "FILE", default_value = "portolan.toml")]
+    pub(crate) config: PathBuf,
+
+    /// The users of this virtual host.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+
+    /// Print JSON, an object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Somebody.
+#[derive(clap::Args)]
+pub(crate) struct Who {
+    /// The name; `anonymous` for everybody.
+    pub(crate) name: String,
+
+    #[command(flatten)]
+    pub(crate) source: UserSource,
 }

@@ -1,13 +1,14 @@
 //! What `serve` prints when it starts: where to connect, in which modes, and what a firewall must
 //! let through.
 
-use portolan_accounts::{Account, User};
+use portolan_accounts::{Member, User};
 use portolan_certs::Challenge;
 use portolan_config::Config;
 use portolan_net::ActivePort;
 use portolan_proto::server::TlsPolicy;
 use portolan_reach::pinhole::MARK;
 use portolan_server::Listen;
+use portolan_vfs::Rights;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -135,15 +136,30 @@ fn ports(range: &RangeInclusive<u16>) -> String {
     }
 }
 
-fn tell_who(text: &mut String, anonymous: Option<&Account>, users: &[User]) {
-    let access = |write| if write { "read and write" } else { "read only" };
-    if let Some(account) = anonymous {
-        let _ = writeln!(text, "  Everybody    {} ({})", account.root.display(), access(account.write));
+fn tell_who(text: &mut String, anonymous: Option<&Member>, users: &[User]) {
+    if let Some(member) = anonymous {
+        tell_folders(text, "Everybody", member);
     }
     for user in users {
-        let account = &user.account;
-        let name = user.name.escape_debug();
-        let _ = writeln!(text, "  {name:<12} {} ({})", account.root.display(), access(account.write));
+        tell_folders(text, &user.name.escape_debug().to_string(), &user.member);
+    }
+}
+
+/// Where somebody can go: a line for each folder, and one for each group from which others come.
+fn tell_folders(text: &mut String, name: &str, member: &Member) {
+    let folders = member.profile.mounts.iter().map(|mount| {
+        let seen = if mount.at.is_root() { String::new() } else { format!(", as {}", mount.at) };
+        let rights = match mount.rights {
+            Rights::FULL => "read and write".to_owned(),
+            Rights::READ_ONLY => "read only".to_owned(),
+            rights => rights.to_string(),
+        };
+        format!("{} ({rights}{seen})", mount.folder.display())
+    });
+    let groups = member.groups.iter().map(|group| format!("what the group {group} has"));
+    for (number, line) in folders.chain(groups).enumerate() {
+        let label = if number == 0 { name } else { "" };
+        let _ = writeln!(text, "  {label:<12} {line}");
     }
 }
 

@@ -14,7 +14,7 @@ use args::{Args, Command, ConfigCommand, UserCommand};
 use clap::Parser;
 use std::process::ExitCode;
 
-/// Why the program ends early: what to print, and the exit code.
+/// Why the program ends early: what to print, if it was not said, and the exit code.
 struct Exit {
     message: String,
     code: u8,
@@ -39,11 +39,16 @@ fn main() -> ExitCode {
         Command::Pinholes { name, ports } => portolan_reach::pinhole::run(&name, &ports)
             .map_err(|error| Exit::failed(format!("pinholes: {error}"))),
         Command::User(UserCommand::Hash { password_file }) => user::hash(password_file.as_deref()),
+        Command::User(UserCommand::List { source }) => user::list(&source),
+        Command::User(UserCommand::Show { who, effective }) => user::show(&who, effective),
+        Command::User(UserCommand::Can { who, verb, path }) => user::can(&who, &verb, &path),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Exit { message, code }) => {
-            eprintln!("portolan: {message}");
+            if !message.is_empty() {
+                eprintln!("portolan: {message}");
+            }
             ExitCode::from(code)
         }
     }

@@ -2,12 +2,13 @@
 
 use crate::args::{MapPorts, ServeArgs};
 use crate::{Exit, banner, config, password};
-use portolan_accounts::{Account, PasswordHash, TlsNeed, User};
+use portolan_accounts::{Member, Mount, PasswordHash, Profile, User};
 use portolan_certs::Source;
 use portolan_config::{Config, Listener};
 use portolan_proto::server::TlsPolicy;
 use portolan_reach::pinhole::{MARK, Pinholes};
 use portolan_server::Server;
+use portolan_vfs::Rights;
 use std::ffi::OsString;
 use std::io::Write;
 use std::ops::RangeInclusive;
@@ -47,13 +48,15 @@ fn configuration(args: ServeArgs) -> Result<Config, Exit> {
         if !root.is_dir() {
             return Err(Exit::wrong(format!("cannot serve {}: it is no folder", dir.display())));
         }
-        let account = Account { root, write: args.write, fxp: false, tls: TlsNeed::Nothing };
-        config.anonymous = (args.user.is_none() || args.anonymous).then(|| account.clone());
+        let rights = if args.write { Rights::FULL } else { Rights::READ_ONLY };
+        let profile = Profile { mounts: vec![Mount::root(root, rights)], ..Profile::default() };
+        let member = Member { profile, ..Member::default() };
+        config.anonymous = (args.user.is_none() || args.anonymous).then(|| member.clone());
         if let Some(name) = args.user {
             let password = password::read(args.password_file.as_deref(), &format!("Password of {name}: "))?;
             let password =
                 PasswordHash::of(password.as_bytes()).map_err(|error| Exit::failed(error.to_string()))?;
-            config.users.push(User { name, password, account });
+            config.users.push(User { name, password, member });
         }
     }
     // What is said for every listener counts for every listener.

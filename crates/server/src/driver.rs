@@ -133,7 +133,6 @@ impl Driver {
                     self.effect = None;
                     let outcome = self.holdings.take(*done);
                     self.session.handle_input(now, Input::Finished(outcome));
-                    self.entry.set_user(self.session.user());
                 }
                 Event::Sent(count) => self.note_sent(count),
                 // They were taken above, so that they come before the outcome.
@@ -188,7 +187,7 @@ impl Driver {
                 Output::DropData => self.holdings.drop_data(),
                 Output::LogOut => {
                     self.holdings.log_out();
-                    self.entry.set_user(None);
+                    self.entry.log_out();
                 }
                 Output::Injected => self.note_attack(),
                 Output::EndTls => {

@@ -1,18 +1,19 @@
 //! Effects as futures, and what a session holds between them.
 
+use crate::registry::{TransferRoom, User};
+use crate::speeds::{SpeedLimits, Whose};
 use crate::transfer::{self, Content, Markers, Opened};
+use crate::tree::{self, Opening};
 use crate::{Door, Shared, moving, registry, storage};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use portolan_accounts::TlsNeed;
+use portolan_accounts::{Account, Count, TlsNeed};
 use portolan_certs::users_in;
-use portolan_net::dtp::Progress;
+use portolan_net::dtp::{Limit, Progress, Throttle};
 use portolan_net::tls::Identity;
 use portolan_net::{ConnectError, Control, Direction, Guard, Place, Stream};
-use portolan_proto::server::{Effect, Failure, Host, Outcome, Proof, Rights, Storage, Target};
+use portolan_proto::server::{Effect, Failure, Host, Open, Outcome, Proof, Storage, Target, Terms};
 use portolan_vfs::Vfs;
-use portolan_vfs::charset::Charset;
-use portolan_vfs_local::Local;
 use rustls::pki_types::CertificateDer;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -23,17 +24,28 @@ pub(crate) struct Holdings {
     pub(crate) guard: Guard,
     /// Where it came from, and its passive data connections come to.
     door: Arc<Door>,
+    member: Option<Member>,
     tree: Option<Arc<dyn Vfs>>,
     place: Option<Awaited>,
     opened: Option<Opened>,
+    /// Where transfers are counted.
+    room: Option<TransferRoom>,
     data: Option<Stream>,
     pub(crate) progress: Progress,
     pub(crate) markers: Arc<Markers>,
 }
 
+/// Who is logged in.
+#[derive(Debug, Clone)]
+struct Member {
+    user: User,
+    account: Arc<Account>,
+}
+
 /// How an effect went, and what comes of it to hold.
 pub(crate) struct Done {
     outcome: Outcome,
+    member: Option<Member>,
     tree: Option<Arc<dyn Vfs>>,
     place: Option<Awaited>,
     opened: Option<Opened>,
@@ -72,7 +84,7 @@ impl Awaited {
 
 impl From<Outcome> for Done {
     fn from(outcome: Outcome) -> Done {
-        Done { outcome, tree: None, place: None, opened: None, data: None }
+        Done { outcome, member: None, tree: None, place: None, opened: None, data: None }
     }
 }
 
@@ -82,9 +94,11 @@ impl Holdings {
         Holdings {
             guard: Guard { identity: Identity::random(), host: None, certificate: None },
             door,
+            member: None,
             tree: None,
             place: None,
             opened: None,
+            room: None,
             data: None,
             progress: Progress::default(),
             markers: Arc::default(),
@@ -93,11 +107,27 @@ impl Holdings {
 
     /// Keeps what an effect gave and passes on its outcome.
     pub(crate) fn take(&mut self, done: Done) -> Outcome {
+        self.member = done.member.or(self.member.take());
         self.tree = done.tree.or(self.tree.take());
         self.place = done.place.or(self.place.take());
         self.opened = done.opened.or(self.opened.take());
         self.data = done.data.or(self.data.take());
         done.outcome
+    }
+
+    /// Takes room for a transfer of a file; false when the account has as many as it may have.
+    fn take_room(&mut self, open: &Open, shared: &Shared) -> bool {
+        self.room = None;
+        let Some(Member { user, account }) =
+            self.member.as_ref().filter(|_| !matches!(open, Open::List { .. }))
+        else {
+            return true;
+        };
+        if *account.transfers != Count(None) {
+            self.room = shared.registry.begin_transfer(user.clone(), *account.transfers);
+            return self.room.is_some();
+        }
+        true
     }
 
     /// An upload is open.
@@ -111,12 +141,12 @@ impl Holdings {
     }
 
     pub(crate) fn log_out(&mut self) {
-        self.tree = None;
+        (self.member, self.tree) = (None, None);
     }
 
     /// Lets go of what a transfer left behind that never came to move anything.
     pub(crate) async fn let_go(&mut self) {
-        self.data = None;
+        (self.data, self.room) = (None, None);
         if let Some(opened) = self.opened.take() {
             opened.discard().await;
         }
@@ -213,6 +243,7 @@ pub(crate) fn start(
             None => failed(Failure::Local),
         },
         Effect::Open(open) => match holdings.tree.clone() {
+            Some(_) if !holdings.take_room(&open, &shared) => failed(Failure::TooManyTransfers),
             Some(tree) => async move {
                 match transfer::open(tree, open).await {
                     Ok((opened, outcome)) => Done { opened: Some(opened), ..Done::from(outcome) },
@@ -224,8 +255,18 @@ pub(crate) fn start(
         },
         Effect::Move => match (holdings.opened.take(), holdings.data.take()) {
             (Some(opened), Some(data)) => {
-                let markers = Arc::clone(&holdings.markers);
-                async move { moving::run(opened, data, progress, markers, session).await.into() }.boxed()
+                let (markers, room) = (Arc::clone(&holdings.markers), holdings.room.take());
+                let upload = matches!(opened.content, Content::Upload(_));
+                let direction = if upload { Direction::Upload } else { Direction::Download };
+                let limits = holdings.member.as_ref().map(|member| limits(&shared, member, peer, direction));
+                let progress = Progress::throttled(Throttle::new(limits.unwrap_or_default()));
+                holdings.progress = progress.clone();
+                async move {
+                    let done = moving::run(opened, data, progress, markers, session).await.into();
+                    drop(room);
+                    done
+                }
+                .boxed()
             }
             _ => failed(Failure::Local),
         },
@@ -234,6 +275,25 @@ pub(crate) fn start(
 
 fn failed(failure: Failure) -> BoxFuture<'static, Done> {
     std::future::ready(Outcome::Failed(failure).into()).boxed()
+}
+
+/// The limits of speed for a transfer in that direction.
+fn limits(shared: &Shared, member: &Member, peer: SocketAddr, direction: Direction) -> Vec<Arc<Limit>> {
+    let (account, options) = (&member.account, &shared.options);
+    let mut all = Vec::new();
+    let mut add = |limits: SpeedLimits, whose: &dyn Fn() -> Whose| {
+        if let Some(rate) = limits.of(direction) {
+            all.push(shared.speeds.find(whose(), direction, rate));
+        }
+    };
+    add(options.speed, &|| Whose::Server);
+    add(options.speed_of_address, &|| Whose::Address(registry::household(peer)));
+    for total in &account.totals {
+        add(SpeedLimits { up: total.up, down: total.down }, &|| Whose::Group(total.group.clone()));
+    }
+    let own = SpeedLimits { up: *account.speed_up, down: *account.speed_down };
+    add(own, &|| Whose::User(member.user.clone()));
+    all
 }
 
 /// Somebody who wants to log in.
@@ -269,26 +329,31 @@ async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
         }
         return Outcome::Denied.into();
     };
-    if account.tls > TlsNeed::Nothing && !protected {
+    if *account.tls > TlsNeed::Nothing && !protected {
         tracing::warn!(session, %peer, user = name, "login denied, since this user needs TLS");
         return Outcome::NeedsTls.into();
     }
-    match Local::open(&account.root, shared.options.uploads).await {
+    let denied = account.deny.find(peer.ip()).map(|network| format!("{network} is denied"));
+    let elsewhere = !account.allow.is_empty() && account.allow.find(peer.ip()).is_none();
+    if let Some(reason) = denied.or(elsewhere.then(|| "the address is not among those allowed".to_owned())) {
+        tracing::warn!(session, %peer, user = name, reason, "login denied");
+        return Outcome::Denied.into();
+    }
+    let opening = Opening { uploads: shared.options.uploads, charset: shared.options.charset };
+    match tree::open(&account, opening).await {
         Ok(tree) => {
+            let user = (host, user);
+            if !shared.registry.log_in(session, &user, *account.sessions) {
+                tracing::warn!(session, %peer, user = name, "too many sessions of this user");
+                return Outcome::Full.into();
+            }
             tracing::info!(session, %peer, user = name, "logged in");
-            let outcome = Outcome::LoggedIn(Rights {
-                write: account.write,
-                fxp: account.fxp,
-                protected_data: account.tls == TlsNeed::Data,
-            });
-            let tree: Arc<dyn Vfs> = match shared.options.charset {
-                Some(encoding) => Arc::new(Charset::new(tree, encoding)),
-                None => Arc::new(tree),
-            };
-            Done { tree: Some(tree), ..Done::from(outcome) }
+            let terms = Terms { fxp: *account.fxp, protected_data: *account.tls == TlsNeed::Data };
+            let member = Some(Member { user, account });
+            Done { member, tree: Some(tree), ..Done::from(Outcome::LoggedIn(terms)) }
         }
         Err(error) => {
-            tracing::error!(root = %account.root.display(), %error, user = name, "the user's directory cannot be opened");
+            tracing::error!(session, %peer, user = name, %error, "a folder of the user cannot be opened");
             Outcome::Failed(Failure::Local).into()
         }
     }

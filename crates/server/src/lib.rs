@@ -8,12 +8,15 @@ mod driver;
 mod effects;
 mod listing;
 mod moving;
+pub mod needs;
 mod options;
 mod registry;
 mod security;
+mod speeds;
 pub mod storage;
 mod threads;
 pub mod transfer;
+mod tree;
 mod twice;
 
 use driver::Driver;
@@ -21,6 +24,7 @@ use portolan_net::{Active, KeepAlive, Listener, Newcomer, OnePort, PassivePool, 
 use portolan_proto::server::{Settings, replies};
 use portolan_reach::Outside;
 use registry::{Refusal, Registry};
+use speeds::Speeds;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Weak};
@@ -32,6 +36,7 @@ use tokio_util::task::TaskTracker;
 use twice::Twice;
 
 pub use options::{Listen, Options, SessionLimits};
+pub use speeds::SpeedLimits;
 
 /// How long sessions have to say goodbye after the grace time of a shutdown.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -41,6 +46,7 @@ struct Shared {
     options: Options,
     active: Active,
     registry: Registry,
+    speeds: Speeds,
     /// When the server stops, once it does: running transfers have until then.
     shutdown: watch::Sender<Option<Instant>>,
     sessions: TaskTracker,
@@ -89,6 +95,7 @@ impl Server {
         let shared = Arc::new(Shared {
             active: Active::new(options.active_port, keep_alive),
             registry: Registry::new(options.sessions),
+            speeds: Speeds::default(),
             shutdown: watch::Sender::new(None),
             sessions: TaskTracker::new(),
             threads,

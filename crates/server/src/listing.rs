@@ -17,7 +17,6 @@ const PENDING_MAX: usize = 100_000;
 /// Writes a listing, piece by piece.
 pub(crate) struct Lister {
     listing: Listing,
-    may_write: bool,
     now: Timestamp,
     /// What is listed now, and its path.
     current: Option<(VirtualPath, Box<dyn Entries>)>,
@@ -38,10 +37,8 @@ impl Lister {
         tree: &dyn Vfs,
         path: &VirtualPath,
         listing: Listing,
-        may_write: bool,
     ) -> std::result::Result<Lister, Failure> {
         let mut lister = Lister {
-            may_write,
             now: now(),
             current: None,
             single: None,
@@ -160,7 +157,7 @@ impl Lister {
                 if entry.name.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
                     return;
                 }
-                write_facts(entry, *facts, self.may_write, text);
+                write_facts(entry, *facts, text);
                 text.extend_from_slice(&entry.name);
             }
             Listing::Names { options, prefix } if !options.long => {

@@ -1,5 +1,6 @@
 //! What a server is made of.
 
+use crate::speeds::SpeedLimits;
 use encoding_rs::Encoding;
 use portolan_accounts::Accounts;
 use portolan_net::tls::Tls;
@@ -39,6 +40,10 @@ pub struct Options {
     pub charset: Option<&'static Encoding>,
     /// How many sessions there may be.
     pub sessions: SessionLimits,
+    /// How fast all transfers together may be.
+    pub speed: SpeedLimits,
+    /// How fast those with one address may be together.
+    pub speed_of_address: SpeedLimits,
     /// Settings of the protocol.
     pub settings: Arc<Settings>,
     /// Who may log in.

@@ -1,6 +1,8 @@
 //! The sessions that there are.
 
 use crate::options::SessionLimits;
+use portolan_accounts::Count;
+use portolan_proto::server::Host;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,8 +20,19 @@ pub(crate) enum Refusal {
 #[derive(Debug)]
 struct Known {
     peer: SocketAddr,
-    user: Option<Vec<u8>>,
+    user: Option<User>,
     since: Instant,
+}
+
+/// Who logs in. The same name at another host is somebody else.
+pub(crate) type User = (Host, Vec<u8>);
+
+/// What there is of one user.
+#[derive(Debug, Default)]
+struct Usage {
+    sessions: usize,
+    /// Transfers, where they are limited.
+    transfers: usize,
 }
 
 /// TLS handshakes that run at the same time on control connections from one address: each costs a fair
@@ -31,6 +44,7 @@ struct Sessions {
     known: HashMap<u64, Known>,
     /// By [`household`].
     of_address: HashMap<IpAddr, usize>,
+    of_user: HashMap<User, Usage>,
     /// Handshakes that run, by [`household`].
     handshakes: HashMap<IpAddr, usize>,
     /// Attacks that were seen since the server started.
@@ -46,10 +60,21 @@ pub(crate) struct Registry {
 }
 
 /// What counts as one address: of IPv6 the first half, since everybody has all of the second.
-fn household(peer: SocketAddr) -> IpAddr {
+pub(crate) fn household(peer: SocketAddr) -> IpAddr {
     match peer.ip() {
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
         ip @ IpAddr::V4(_) => ip,
+    }
+}
+
+impl Sessions {
+    /// Changes what there is of a user, and forgets it when that is nothing.
+    fn change(&mut self, user: &User, change: impl FnOnce(&mut Usage)) {
+        let usage = self.of_user.entry(user.clone()).or_default();
+        change(usage);
+        if usage.sessions == 0 && usage.transfers == 0 {
+            self.of_user.remove(user);
+        }
     }
 }
 
@@ -76,6 +101,47 @@ impl Registry {
         let id = sessions.next_id;
         sessions.known.insert(id, Known { peer, user: None, since: Instant::now() });
         Ok(Entry { id, peer, sessions: Arc::clone(&self.sessions) })
+    }
+}
+
+impl Registry {
+    /// Notes who is logged in, if they may have one session more.
+    pub(crate) fn log_in(&self, session: u64, user: &User, most: Count) -> bool {
+        let mut sessions = lock(&self.sessions);
+        let count = sessions.of_user.get(user).map_or(0, |usage| usage.sessions);
+        // It may be over already.
+        let Some(known) = sessions.known.get_mut(&session) else { return false };
+        if !most.allows_one_more(count) {
+            return false;
+        }
+        if let Some(before) = known.user.replace(user.clone()) {
+            sessions.change(&before, |usage| usage.sessions -= 1);
+        }
+        sessions.change(user, |usage| usage.sessions += 1);
+        true
+    }
+
+    /// Makes room for a transfer, until the room is dropped; `None` when this user has as many as they may have.
+    pub(crate) fn begin_transfer(&self, user: User, most: Count) -> Option<TransferRoom> {
+        let mut sessions = lock(&self.sessions);
+        let count = sessions.of_user.get(&user).map_or(0, |usage| usage.transfers);
+        most.allows_one_more(count).then(|| {
+            sessions.change(&user, |usage| usage.transfers += 1);
+            TransferRoom { user, sessions: Arc::clone(&self.sessions) }
+        })
+    }
+}
+
+/// Room for a transfer of a user.
+#[derive(Debug)]
+pub(crate) struct TransferRoom {
+    user: User,
+    sessions: Arc<Mutex<Sessions>>,
+}
+
+impl Drop for TransferRoom {
+    fn drop(&mut self) {
+        lock(&self.sessions).change(&self.user, |usage| usage.transfers -= 1);
     }
 }
 
@@ -131,21 +197,22 @@ impl Entry {
         sessions.attacks
     }
 
-    /// Notes who is logged in.
-    pub(crate) fn set_user(&self, user: Option<&[u8]>) {
-        if let Some(known) = lock(&self.sessions).known.get_mut(&self.id) {
-            known.user = user.map(<[u8]>::to_vec);
+    /// Notes that nobody is logged in any more.
+    pub(crate) fn log_out(&self) {
+        let mut sessions = lock(&self.sessions);
+        if let Some(user) = sessions.known.get_mut(&self.id).and_then(|known| known.user.take()) {
+            sessions.change(&user, |usage| usage.sessions -= 1);
         }
     }
 
     /// A line for each session that is logged in under the same name as this one.
     pub(crate) fn companions(&self) -> Vec<Vec<u8>> {
         let sessions = lock(&self.sessions);
-        let Some(own) = sessions.known.get(&self.id).and_then(|known| known.user.as_deref()) else {
+        let Some(own) = sessions.known.get(&self.id).and_then(|known| known.user.as_ref()) else {
             return Vec::new();
         };
         let mut companions: Vec<(&u64, &Known)> =
-            sessions.known.iter().filter(|(_, known)| known.user.as_deref() == Some(own)).collect();
+            sessions.known.iter().filter(|(_, known)| known.user.as_ref() == Some(own)).collect();
         companions.sort_by_key(|(id, _)| **id);
         let line = |(id, known): (&u64, &Known)| {
             format!("{id} from {} for {} s", known.peer, known.since.elapsed().as_secs()).into_bytes()
@@ -156,6 +223,7 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
+        self.log_out();
         let mut sessions = lock(&self.sessions);
         sessions.known.remove(&self.id);
         if let Some(count) = sessions.of_address.get_mut(&household(self.peer)) {

@@ -3,7 +3,7 @@
 use crate::digest;
 use crate::listing::Lister;
 use portolan_proto::server::{Failure, Listing, Outcome, Storage};
-use portolan_vfs::{Error, ReadFile, Result, Vfs, Write, WriteFile};
+use portolan_vfs::{Error, ReadFile, Result, Right, Vfs, Write, WriteFile};
 use portolan_wire::{Kind, VirtualPath};
 
 /// Objects that one request walks over at the most.
@@ -29,6 +29,8 @@ pub fn failure(error: Error) -> Failure {
         Error::NotFile => Failure::NotFile,
         Error::NotEmpty => Failure::NotEmpty,
         Error::Denied => Failure::Denied,
+        Error::Forbidden(right) => Failure::Forbidden(right.action()),
+        Error::Apart => Failure::Apart,
         Error::Outside => Failure::Outside,
         Error::BadName => Failure::BadName,
         Error::NoSpace => Failure::NoSpace,
@@ -54,11 +56,7 @@ async fn try_run(tree: &dyn Vfs, request: Storage) -> Result<Outcome> {
             let text = digest::of_file(&mut *file, algorithm, range.clone()).await?;
             return Ok(Outcome::Digest { text, range });
         }
-        Storage::Enter(path) => {
-            if !tree.describe(&path, true).await?.is_directory() {
-                return Err(Error::NotDirectory);
-            }
-        }
+        Storage::Enter(path) => tree.enter(&path).await?,
         Storage::MakeDirectory(path) => tree.make_directory(&path).await?,
         Storage::RemoveDirectory(path) => tree.remove_directory(&path).await?,
         Storage::Delete(path) => tree.delete(&path).await?,
@@ -73,6 +71,12 @@ async fn try_run(tree: &dyn Vfs, request: Storage) -> Result<Outcome> {
 
 /// Removes a directory from its leaves up. Links are removed, not followed.
 async fn remove_tree(tree: &dyn Vfs, path: VirtualPath) -> Result<Outcome> {
+    // What is refused is refused before half of it is gone.
+    if tree.is_fixed(&path) {
+        return Err(Error::Forbidden(Right::RemoveFolders));
+    }
+    allow(tree, &path.parent(), &[Right::RemoveFolders])?;
+    allow(tree, &path, &[Right::List, Right::Delete, Right::RemoveFolders])?;
     if !tree.describe(&path, false).await?.is_directory() {
         return Err(Error::NotDirectory);
     }
@@ -107,6 +111,12 @@ async fn remove_tree(tree: &dyn Vfs, path: VirtualPath) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// Sees that all these rights are there.
+fn allow(tree: &dyn Vfs, directory: &VirtualPath, rights: &[Right]) -> Result<()> {
+    let own = tree.rights(directory);
+    rights.iter().find(|right| !own.contains(**right)).map_or(Ok(()), |right| Err(Error::Forbidden(*right)))
+}
+
 async fn usage(tree: &dyn Vfs, path: VirtualPath) -> Result<Outcome> {
     let top = tree.describe(&path, true).await?;
     if !top.is_directory() {
@@ -138,6 +148,11 @@ async fn usage(tree: &dyn Vfs, path: VirtualPath) -> Result<Outcome> {
 }
 
 async fn combine(tree: &dyn Vfs, target: &VirtualPath, sources: &[VirtualPath]) -> Result<()> {
+    for source in sources {
+        allow(tree, &source.parent(), &[Right::Read, Right::Delete])?;
+    }
+    // Should it go wrong, what was appended is taken back.
+    allow(tree, &target.parent(), &[Right::Append, Right::Write])?;
     let own = tree.describe(target, true).await.ok();
     // All of them are opened before anything changes; none may be the target under another name.
     let mut files = Vec::new();
@@ -184,7 +199,7 @@ async fn lines(
     path: &VirtualPath,
     listing: Listing,
 ) -> std::result::Result<Outcome, Failure> {
-    let mut lister = Lister::open(tree, path, listing, false).await?;
+    let mut lister = Lister::open(tree, path, listing).await?;
     let directory = lister.is_directory();
     let (mut lines, mut more) = (Vec::new(), false);
     loop {

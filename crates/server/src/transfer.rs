@@ -61,8 +61,8 @@ pub async fn open(tree: Arc<dyn Vfs>, open: Open) -> Result<(Opened, Outcome), F
         }
         Open::Resume { path, offset, .. } => upload(&*tree, path, Write::At(offset), parameters).await?,
         Open::Append { path, .. } => upload(&*tree, path, Write::End, parameters).await?,
-        Open::List { path, listing, may_write, .. } => {
-            let lister = Lister::open(&*tree, &path, listing, may_write).await?;
+        Open::List { path, listing, .. } => {
+            let lister = Lister::open(&*tree, &path, listing).await?;
             // A listing has lines, not records.
             let parameters = Parameters { structure: Structure::File, ..parameters };
             let encoder = Some(Encoder::new(parameters, 0));

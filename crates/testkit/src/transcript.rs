@@ -40,6 +40,7 @@
 
 use crate::world::{Data, World};
 use portolan_proto::server::{Connection, Settings, TlsPolicy, VirtualHost};
+use portolan_vfs::Rights;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -214,12 +215,12 @@ fn direct(world: &mut World, rest: &str) -> Result<(), String> {
         "name" => world.name = Some(rest.as_bytes().to_vec()),
         "certificate" => world.certificate = true,
         "in" => return (!world.protected).then_some(()).ok_or("it is protected".to_owned()),
-        "protected" if rest == "data" => world.rights.protected_data = true,
+        "protected" if rest == "data" => world.terms.protected_data = true,
         "protected" => return world.protected.then_some(()).ok_or("it is in the clear".to_owned()),
         "file" => world.put(name, &unescape(text)),
         "directory" => world.make_directory(rest),
-        "read" => world.rights.write = false,
-        "servers" => world.rights.fxp = true,
+        "read" => world.mounts[0].rights = Rights::READ_ONLY,
+        "servers" => world.terms.fxp = true,
         "unreachable" => world.reachable = false,
         "unanswered" => world.silent = true,
         "connect" => return world.connect().then_some(()).ok_or("the server does not listen".to_owned()),

@@ -6,11 +6,11 @@
 
 use portolan_net::dtp::{Sink, Source};
 use portolan_proto::server::{
-    Connection, Effect, Failure, Host, Input, Outcome, Output, Proof, Rights, Session, Settings, Target,
+    Connection, Effect, Failure, Host, Input, Outcome, Output, Proof, Session, Settings, Target, Terms,
 };
 use portolan_server::storage;
 use portolan_server::transfer::{self, Content, Markers, Opened};
-use portolan_vfs::{Memory, Vfs, Write};
+use portolan_vfs::{Memory, Mount, Mounts, Rights, Vfs, Write};
 use portolan_wire::VirtualPath;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,9 +51,11 @@ pub struct World {
     now: Instant,
     /// The disk.
     pub tree: Memory,
-    /// What an account that logs in may do. The password `wrong` is wrong, and `clear` is that of an
-    /// account for protected sessions. A certificate stands for the user `carla`.
-    pub rights: Rights,
+    /// What an account that logs in sees: at first all of the disk, with all rights. The password `wrong` is wrong,
+    /// and `clear` is that of an account for protected sessions. A certificate stands for the user `carla`.
+    pub mounts: Vec<Mount>,
+    /// On what terms it is logged in.
+    pub terms: Terms,
     /// The host that the client names in a TLS handshake.
     pub name: Option<Vec<u8>>,
     /// Whether the client shows a certificate then.
@@ -103,12 +105,15 @@ impl World {
     pub fn at(settings: Settings, connection: Connection, name: Option<Vec<u8>>) -> World {
         let now = Instant::now();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (tree, at) = (Memory::new(), VirtualPath::root());
+        let disk = Mount { at, storage: Arc::new(tree.clone()), rights: Rights::FULL, subfolders: true };
         let mut world = World {
             runtime,
             session: Session::new(Arc::new(settings), now, connection),
             now,
-            tree: Memory::new(),
-            rights: Rights { write: true, fxp: false, protected_data: false },
+            tree,
+            mounts: vec![disk],
+            terms: Terms::default(),
             name,
             certificate: false,
             protected: false,
@@ -334,7 +339,7 @@ impl World {
 
     /// The outcome of the effect, once it has one.
     fn step(&mut self, effect: &Effect) -> Option<Outcome> {
-        let tree = Arc::new(self.tree.clone());
+        let tree: Arc<dyn Vfs> = Arc::new(Mounts::new(self.mounts.iter().cloned()));
         match effect {
             Effect::PrepareTls => Some(Outcome::Done),
             Effect::BeginTls { .. } => {
@@ -355,7 +360,7 @@ impl World {
                 }
                 self.logged_in = true;
                 self.hosts.push(*host);
-                Some(Outcome::LoggedIn(self.rights))
+                Some(Outcome::LoggedIn(self.terms))
             }
             Effect::Who => Some(Outcome::Lines { lines: vec![b"1".to_vec()], more: false, directory: false }),
             Effect::Listen { .. } => {

@@ -1,8 +1,8 @@
 //! Every verb in every state of a login, from the table of verbs: what needs a login gets 530
-//! without one, what changes storage gets 550 without the right, what is not offered gets 502.
+//! without one, what is not offered gets 502.
 #![allow(clippy::unwrap_used)]
 
-use portolan_proto::server::{Right, VERBS, When};
+use portolan_proto::server::{VERBS, When};
 use portolan_testkit::world::World;
 use portolan_wire::Verb;
 
@@ -47,18 +47,6 @@ fn t13_what_needs_a_login_gets_530_in_every_state_without_one() {
                 assert_eq!(world.content("x").as_deref(), Some(&b"x"[..]), "{} {state}", entry.verb);
             }
         }
-    }
-}
-
-#[test]
-fn t14_what_changes_storage_gets_550_without_the_right() {
-    for entry in VERBS.iter().filter(|entry| entry.right == Right::Write) {
-        let mut world = world();
-        world.put("x", b"x");
-        world.rights.write = false;
-        world.send(b"USER anna\r\nPASS right\r\nEPSV\r\n");
-        assert_eq!(ask(&mut world, &format!("{} x", entry.verb)), 550, "{}", entry.verb);
-        assert_eq!(world.content("x").as_deref(), Some(&b"x"[..]), "{}", entry.verb);
     }
 }
 

@@ -4,6 +4,7 @@ use crate::errors::{from_errno, from_io};
 use crate::pace::Pace;
 use crate::write::{is_temporary, remove_abandoned};
 use portolan_vfs::{Error, Result};
+use portolan_wire::permissions::Permissions;
 use portolan_wire::{Entry, Kind, Timestamp, VirtualPath};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags, Timespec, Timestamps};
 use rustix::io::Errno;
@@ -289,5 +290,6 @@ fn describe(stat: &Statx, kind: Kind, name: &[u8], target: Option<Vec<u8>>) -> E
         group: stat.stx_gid,
         identity: (u64::from(stat.stx_dev_major) << 32 | u64::from(stat.stx_dev_minor), stat.stx_ino),
         target,
+        permissions: Permissions::all(kind),
     }
 }

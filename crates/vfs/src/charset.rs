@@ -1,7 +1,7 @@
 //! A layer that gives names another charset than the storage has: UTF-8 beneath, for clients that
 //! know nothing of it. Names that have no place in the charset are passed as the bytes they are.
 
-use crate::{Entries, ReadFile, Result, Vfs, Write, WriteFile};
+use crate::{Entries, ReadFile, Result, Rights, Vfs, Write, WriteFile};
 use async_trait::async_trait;
 use encoding_rs::Encoding;
 use portolan_wire::{Entry, Timestamp, VirtualPath};
@@ -49,6 +49,18 @@ fn show(entry: Entry, encoding: &'static Encoding) -> Entry {
 impl<T: Vfs> Vfs for Charset<T> {
     async fn describe(&self, path: &VirtualPath, follow: bool) -> Result<Entry> {
         Ok(show(self.storage.describe(&self.inside(path), follow).await?, self.encoding))
+    }
+
+    fn rights(&self, directory: &VirtualPath) -> Rights {
+        self.storage.rights(&self.inside(directory))
+    }
+
+    fn is_fixed(&self, path: &VirtualPath) -> bool {
+        self.storage.is_fixed(&self.inside(path))
+    }
+
+    async fn enter(&self, path: &VirtualPath) -> Result<()> {
+        self.storage.enter(&self.inside(path)).await
     }
 
     async fn list(&self, path: &VirtualPath) -> Result<Box<dyn Entries>> {

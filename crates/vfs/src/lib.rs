@@ -1,5 +1,5 @@
-//! Storage as Portolan sees it: the [`Vfs`] trait, a backend in memory, and the battery of tests
-//! that every backend must pass.
+//! Storage as Portolan sees it: the [`Vfs`] trait, layers that put trees together and say what may be done in
+//! them, a backend in memory, and the battery of tests that every backend must pass.
 //!
 //! What this crate is not: it knows no FTP and no async runtime. Of `portolan-wire` it takes only
 //! the values that name and describe files.
@@ -7,6 +7,8 @@
 pub mod battery;
 pub mod charset;
 pub mod memory;
+pub mod mounts;
+mod rights;
 
 use async_trait::async_trait;
 use portolan_wire::{Entry, Timestamp, VirtualPath};
@@ -14,6 +16,8 @@ use std::fs::File;
 use std::sync::Arc;
 
 pub use memory::Memory;
+pub use mounts::{Mount, Mounts};
+pub use rights::{Right, Rights};
 
 /// Why storage did not do it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +40,12 @@ pub enum Error {
     /// The system refuses.
     #[error("permission denied")]
     Denied,
+    /// The account has no right to that there. Whether there is anything is not said.
+    #[error("the account has no right `{}` there", .0.as_str())]
+    Forbidden(Right),
+    /// What is mounted at one place cannot become part of what is mounted at another.
+    #[error("it cannot be moved from one mount to another")]
+    Apart,
     /// A symbolic link leads out of the tree, or in a circle.
     #[error("a symbolic link leads out of the tree")]
     Outside,
@@ -79,6 +89,18 @@ pub enum Write {
 /// A tree of files. Paths cannot leave it; a backend that has symbolic links sees to that itself.
 #[async_trait]
 pub trait Vfs: Send + Sync {
+    /// What may be done with what lies in a directory, be it there or not.
+    fn rights(&self, _directory: &VirtualPath) -> Rights {
+        Rights::FULL
+    }
+    /// True for what cannot be removed, renamed or replaced, since another tree is mounted there or beneath.
+    fn is_fixed(&self, path: &VirtualPath) -> bool {
+        path.is_root()
+    }
+    /// Sees that it is a directory that one can go to.
+    async fn enter(&self, path: &VirtualPath) -> Result<()> {
+        if self.describe(path, true).await?.is_directory() { Ok(()) } else { Err(Error::NotDirectory) }
+    }
     /// Describes a file or directory. `follow`: what a link points to rather than the link.
     async fn describe(&self, path: &VirtualPath, follow: bool) -> Result<Entry>;
     /// The entries of a directory, in any order, without `.` and `..`.

@@ -2,6 +2,7 @@
 
 use crate::{Entries, Error, ReadFile, Result, Vfs, Write, WriteFile};
 use async_trait::async_trait;
+use portolan_wire::permissions::Permissions;
 use portolan_wire::{Entry, Kind, Timestamp, VirtualPath};
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
@@ -91,6 +92,7 @@ fn describe(path: &VirtualPath, node: &Node) -> Entry {
         group: 0,
         identity: (0, identity(path)),
         target: None,
+        permissions: Permissions::all(kind),
     }
 }
 

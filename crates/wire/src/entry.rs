@@ -1,5 +1,6 @@
 //! What a listing says of one file or directory.
 
+use crate::permissions::Permissions;
 use crate::time::Timestamp;
 
 /// What an entry is.
@@ -40,6 +41,8 @@ pub struct Entry {
     pub identity: (u64, u64),
     /// Where a symbolic link points, as written in it.
     pub target: Option<Vec<u8>>,
+    /// What may be done with it.
+    pub permissions: Permissions,
 }
 
 impl Entry {

@@ -91,12 +91,12 @@ impl FactSet {
 }
 
 /// Writes the facts and the space behind them; the name follows.
-pub fn write_facts(entry: &Entry, facts: FactSet, may_write: bool, line: &mut Vec<u8>) {
+pub fn write_facts(entry: &Entry, facts: FactSet, line: &mut Vec<u8>) {
     for fact in Fact::ALL.iter().filter(|fact| facts.contains(**fact)) {
         let begin = line.len();
         line.extend_from_slice(fact.as_str().as_bytes());
         line.push(b'=');
-        if put_value(entry, *fact, may_write, line) {
+        if put_value(entry, *fact, line) {
             line.push(b';');
         } else {
             line.truncate(begin);
@@ -106,7 +106,7 @@ pub fn write_facts(entry: &Entry, facts: FactSet, may_write: bool, line: &mut Ve
 }
 
 /// False where it has none.
-fn put_value(entry: &Entry, fact: Fact, may_write: bool, line: &mut Vec<u8>) -> bool {
+fn put_value(entry: &Entry, fact: Fact, line: &mut Vec<u8>) -> bool {
     match fact {
         Fact::Type => put_type(entry, line),
         Fact::Size if entry.kind != Kind::File => return false,
@@ -116,7 +116,7 @@ fn put_value(entry: &Entry, fact: Fact, may_write: bool, line: &mut Vec<u8>) -> 
             let Some(created) = entry.created else { return false };
             created.put_fact(line);
         }
-        Fact::Perm => line.extend_from_slice(permissions(entry, may_write).as_bytes()),
+        Fact::Perm => entry.permissions.put(line),
         Fact::MediaType => {
             let Some(media_type) = media_type(entry) else { return false };
             line.extend_from_slice(media_type.as_bytes());
@@ -158,22 +158,10 @@ fn media_type(entry: &Entry) -> Option<&'static str> {
     mime_guess::from_path(name).first_raw()
 }
 
-/// RFC 3659 §7.5.5.
-fn permissions(entry: &Entry, may_write: bool) -> &'static str {
-    match (entry.kind, may_write) {
-        (Kind::Directory, true) => "cdeflmp",
-        (Kind::Directory, false) => "el",
-        (Kind::File, true) => "adfrw",
-        (Kind::File, false) => "r",
-        (Kind::Symlink, true) => "df",
-        (Kind::Other, true) => "df",
-        (Kind::Symlink | Kind::Other, false) => "",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::permissions::Permissions;
     use crate::time::Timestamp;
 
     #[test]
@@ -190,13 +178,14 @@ mod tests {
             group: 100,
             identity: (0x1f, 0xab),
             target: None,
+            permissions: Permissions::of("r"),
         };
         let mut line = Vec::new();
-        write_facts(&entry, FactSet::parse(b"Size;TYPE;nothing;create;UNIX.mode;unique"), false, &mut line);
-        assert_eq!(line, b"type=file;size=5;unique=1fgab;UNIX.mode=0644; ");
+        write_facts(&entry, FactSet::parse(b"Size;TYPE;nothing;create;Perm;UNIX.mode;unique"), &mut line);
+        assert_eq!(line, b"type=file;size=5;perm=r;unique=1fgab;UNIX.mode=0644; ");
         let text = Entry { name: b"a.txt".to_vec(), ..entry };
         line.clear();
-        write_facts(&text, FactSet::parse(b"media-type"), false, &mut line);
+        write_facts(&text, FactSet::parse(b"media-type"), &mut line);
         assert_eq!(line, b"media-type=text/plain; ");
         assert_eq!(FactSet::parse(b"").chosen(), "");
         assert!(FactSet::default().feature().starts_with("type*;size*;modify*;create;"));

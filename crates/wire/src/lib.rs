@@ -18,6 +18,7 @@ pub mod list;
 pub mod parameters;
 pub mod path;
 pub mod pattern;
+pub mod permissions;
 pub mod reply;
 pub mod time;
 pub mod verb;

@@ -126,6 +126,7 @@ fn put_mode(entry: &Entry, line: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::permissions::Permissions;
     use proptest::prelude::*;
 
     #[test]
@@ -156,6 +157,7 @@ mod tests {
             group: 50,
             identity: (0, 0),
             target: Some(b"y\r\nz".to_vec()),
+            permissions: Permissions::all(Kind::Symlink),
         };
         let mut line = Vec::new();
         write_long(&entry, b"x", Timestamp::EPOCH, &mut line);

@@ -88,6 +88,18 @@ impl VirtualPath {
         directory.is_root() || rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
     }
 
+    /// This path as it is seen from `directory` as the root; `None` when it lies elsewhere.
+    pub fn beneath(&self, directory: &VirtualPath) -> Option<VirtualPath> {
+        if directory.is_root() {
+            return Some(self.clone());
+        }
+        match self.0.strip_prefix(&directory.0[..])? {
+            b"" => Some(VirtualPath::root()),
+            rest if rest.starts_with(b"/") => Some(VirtualPath(rest.to_vec())),
+            _ => None,
+        }
+    }
+
     /// The components, from the root down.
     pub fn components(&self) -> impl Iterator<Item = &[u8]> {
         self.0.split(|byte| *byte == b'/').filter(|component| !component.is_empty())

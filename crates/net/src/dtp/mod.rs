@@ -9,6 +9,7 @@ mod cached;
 mod patience;
 mod receive;
 mod send;
+mod throttle;
 mod turns;
 
 use crate::stream::Stream;
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use receive::{receive, receive_file, receive_some};
 pub use send::{send, send_file};
+pub use throttle::{Limit, Throttle};
 
 /// Bytes of one reading or writing through a buffer.
 const BUFFER: usize = 256 << 10;
@@ -43,9 +45,30 @@ pub enum Failure<E> {
 pub struct Progress {
     moved: Arc<AtomicU64>,
     stop: CancellationToken,
+    throttle: Option<Arc<Throttle>>,
 }
 
 impl Progress {
+    /// That of a transfer which keeps to these limits of speed.
+    pub fn throttled(throttle: Option<Throttle>) -> Progress {
+        Progress { throttle: throttle.map(Arc::new), ..Progress::default() }
+    }
+
+    /// Waits until bytes may move, and says how many.
+    async fn allowance<E>(&self) -> Result<usize, Failure<E>> {
+        let Some(throttle) = &self.throttle else { return Ok(usize::MAX) };
+        tokio::select! {
+            biased;
+            () = self.stopped() => Err(Failure::Stopped),
+            allowed = throttle.allowance(self.moved()) => Ok(allowed),
+        }
+    }
+
+    /// True when nothing limits how fast bytes may move.
+    fn is_free(&self) -> bool {
+        self.throttle.is_none()
+    }
+
     /// Bytes that have moved on the wire.
     pub fn moved(&self) -> u64 {
         self.moved.load(Ordering::Relaxed)

@@ -48,7 +48,7 @@ pub async fn receive_some<E>(
     progress: &Progress,
 ) -> Result<bool, Failure<E>> {
     let socket = stream.watch().map_err(Failure::Connection)?;
-    if stream.tls.is_some() {
+    if stream.tls.is_some() || !progress.is_free() {
         return Ok(false);
     }
     buffer.reserve(FIRST);
@@ -88,7 +88,8 @@ pub async fn receive<E>(
         if !stream.tls.as_ref().is_some_and(|session| session.has_early()) {
             readable(&socket, progress).await?;
         }
-        match read_some(&socket, stream.tls.as_deref_mut(), &mut buffer).map_err(Failure::Connection)? {
+        let most = BUFFER.min(progress.allowance().await?);
+        match read_some(&socket, stream.tls.as_deref_mut(), &mut buffer, most).map_err(Failure::Connection)? {
             Read::Ended => break,
             Read::Nothing => {}
             Read::Some => {
@@ -103,16 +104,21 @@ pub async fn receive<E>(
     Ok(())
 }
 
-/// Reads what is there into `buffer`, in place of what it had.
-fn read_some(socket: &TcpStream, tls: Option<&mut Session>, buffer: &mut Vec<u8>) -> io::Result<Read> {
+/// Reads what is there, about so much at most, into `buffer` in place of what it had.
+fn read_some(
+    socket: &TcpStream,
+    tls: Option<&mut Session>,
+    buffer: &mut Vec<u8>,
+    most: usize,
+) -> io::Result<Read> {
     if let Some(session) = tls {
         buffer.clear();
-        return session.read(socket, BUFFER, |bytes| {
+        return session.read(socket, most, |bytes| {
             buffer.extend_from_slice(bytes);
             Ok(())
         });
     }
-    buffer.resize(BUFFER, 0);
+    buffer.resize(most, 0);
     match socket.try_read(buffer) {
         Ok(0) => Ok(Read::Ended),
         Ok(read) => {

@@ -37,7 +37,8 @@ pub async fn send_file(
     progress: &Progress,
 ) -> Result<(), Failure<io::Error>> {
     let (mut range, cached) = (range, Cached::new(file));
-    if let Some(bare) = stream.as_bare()
+    if progress.is_free()
+        && let Some(bare) = stream.as_bare()
         && send_at_once(bare, &cached, &mut range, progress)?
     {
         return Ok(());
@@ -107,8 +108,13 @@ pub async fn send<E>(
         match &mut stream.tls {
             None => send_bytes(&socket, &bytes, progress).await?,
             Some(session) => {
-                session.seal(&bytes).map_err(Failure::Connection)?;
-                flush(&socket, session, progress, &mut bytes.len()).await?;
+                let mut rest = &bytes[..];
+                while !rest.is_empty() {
+                    let (now, later) = rest.split_at(progress.allowance().await?.min(rest.len()));
+                    session.seal(now).map_err(Failure::Connection)?;
+                    flush(&socket, session, progress, &mut now.len()).await?;
+                    rest = later;
+                }
             }
         }
     }
@@ -116,7 +122,8 @@ pub async fn send<E>(
 
 async fn send_bytes<E>(socket: &TcpStream, mut rest: &[u8], progress: &Progress) -> Result<(), Failure<E>> {
     while !rest.is_empty() {
-        match socket.try_write(rest) {
+        let allowed = progress.allowance().await?.min(rest.len());
+        match socket.try_write(&rest[..allowed]) {
             Ok(sent) => {
                 progress.add(sent);
                 rest = &rest[sent..];

@@ -65,6 +65,7 @@ impl Turns {
     /// # Errors
     /// [`Failure::Stopped`].
     pub(super) async fn next<E>(&mut self, progress: &Progress) -> Result<Turn, Failure<E>> {
+        let allowed = progress.allowance().await?;
         let length = if self.begun.elapsed() < YOUNG.1 { YOUNG.0 } else { ALONE };
         let permit = match MACHINE.free.try_acquire() {
             Ok(permit) => Some(permit),
@@ -76,7 +77,7 @@ impl Turns {
             },
         };
         self.in_vain = permit.is_none();
-        Ok(Turn { length, permit })
+        Ok(Turn { length: length.min(allowed), permit })
     }
 }
 

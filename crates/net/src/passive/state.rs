@@ -102,7 +102,7 @@ pub(super) enum Sharing {
 }
 
 /// Which way the data of a transfer goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From the peer.
     Upload,

@@ -36,7 +36,7 @@ impl Session {
     /// same family where the account may transfer between servers.
     pub(super) fn set_active(&mut self, address: IpAddr, port: u16) -> Reply {
         let own = address == self.peer.ip();
-        let fxp = self.login.logged_in().is_ok_and(|somebody| somebody.rights.fxp);
+        let fxp = self.login.logged_in().is_ok_and(|somebody| somebody.terms.fxp);
         let allowed = own || (fxp && address.is_ipv4() == self.peer.is_ipv4());
         if !allowed {
             return replies::foreign_address();
@@ -59,8 +59,7 @@ impl Session {
 
     /// Begins a listing.
     pub(super) fn list(&self, path: VirtualPath, listing: Listing) -> Answer {
-        let may_write = self.login.logged_in()?.rights.write;
-        self.transfer_of(Open::List { path, listing, may_write, parameters: self.parameters })
+        self.transfer_of(Open::List { path, listing, parameters: self.parameters })
     }
 
     /// Begins a transfer over the data connection that is set up.

@@ -79,7 +79,8 @@ pub enum Effect {
         /// The host whose certificate is shown to a client that names none.
         host: Host,
     },
-    /// Check who it is. Outcome: [`Outcome::LoggedIn`], [`Outcome::Denied`] or [`Outcome::NeedsTls`].
+    /// Check who it is. Outcome: [`Outcome::LoggedIn`], [`Outcome::Denied`], [`Outcome::NeedsTls`] or
+    /// [`Outcome::Full`].
     Authenticate {
         /// The host.
         host: Host,
@@ -194,8 +195,6 @@ pub enum Open {
         path: VirtualPath,
         /// What to write of it.
         listing: Listing,
-        /// Whether the account may change what is listed, for the facts.
-        may_write: bool,
         /// How it travels.
         parameters: Parameters,
     },
@@ -310,12 +309,14 @@ pub enum Outcome {
         /// True when the client showed a certificate, which was good.
         certificate: bool,
     },
-    /// The proof was right; what the account may do.
-    LoggedIn(Rights),
+    /// The proof was right; on what terms the session goes on.
+    LoggedIn(Terms),
     /// Name or proof was wrong.
     Denied,
     /// The proof was right, but this account is for protected sessions.
     NeedsTls,
+    /// The proof was right, but this account has as many sessions as it may have.
+    Full,
     /// It is done.
     Done,
     /// What storage says of a path.
@@ -377,6 +378,10 @@ pub enum Failure {
     NotEmpty,
     /// Storage refuses this user.
     Denied,
+    /// The account may not do that there; in words that come after "may not".
+    Forbidden(&'static str),
+    /// What is mounted in different places cannot be moved from one to the other.
+    Apart,
     /// A symbolic link leads out of the tree, or in a circle.
     Outside,
     /// Storage does not take such a name.
@@ -391,6 +396,8 @@ pub enum Failure {
     NotOffered,
     /// Too many objects for one request.
     TooMuch,
+    /// The account has as many transfers as it may have.
+    TooManyTransfers,
     /// Anything else; the owner's log has it.
     Local,
     /// The data connection was refused, or timed out.
@@ -413,14 +420,12 @@ pub enum Failure {
     BadData,
 }
 
-/// What an account may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rights {
-    /// Change files and directories, not just read them.
-    pub write: bool,
-    /// Have data connections with other addresses than the client's own: transfers between two
+/// On what terms somebody is logged in. What they may do with files is for storage to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// They may have data connections with other addresses than their own: transfers between two
     /// servers (FXP).
     pub fxp: bool,
-    /// Have data connections only if TLS protects them.
+    /// They may have data connections only if TLS protects them.
     pub protected_data: bool,
 }

@@ -1,6 +1,6 @@
 //! Who is logged in.
 
-use super::effect::Rights;
+use super::effect::Terms;
 use super::replies;
 use portolan_wire::path::PathError;
 use portolan_wire::{Reply, VirtualPath};
@@ -17,7 +17,7 @@ pub(super) enum Login {
 #[derive(Debug)]
 pub(super) struct LoggedIn {
     pub(super) user: Vec<u8>,
-    pub(super) rights: Rights,
+    pub(super) terms: Terms,
     pub(super) directory: VirtualPath,
 }
 

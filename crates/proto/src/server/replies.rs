@@ -34,6 +34,13 @@ pub fn too_many_sessions() -> Reply {
     Reply::new(ReplyCode::ServiceUnavailable, "Too many sessions, try again later")
 }
 
+pub(super) fn too_many_sessions_of_account() -> Reply {
+    Reply::new(
+        ReplyCode::ServiceUnavailable,
+        "This account has as many sessions as it may have, try again later",
+    )
+}
+
 /// 421 for a peer that has too many sessions already.
 pub fn too_many_sessions_of_peer() -> Reply {
     Reply::new(ReplyCode::ServiceUnavailable, "Too many sessions from your address, close one first")
@@ -166,10 +173,6 @@ pub(super) fn denied_too_often() -> Reply {
 
 pub(super) fn account_superfluous() -> Reply {
     Reply::new(ReplyCode::Superfluous, "No account is needed here")
-}
-
-pub(super) fn read_only() -> Reply {
-    Reply::new(ReplyCode::FileUnavailable, "This account may only read")
 }
 
 pub(super) fn reinitialised() -> Reply {
@@ -382,6 +385,13 @@ pub(super) fn no_storage_needed() -> Reply {
 /// The reply to each failure.
 pub fn failure(failure: Failure) -> Reply {
     let (code, text) = match failure {
+        Failure::Forbidden(action) => {
+            let text = format!("This account may not {action} there");
+            return Reply::new(ReplyCode::FileUnavailable, text);
+        }
+        Failure::Apart => {
+            (ReplyCode::FileUnavailable, "That cannot be moved there: copy it and delete the old one")
+        }
         Failure::NotFound => (ReplyCode::FileUnavailable, "No such file or directory"),
         Failure::Exists => (ReplyCode::FileUnavailable, "The name is taken"),
         Failure::NotDirectory => (ReplyCode::FileUnavailable, "Not a directory"),
@@ -397,6 +407,9 @@ pub fn failure(failure: Failure) -> Reply {
             (ReplyCode::BadRestartPoint, "The restart point lies behind the end of the file")
         }
         Failure::NotOffered => (ReplyCode::ParameterNotImplemented, "The storage here cannot do that"),
+        Failure::TooManyTransfers => {
+            (ReplyCode::FileBusy, "This account has as many transfers as it may have, try again later")
+        }
         Failure::TooMuch => (ReplyCode::LocalError, "Too many files for one command"),
         Failure::Local => (ReplyCode::LocalError, "Local error, see the log of the server"),
         Failure::NoConnection => return no_data_connection(Target::Passive),

@@ -7,7 +7,7 @@ use super::security::Security;
 use super::settings::{Host, Settings};
 use super::transfer::{CancelReason, Stage, Transfer};
 use super::verbs::{self, Entry};
-use super::{Right, When, replies};
+use super::{When, replies};
 use portolan_wire::facts::FactSet;
 use portolan_wire::hash::Algorithm;
 use portolan_wire::parameters::Parameters;
@@ -381,10 +381,7 @@ impl Session {
             When::LoggedOut if self.login.logged_in().is_ok() => return Err(replies::after_login()),
             When::LoggedOut => {}
             When::LoggedIn => {
-                let rights = self.login.logged_in()?.rights;
-                if entry.right == Right::Write && !rights.write {
-                    return Err(replies::read_only());
-                }
+                self.login.logged_in()?;
             }
         }
         Ok(())

@@ -58,7 +58,7 @@ fn is_name(own: &[u8], name: &[u8]) -> bool {
 }
 
 /// A host that a client can be with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Host {
     /// The one for everybody who names none.
     #[default]

@@ -70,8 +70,13 @@ fn burst(
     mut receive: impl FnMut(&mut [u8]) -> io::Result<usize>,
 ) -> Result<Received, Failure<io::Error>> {
     let mut moved = 0;
-    while turn.left(moved) > 0 && !progress.is_stopped() {
-        match receive(buffer) {
+    while !progress.is_stopped() {
+        let left = turn.left(moved);
+        if left == 0 {
+            break;
+        }
+        let most = buffer.len().min(left);
+        match receive(&mut buffer[..most]) {
             Ok(0) => return Ok(Received::All),
             Ok(read) => {
                 file.write_all(&buffer[..read]).map_err(Failure::Storage)?;

@@ -50,9 +50,13 @@ fn burst(
     turn: &Turn,
 ) -> Result<bool, Failure<io::Error>> {
     let mut moved = 0;
-    while turn.left(moved) > 0 && !progress.is_stopped() {
+    while !progress.is_stopped() {
+        let left = turn.left(moved);
+        if left == 0 {
+            break;
+        }
         let mut of_storage = None;
-        let read = session.read(socket, BUFFER, |bytes| {
+        let read = session.read(socket, BUFFER.min(left), |bytes| {
             if let Err(error) = file.write_all(bytes) {
                 of_storage = Some(error);
                 return Err(io::ErrorKind::Other.into());

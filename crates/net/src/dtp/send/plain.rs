@@ -57,7 +57,9 @@ pub(super) async fn send(
                     sent.map_err(io::Error::from)
                 })
             };
-            match usize::try_from(cached.ready(&range)) {
+            // Who may not go as fast as possible has a turn for each little bit.
+            let ready = if progress.is_free() { cached.ready(&range) } else { 0 };
+            match usize::try_from(ready) {
                 Ok(ready @ 1..) => burst(&mut range, &progress, &Turn::short(ready), send),
                 _ => {
                     let turn = turns.next(&progress).await?;

@@ -38,7 +38,8 @@ pub(super) async fn send(
         writable(&socket, progress).await?;
         let left = sending.range.end - sending.range.start;
         // To encrypt more is too much work for a thread that others wait for.
-        let sent = if left == 0 || left <= SMALL && cached.ready(&sending.range) == left {
+        let small = left <= SMALL && progress.is_free();
+        let sent = if left == 0 || small && cached.ready(&sending.range) == left {
             sending.burst(&socket, file, progress, &Turn::short(BUFFER))
         } else {
             let turn = turns.next(progress).await?;
@@ -70,12 +71,17 @@ impl Sending {
         turn: &Turn,
     ) -> Result<Sent, Failure<io::Error>> {
         let mut moved = 0;
-        while turn.left(moved) > 0 && !progress.is_stopped() {
+        while !progress.is_stopped() {
+            let turn_left = turn.left(moved);
+            if turn_left == 0 {
+                break;
+            }
             let sent = try_flush(socket, &mut self.session, progress, &mut self.owed);
             if !sent.map_err(Failure::Connection)? {
                 return Ok(Sent::Full);
             }
-            let count = usize::try_from(self.range.end - self.range.start).unwrap_or(BUFFER).min(BUFFER);
+            let most = BUFFER.min(turn_left);
+            let count = usize::try_from(self.range.end - self.range.start).unwrap_or(most).min(most);
             if count == 0 {
                 return Ok(Sent::All);
             }

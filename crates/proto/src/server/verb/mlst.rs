@@ -7,13 +7,12 @@ use portolan_wire::facts::write_facts;
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     let path = session.login.path_or_here(argument)?;
-    let may_write = session.login.logged_in()?.rights.write;
     let effect = Effect::Storage(Storage::Describe(path.clone()));
     let then = move |session: &mut Session, outcome| {
         Step::Reply(match outcome {
             Outcome::Described(entry) => {
                 let mut line = Vec::new();
-                write_facts(&entry, session.facts, may_write, &mut line);
+                write_facts(&entry, session.facts, &mut line);
                 line.extend_from_slice(path.as_bytes());
                 replies::one_listing(line)
             }

@@ -1,7 +1,7 @@
 //! `PASS`: ends a login (RFC 959 §4.1.1). A wrong password is answered after a pause, always in the
 //! same words, and ends the session when it comes too often (RFC 2577 §5).
 
-use crate::server::effect::{Effect, Outcome, Proof, Rights};
+use crate::server::effect::{Effect, Outcome, Proof, Terms};
 use crate::server::login::{LoggedIn, Login};
 use crate::server::replies;
 use crate::server::session::{Answer, Session, Step};
@@ -25,11 +25,12 @@ pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
 fn finish(session: &mut Session, user: Vec<u8>, outcome: &Outcome) -> Step {
     session.login = Login::Nobody;
     match outcome {
-        Outcome::LoggedIn(rights) => {
-            log_in(session, user, *rights);
+        Outcome::LoggedIn(terms) => {
+            log_in(session, user, *terms);
             Step::Reply(replies::logged_in())
         }
         Outcome::NeedsTls => Step::Reply(replies::account_needs_tls()),
+        Outcome::Full => Step::Close(replies::too_many_sessions_of_account()),
         Outcome::Denied => {
             session.denied += 1;
             let limits = &session.settings.limits;
@@ -42,6 +43,6 @@ fn finish(session: &mut Session, user: Vec<u8>, outcome: &Outcome) -> Step {
     }
 }
 
-pub(super) fn log_in(session: &mut Session, user: Vec<u8>, rights: Rights) {
-    session.login = Login::Somebody(LoggedIn { user, rights, directory: VirtualPath::root() });
+pub(super) fn log_in(session: &mut Session, user: Vec<u8>, terms: Terms) {
+    session.login = Login::Somebody(LoggedIn { user, terms, directory: VirtualPath::root() });
 }

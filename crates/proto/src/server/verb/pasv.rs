@@ -29,7 +29,7 @@ pub(super) fn listen(session: &mut Session, announce: bool, reply: fn(SocketAddr
             outcome => replies::other(&outcome),
         })
     };
-    let anyone = session.login.logged_in().is_ok_and(|somebody| somebody.rights.fxp);
+    let anyone = session.login.logged_in().is_ok_and(|somebody| somebody.terms.fxp);
     let protected = session.security.data;
     Step::Start(Effect::Listen { announce, anyone, protected }, Box::new(then))
 }

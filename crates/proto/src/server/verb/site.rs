@@ -3,7 +3,7 @@
 use crate::server::effect::{Effect, Outcome, Storage};
 use crate::server::replies;
 use crate::server::session::{Answer, Session, Step};
-use portolan_wire::{Reply, Timestamp};
+use portolan_wire::Timestamp;
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     let (word, rest) = super::split_word(argument);
@@ -37,12 +37,7 @@ fn who() -> Step {
     Step::Start(Effect::Who, Box::new(then))
 }
 
-fn may_write(session: &Session) -> Result<(), Reply> {
-    if session.login.logged_in()?.rights.write { Ok(()) } else { Err(replies::read_only()) }
-}
-
 fn chmod(session: &Session, argument: &[u8]) -> Answer {
-    may_write(session)?;
     let (mode, name) = super::split_word(argument);
     let mode = std::str::from_utf8(mode).ok().and_then(super::mode_bits);
     let mode = mode.ok_or_else(|| replies::bad_argument(SYNTAX[0]))?;
@@ -51,7 +46,6 @@ fn chmod(session: &Session, argument: &[u8]) -> Answer {
 }
 
 fn symlink(session: &Session, argument: &[u8]) -> Answer {
-    may_write(session)?;
     let bad = || replies::bad_argument(SYNTAX[1]);
     let (target, rest) = quoted_or_word(argument);
     let (link, rest) = quoted_or_word(rest.trim_ascii_start());
@@ -71,7 +65,6 @@ fn quoted_or_word(argument: &[u8]) -> (Vec<u8>, &[u8]) {
 
 /// Two forms are in use: `UTIME time path`, and `UTIME path atime mtime ctime UTC`.
 fn utime(session: &Session, argument: &[u8]) -> Answer {
-    may_write(session)?;
     let (first, rest) = super::split_word(argument);
     let (modified, name) = match utime_stamp(first) {
         Some(time) => (time, rest.to_vec()),

@@ -24,14 +24,13 @@ pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     }
     let proof = Proof::Certificate;
     let effect = Effect::Authenticate { host: session.host(), user: user.clone(), proof, protected };
-    let then = move |session: &mut Session, outcome: Outcome| {
-        Step::Reply(match outcome {
-            Outcome::LoggedIn(rights) => {
-                log_in(session, user, rights);
-                replies::logged_in_by_certificate()
-            }
-            _ => replies::need_password(),
-        })
+    let then = move |session: &mut Session, outcome: Outcome| match outcome {
+        Outcome::LoggedIn(terms) => {
+            log_in(session, user, terms);
+            Step::Reply(replies::logged_in_by_certificate())
+        }
+        Outcome::Full => Step::Close(replies::too_many_sessions_of_account()),
+        _ => Step::Reply(replies::need_password()),
     };
     Ok(Step::Start(effect, Box::new(then)))
 }

@@ -1,0 +1,164 @@
+//! Settings of accounts, and where each comes from.
+//!
+//! There is one table of them. Whoever reads or writes settings as text goes by it: the configuration file, the command
+//! line, the store.
+
+use crate::mount::Mount;
+use crate::value::{Count, Networks, Speed, TlsNeed, Value};
+use std::fmt;
+use std::ops::Deref;
+
+/// Where a setting comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// It is so unless somebody says otherwise.
+    Default,
+    /// This group.
+    Group(String),
+    /// The user's own.
+    User,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::Group(name) => write!(f, "group {name}"),
+            Origin::User => f.write_str("own"),
+        }
+    }
+}
+
+/// A setting as it counts, and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting<T> {
+    /// The setting.
+    pub value: T,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+impl<T> Deref for Setting<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// How fast the members of a group may be together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Total {
+    /// The group.
+    pub group: String,
+    /// When they upload.
+    pub up: Speed,
+    /// When they download.
+    pub down: Speed,
+}
+
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])* $name:ident $key:literal $type:ty = $default:expr,)*) => {
+        /// What a group or a user sets. What is not set comes from elsewhere.
+        #[derive(Debug, Clone, Default, PartialEq, Eq)]
+        pub struct Profile {
+            /// Folders, of which those of others come to these.
+            pub mounts: Vec<Mount>,
+            $($(#[doc = $doc])* pub $name: Option<$type>,)*
+        }
+
+        /// What counts for somebody who is logged in.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct Account {
+            /// The folders that they see.
+            pub mounts: Vec<Setting<Mount>>,
+            /// How fast they may be together with the other members of each of their groups.
+            pub totals: Vec<Total>,
+            $($(#[doc = $doc])* pub $name: Setting<$type>,)*
+        }
+
+        /// Names of the settings, as they are written, and what they mean.
+        pub const SETTINGS: &[(&str, &str)] = &[$(($key, concat!($($doc),*)),)*];
+
+        impl Profile {
+            /// Sets what a text means.
+            ///
+            /// # Errors
+            /// When there is no such setting, or the text is none for it: what is wrong, and what to write.
+            pub fn set(&mut self, key: &str, text: &str) -> Result<(), String> {
+                match key {
+                    $($key => self.$name = Some(Value::parse(text)?),)*
+                    _ => return Err(format!("`{key}` is no setting; there are {}", keys())),
+                }
+                Ok(())
+            }
+        }
+
+        impl Account {
+            /// What these make together. The earlier ones win; of folders, those that are seen at the same place.
+            pub(crate) fn of(
+                name: &str,
+                profiles: &[(Origin, &Profile)],
+                totals: Vec<Total>,
+            ) -> Result<Account, NoFolder> {
+                let mut mounts: Vec<Setting<Mount>> = Vec::new();
+                for (origin, profile) in profiles {
+                    for mount in &profile.mounts {
+                        if mounts.iter().all(|taken| taken.at != mount.at) {
+                            let value = mount.of_user(name).ok_or(NoFolder)?;
+                            mounts.push(Setting { value, origin: origin.clone() });
+                        }
+                    }
+                }
+                Ok(Account { mounts, totals, $($name: first(profiles, |profile| profile.$name.as_ref(), $default),)* })
+            }
+
+            /// The settings as they are written: name, value and origin of each.
+            pub fn lines(&self) -> Vec<(&'static str, String, &Origin)> {
+                vec![$(($key, self.$name.value.to_text(), &self.$name.origin),)*]
+            }
+        }
+    };
+}
+
+/// The user's name has to be that of a folder, and cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the user's name cannot be the name of a folder")]
+pub struct NoFolder;
+
+fn first<T: Clone>(
+    profiles: &[(Origin, &Profile)],
+    setting: impl Fn(&Profile) -> Option<&T>,
+    default: T,
+) -> Setting<T> {
+    let set = profiles.iter().find_map(|(origin, profile)| Some((origin, setting(profile)?)));
+    match set {
+        Some((origin, value)) => Setting { value: value.clone(), origin: origin.clone() },
+        None => Setting { value: default, origin: Origin::Default },
+    }
+}
+
+fn keys() -> String {
+    SETTINGS.iter().map(|(key, _)| *key).collect::<Vec<_>>().join(", ")
+}
+
+settings! {
+    /// True when they may log in.
+    enabled "enabled" bool = true,
+    /// What they need TLS for: offer, require-login, require.
+    tls "tls" TlsNeed = TlsNeed::Nothing,
+    /// True when they may have data connections with other addresses than their own (FXP).
+    fxp "fxp" bool = false,
+    /// Where they may log in from, like 192.0.2.0/24; without any, from everywhere.
+    allow "allow" Networks = Networks::default(),
+    /// Where they may not log in from, though it be allowed.
+    deny "deny" Networks = Networks::default(),
+    /// Sessions that they may have at the same time.
+    sessions "sessions" Count = Count(None),
+    /// Transfers that they may have at the same time.
+    transfers "transfers" Count = Count(None),
+    /// How fast they may upload, in all their sessions together.
+    speed_up "speed-up" Speed = Speed(None),
+    /// How fast they may download, in all their sessions together.
+    speed_down "speed-down" Speed = Speed(None),
+}

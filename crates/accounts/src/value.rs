@@ -1,0 +1,217 @@
+//! Settings as text.
+
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// Something that is written as text, in a file, on the command line, or in the store.
+pub(crate) trait Value: Sized {
+    /// What a text means.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what to write.
+    fn parse(text: &str) -> Result<Self, String>;
+
+    /// The text that means it.
+    fn to_text(&self) -> String;
+}
+
+impl Value for bool {
+    fn parse(text: &str) -> Result<bool, String> {
+        text.parse().map_err(|_| format!("`{text}` is neither true nor false"))
+    }
+
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// What somebody needs TLS for, though others may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum TlsNeed {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Logging in.
+    Login,
+    /// Logging in, and data connections.
+    Data,
+}
+
+impl Value for TlsNeed {
+    fn parse(text: &str) -> Result<TlsNeed, String> {
+        match text {
+            "offer" => Ok(TlsNeed::Nothing),
+            "require-login" => Ok(TlsNeed::Login),
+            "require" => Ok(TlsNeed::Data),
+            _ => Err(format!("`{text}` is not known here; write offer, require-login, or require")),
+        }
+    }
+
+    fn to_text(&self) -> String {
+        match self {
+            TlsNeed::Nothing => "offer",
+            TlsNeed::Login => "require-login",
+            TlsNeed::Data => "require",
+        }
+        .to_owned()
+    }
+}
+
+/// The word for no limit.
+const UNLIMITED: &str = "unlimited";
+
+/// A greatest number; none is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Count(pub Option<u64>);
+
+impl Count {
+    /// True when there may be one more than these.
+    pub fn allows_one_more(self, count: usize) -> bool {
+        self.0.is_none_or(|most| (count as u64) < most)
+    }
+}
+
+impl Value for Count {
+    fn parse(text: &str) -> Result<Count, String> {
+        match text {
+            UNLIMITED => Ok(Count(None)),
+            _ => text
+                .parse()
+                .map(|most| Count(Some(most)))
+                .map_err(|_| format!("`{text}` is no number; write one like 10, or {UNLIMITED}")),
+        }
+    }
+
+    fn to_text(&self) -> String {
+        self.0.map_or_else(|| UNLIMITED.to_owned(), |most| most.to_string())
+    }
+}
+
+/// Units of bytes, the greatest first.
+const UNITS: [(&str, u64); 9] = [
+    ("TiB", 1 << 40),
+    ("TB", 1_000_000_000_000),
+    ("GiB", 1 << 30),
+    ("GB", 1_000_000_000),
+    ("MiB", 1 << 20),
+    ("MB", 1_000_000),
+    ("KiB", 1 << 10),
+    ("KB", 1_000),
+    ("B", 1),
+];
+
+/// A number of bytes with its unit.
+fn parse_bytes(text: &str) -> Option<u64> {
+    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = (text[..end].parse::<u64>().ok()?, text[end..].trim());
+    let factor = match unit {
+        "" => 1,
+        _ => UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?.1,
+    };
+    number.checked_mul(factor)
+}
+
+fn bytes_text(bytes: u64) -> String {
+    let whole = |(_, factor): &&(&str, u64)| bytes >= *factor && bytes.is_multiple_of(*factor);
+    UNITS
+        .iter()
+        .find(whole)
+        .map_or_else(|| "0 B".to_owned(), |(unit, factor)| format!("{} {unit}", bytes / factor))
+}
+
+/// Bytes in a second; none is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Speed(pub Option<u64>);
+
+impl Value for Speed {
+    fn parse(text: &str) -> Result<Speed, String> {
+        if text == UNLIMITED {
+            return Ok(Speed(None));
+        }
+        let bytes = parse_bytes(text.trim_end_matches("/s").trim_end()).filter(|bytes| *bytes > 0);
+        bytes.map(|bytes| Speed(Some(bytes))).ok_or_else(|| {
+            format!("`{text}` is no speed; write it like 500 KB/s or 10 MiB/s, or {UNLIMITED}")
+        })
+    }
+
+    fn to_text(&self) -> String {
+        self.0.map_or_else(|| UNLIMITED.to_owned(), |bytes| format!("{}/s", bytes_text(bytes)))
+    }
+}
+
+/// Reads a speed.
+///
+/// # Errors
+/// What is wrong with it, and what to write.
+pub fn parse_speed(text: &str) -> Result<Speed, String> {
+    Speed::parse(text)
+}
+
+/// Networks of addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Networks(Vec<IpNet>);
+
+impl Networks {
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first that this address is in.
+    pub fn find(&self, address: IpAddr) -> Option<String> {
+        let address = address.to_canonical();
+        self.0.iter().find(|network| network.contains(&address)).map(IpNet::to_string)
+    }
+}
+
+impl Value for Networks {
+    fn parse(text: &str) -> Result<Networks, String> {
+        let words = text.split([' ', ',']).filter(|word| !word.is_empty());
+        let network = |word: &str| {
+            let whole = word.parse::<IpAddr>().map(IpNet::from);
+            whole.or_else(|_| word.parse::<IpNet>().map(|network| network.trunc())).map_err(|_| {
+                format!("`{word}` is no network; write it like 192.0.2.0/24, 2001:db8::/32 or 192.0.2.7")
+            })
+        };
+        Ok(Networks(words.map(network).collect::<Result<_, _>>()?))
+    }
+
+    fn to_text(&self) -> String {
+        self.0.iter().map(IpNet::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speeds_are_read_as_they_are_written() {
+        for (text, bytes) in [("500 KB/s", 500_000), ("10 MiB/s", 10 << 20), ("1 B/s", 1), ("1500 B/s", 1500)]
+        {
+            assert_eq!(Speed::parse(text).unwrap(), Speed(Some(bytes)), "{text}");
+            assert_eq!(Speed(Some(bytes)).to_text(), text);
+        }
+        assert_eq!(Speed::parse("20000").unwrap().to_text(), "20 KB/s");
+        assert_eq!(Speed::parse("3gb").unwrap(), Speed(Some(3_000_000_000)));
+        assert_eq!(Speed::parse(UNLIMITED).unwrap(), Speed(None));
+        for text in ["", "fast", "-1", "0", "1 XB/s", "99999999999 TB/s"] {
+            assert!(Speed::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn networks_hold_their_addresses() {
+        let networks = Networks::parse("192.0.2.7/24, 2001:db8::/32 ::1").unwrap();
+        assert_eq!(networks.to_text(), "192.0.2.0/24, 2001:db8::/32, ::1/128");
+        for (address, network) in [
+            ("192.0.2.200", Some("192.0.2.0/24")),
+            ("::ffff:192.0.2.200", Some("192.0.2.0/24")),
+            ("2001:db8:1::1", Some("2001:db8::/32")),
+            ("192.0.3.1", None),
+        ] {
+            assert_eq!(networks.find(address.parse().unwrap()).as_deref(), network, "{address}");
+        }
+        assert!(Networks::parse("192.0.2.0/33").is_err() && Networks::parse("home").is_err());
+    }
+}

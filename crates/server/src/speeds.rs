@@ -1,0 +1,58 @@
+//! Limits of speed, and whose they are. All transfers that one is for share it.
+
+use crate::registry::User;
+use portolan_accounts::Speed;
+use portolan_net::Direction;
+use portolan_net::dtp::Limit;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// How fast data may move, in each direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SpeedLimits {
+    /// To the server.
+    pub up: Speed,
+    /// From the server.
+    pub down: Speed,
+}
+
+impl SpeedLimits {
+    /// Bytes in a second in this direction, if that is limited.
+    pub(crate) fn of(self, direction: Direction) -> Option<u64> {
+        match direction {
+            Direction::Upload => self.up.0,
+            Direction::Download => self.down.0,
+        }
+    }
+}
+
+/// Whose a limit is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Whose {
+    Server,
+    Address(IpAddr),
+    Group(String),
+    User(User),
+}
+
+/// The limits that there are, as long as somebody has a transfer that they are for.
+#[derive(Debug, Default)]
+pub(crate) struct Speeds(Mutex<HashMap<(Whose, Direction), Weak<Limit>>>);
+
+impl Speeds {
+    /// The limit of these transfers in that direction, which is now so many bytes in a second.
+    pub(crate) fn find(&self, whose: Whose, direction: Direction, rate: u64) -> Arc<Limit> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (whose, direction);
+        if let Some(limit) = all.get(&key).and_then(Weak::upgrade) {
+            // It may have been changed since.
+            limit.set(rate);
+            return limit;
+        }
+        all.retain(|_, limit| limit.strong_count() > 0);
+        let limit = Arc::new(Limit::new(rate));
+        all.insert(key, Arc::downgrade(&limit));
+        limit
+    }
+}
