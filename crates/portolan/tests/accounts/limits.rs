@@ -1,0 +1,72 @@
+//! Limits of users.
+
+use crate::{log_in, serve};
+use portolan_testkit::launch::Talk;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+const LIMITED: &str = r#"
+[[user]]
+name = "anna"
+password = "SECRET"
+root = "root"
+write = true
+sessions = 2
+transfers = 1
+deny = ["127.0.0.2", "::1"]
+
+[[user]]
+name = "otto"
+password = "SECRET"
+root = "root"
+allow = "127.0.0.3/32"
+"#;
+
+#[test]
+fn a_user_has_so_many_sessions_and_no_more() {
+    let served = serve(&["root"], LIMITED);
+    let mut first = served.talk();
+    assert!(log_in(&mut first, "anna").starts_with("230"));
+    let mut second = served.talk();
+    assert!(log_in(&mut second, "anna").starts_with("230"));
+    let mut third = served.talk();
+    assert!(log_in(&mut third, "anna").starts_with("421 This account has as many sessions"));
+    assert_eq!(third.reply(), "", "and that was the end");
+    // Who logs out makes room, whichever way.
+    assert!(first.ask("REIN").starts_with("220"));
+    let mut fourth = served.talk();
+    assert!(log_in(&mut fourth, "anna").starts_with("230"));
+    drop(second);
+    // The server hears of it when it hears of it.
+    while !log_in(&mut served.talk(), "anna").starts_with("230") {}
+}
+
+#[test]
+fn a_user_has_so_many_transfers_and_no_more() {
+    let served = serve(&["root"], LIMITED);
+    let (mut one, mut other) = (served.talk(), served.talk());
+    log_in(&mut one, "anna");
+    log_in(&mut other, "anna");
+    let data = one.open_data("STOR a");
+    other.epsv();
+    assert!(other.ask("STOR b").starts_with("450 This account has as many transfers"));
+    // A listing is none.
+    let listing = other.open_data("LIST");
+    assert!(other.reply().starts_with("226"));
+    drop((data, listing));
+    assert!(one.reply().starts_with("226"));
+    drop(other.open_data("STOR b"));
+    assert!(other.reply().starts_with("226"));
+}
+
+#[test]
+fn a_user_comes_from_where_it_is_allowed() {
+    let served = serve(&["root"], LIMITED);
+    let server = SocketAddr::from((Ipv4Addr::LOCALHOST, served.port));
+    let from = |last| Talk::to(server, Some(IpAddr::from([127, 0, 0, last])));
+    for (user, last, code) in [("anna", 1, "230"), ("anna", 2, "530"), ("otto", 3, "230"), ("otto", 1, "530")]
+    {
+        assert!(log_in(&mut from(last), user).starts_with(code), "{user} from 127.0.0.{last}");
+    }
+    let said = served.log().join("\n");
+    assert!(said.contains("127.0.0.2/32 is denied") && said.contains("not among those allowed"), "{said}");
+}
