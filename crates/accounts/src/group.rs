@@ -45,6 +45,17 @@ impl Groups {
         Groups(groups.into_iter().collect())
     }
 
+    /// True when there is one of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Those of a member.
+    pub(crate) fn of(&self, member: &Member) -> Vec<(String, Group)> {
+        let own = member.groups.iter().filter_map(|name| Some((name.clone(), self.0.get(name)?.clone())));
+        own.collect()
+    }
+
     /// The groups, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Group)> {
         self.0.iter().map(|(name, group)| (name.as_str(), group))

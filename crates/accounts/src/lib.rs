@@ -7,8 +7,10 @@ mod group;
 mod mount;
 mod password;
 mod setting;
+mod store;
 mod value;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ pub use mount::{Mount, is_template};
 use password::Checker;
 pub use password::{HashError, PasswordHash};
 pub use setting::{Account, Origin, Profile, SETTINGS, Setting, Total};
+pub use store::{Store, StoreError};
 pub use value::{Count, Networks, Speed, TlsNeed, parse_speed};
 
 /// Somebody who logs in with a password.
@@ -33,12 +36,14 @@ pub struct User {
 /// The name that everybody can use where that is allowed.
 pub const ANONYMOUS: &str = "anonymous";
 
-/// All accounts of a server.
+/// All accounts of a server, or of one of its virtual hosts.
 #[derive(Debug)]
 pub struct Accounts {
     groups: Groups,
     users: HashMap<Vec<u8>, User>,
     anonymous: Option<Member>,
+    /// Where there are more, and the host that they belong to there.
+    store: Option<(Arc<Store>, String)>,
     checker: Checker,
 }
 
@@ -47,7 +52,13 @@ impl Accounts {
     /// the later counts.
     pub fn new(groups: Groups, users: impl IntoIterator<Item = User>, anonymous: Option<Member>) -> Accounts {
         let users = users.into_iter().map(|user| (user.name.clone().into_bytes(), user)).collect();
-        Accounts { groups, users, anonymous, checker: Checker::new() }
+        Accounts { groups, users, anonymous, store: None, checker: Checker::new() }
+    }
+
+    /// With those of this host in a store as well. Who is here comes before who is there.
+    #[must_use]
+    pub fn with_store(self, store: Arc<Store>, host: String) -> Accounts {
+        Accounts { store: Some((store, host)), ..self }
     }
 
     /// The account, if the password is right. `anonymous` and `ftp`, in any case, need none. Passwords
@@ -55,25 +66,58 @@ impl Accounts {
     pub async fn authenticate(&self, name: &[u8], password: &[u8]) -> Option<Arc<Account>> {
         let everybody = [ANONYMOUS.as_bytes(), b"ftp"].iter().any(|known| name.eq_ignore_ascii_case(known));
         if let Some(anonymous) = self.anonymous.as_ref().filter(|_| everybody) {
-            return self.admit(ANONYMOUS, anonymous);
+            return self.admit(ANONYMOUS, anonymous).await;
         }
-        let known = self.users.get(name);
-        let right = self.checker.check(password, known.map(|user| &user.password)).await;
-        let user = known.filter(|_| right)?;
-        self.admit(&user.name, &user.member)
+        let known = self.find(name).await;
+        let checked = self.checker.check(password, known.as_deref().map(|user| &user.password)).await;
+        let user = known.filter(|_| checked.right)?;
+        if let (Some(better), Cow::Owned(user), Some((store, host))) = (checked.better, &user, &self.store) {
+            match store.replace_hash(host, &user.name, &user.password, &better).await {
+                Ok(()) => tracing::info!(user = %user.name.escape_debug(), "the password is hashed anew"),
+                // It is tried again at the next login.
+                Err(error) => tracing::warn!(%error, "the password stays hashed as it was"),
+            }
+        }
+        self.admit(&user.name, &user.member).await
     }
 
     /// The account of a user whom a good certificate names, so that no password is needed. `names` are
     /// those in the certificate.
-    pub fn vouched(&self, name: &[u8], names: &[String]) -> Option<Arc<Account>> {
-        let named = names.iter().any(|vouched| vouched.as_bytes() == name);
-        let user = self.users.get(name).filter(|_| named)?;
-        self.admit(&user.name, &user.member)
+    pub async fn vouched(&self, name: &[u8], names: &[String]) -> Option<Arc<Account>> {
+        if !names.iter().any(|vouched| vouched.as_bytes() == name) {
+            return None;
+        }
+        let user = self.find(name).await?;
+        self.admit(&user.name, &user.member).await
+    }
+
+    /// The user of this name.
+    async fn find(&self, name: &[u8]) -> Option<Cow<'_, User>> {
+        if let Some(user) = self.users.get(name) {
+            return Some(Cow::Borrowed(user));
+        }
+        let ((store, host), name) = (self.store.as_ref()?, std::str::from_utf8(name).ok()?);
+        match store.user(host, name).await {
+            Ok(user) => user.map(Cow::Owned),
+            Err(error) => {
+                tracing::error!(%error, "a user cannot be looked up, and may not log in");
+                None
+            }
+        }
     }
 
     /// What counts for somebody who has shown who they are, if they may log in.
-    fn admit(&self, name: &str, member: &Member) -> Option<Arc<Account>> {
-        match self.groups.resolve(name, member) {
+    async fn admit(&self, name: &str, member: &Member) -> Option<Arc<Account>> {
+        let mut groups = self.groups.of(member);
+        if let Some((store, _)) = &self.store {
+            for name in member.groups.iter().filter(|name| !self.groups.contains(name)) {
+                match store.group(name).await {
+                    Ok(group) => groups.extend(group.map(|group| (name.clone(), group))),
+                    Err(error) => tracing::error!(%error, "a group cannot be looked up"),
+                }
+            }
+        }
+        match Groups::new(groups).resolve(name, member) {
             Ok(account) => Some(Arc::new(account)).filter(|account| *account.enabled),
             Err(error) => {
                 tracing::error!(user = %name.escape_debug(), %error, "the account is of no use");
@@ -116,7 +160,7 @@ mod tests {
         for member in [Member { profile: off, ..Member::default() }, lost] {
             let accounts = Accounts::new(Groups::default(), [anna(member)], None);
             assert_eq!(accounts.authenticate(b"anna", b"right").await, None);
-            assert_eq!(accounts.vouched(b"anna", &["anna".to_owned()]), None);
+            assert_eq!(accounts.vouched(b"anna", &["anna".to_owned()]).await, None);
         }
     }
 
@@ -127,16 +171,5 @@ mod tests {
         assert_eq!(account.mounts[0].rights, Rights::READ_ONLY);
         assert!(accounts.authenticate(b"ftp", b"").await.is_some());
         assert!(accounts.authenticate(b"root", b"").await.is_none());
-    }
-
-    #[test]
-    fn t24_what_is_no_hash_is_refused() {
-        for bad in
-            ["", "*", "!", "plain", "$argon2id$", "$1$abc$def", "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ"]
-        {
-            assert!(PasswordHash::parse(bad).is_err(), "{bad}");
-        }
-        let hash = PasswordHash::of(b"x").unwrap();
-        assert_eq!(PasswordHash::parse(hash.as_str()).unwrap().as_str(), hash.as_str());
     }
 }

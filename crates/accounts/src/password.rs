@@ -1,10 +1,12 @@
-//! Password hashes: Argon2id, in the PHC string format.
+//! Password hashes. New ones are Argon2id, in the PHC string format. Others, as other servers have them, are taken and
+//! replaced when their user logs in next.
 
-use argon2::Argon2;
 use argon2::password_hash::phc;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Argon2, Params};
+use sha_crypt::ShaCrypt;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use tokio::sync::Semaphore;
 
 /// Checks under way at once. Each takes 19 MiB for some milliseconds.
@@ -13,13 +15,42 @@ const AT_ONCE: usize = 4;
 /// Longest password in bytes that is looked at; a longer one is wrong.
 const PASSWORD_MAX: usize = 1024;
 
+/// Dearest hashes of others that are taken: who checks them must not be kept busy for long.
+const BCRYPT_COST_MAX: u32 = 15;
+const ROUNDS_MAX: u32 = 1_000_000;
+
+/// How those begin that are made here.
+static OWN: LazyLock<String> = LazyLock::new(|| {
+    let (memory, time, lanes) = (Params::DEFAULT_M_COST, Params::DEFAULT_T_COST, Params::DEFAULT_P_COST);
+    format!("$argon2id$v=19$m={memory},t={time},p={lanes}$")
+});
+
 /// The hash of a password.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PasswordHash(Arc<str>);
+pub struct PasswordHash {
+    text: Arc<str>,
+    scheme: Scheme,
+}
+
+/// How a password was hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    /// As it is done here.
+    Own,
+    /// Argon2 with other parameters, or of another kind.
+    Argon2,
+    Bcrypt,
+    /// SHA-256 or SHA-512 in many rounds, as of `crypt(3)`.
+    ShaCrypt,
+    /// MD5 in a thousand rounds, as of `crypt(3)`; weak today.
+    Md5Crypt,
+}
 
 /// Text is no password hash.
 #[derive(Debug, thiserror::Error)]
-#[error("not an Argon2 hash of the form $argon2id$v=19$m=…,t=…,p=…$salt$hash")]
+#[error(
+    "not a password hash; those that are known begin with $argon2id$, $2b$ (bcrypt), $6$, $5$ or $1$ (crypt)"
+)]
 pub struct HashError;
 
 impl PasswordHash {
@@ -29,27 +60,82 @@ impl PasswordHash {
     /// When the system gives no random bytes.
     pub fn of(password: &[u8]) -> Result<PasswordHash, HashError> {
         let hash = Argon2::default().hash_password(password).map_err(|_| HashError)?;
-        Ok(PasswordHash(hash.to_string().into()))
+        Ok(PasswordHash { text: hash.to_string().into(), scheme: Scheme::Own })
     }
 
     /// Reads a hash as it was written.
     ///
     /// # Errors
-    /// For anything but a whole Argon2 hash.
+    /// For anything but a whole hash of a kind that is known, which does not take too long to check.
     pub fn parse(text: &str) -> Result<PasswordHash, HashError> {
-        let hash = phc::PasswordHash::new(text).map_err(|_| HashError)?;
-        let whole =
-            hash.algorithm.as_str().starts_with("argon2") && hash.salt.is_some() && hash.hash.is_some();
-        if whole { Ok(PasswordHash(text.into())) } else { Err(HashError) }
+        let scheme = Scheme::of(text).ok_or(HashError)?;
+        Ok(PasswordHash { text: text.into(), scheme })
     }
 
     /// The hash as it is written.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// True when a new one of the same password would be better.
+    pub fn is_dated(&self) -> bool {
+        self.scheme != Scheme::Own
+    }
+
+    /// True when who has the hash may find out the password.
+    pub fn is_weak(&self) -> bool {
+        self.scheme == Scheme::Md5Crypt
     }
 
     fn verify(&self, password: &[u8]) -> bool {
-        Argon2::default().verify_password(password, &*self.0).is_ok()
+        match self.scheme {
+            Scheme::Own | Scheme::Argon2 => Argon2::default().verify_password(password, &*self.text).is_ok(),
+            Scheme::Bcrypt => bcrypt::verify(password, &self.text).unwrap_or(false),
+            Scheme::ShaCrypt => ShaCrypt::default().verify_password(password, &*self.text).is_ok(),
+            Scheme::Md5Crypt => {
+                let salt = self.text.split('$').nth(2).unwrap_or_default();
+                let own = md5crypt::md5crypt(password, salt.as_bytes());
+                // What is compared are hashes: how far they are the same tells nothing of the password.
+                own == self.text.as_bytes()
+            }
+        }
+    }
+}
+
+impl Scheme {
+    fn of(text: &str) -> Option<Scheme> {
+        let fields: Vec<&str> = text.split('$').collect();
+        let is_letters = |field: &str, length| {
+            field.len() == length
+                && field.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"./".contains(&byte))
+        };
+        match fields[..] {
+            ["", kind, ..] if kind.starts_with("argon2") => {
+                let hash = phc::PasswordHash::new(text).ok()?;
+                let whole = hash.salt.is_some() && hash.hash.is_some();
+                whole.then_some(if text.starts_with(&*OWN) { Scheme::Own } else { Scheme::Argon2 })
+            }
+            ["", "2a" | "2b" | "2y", cost, rest] => {
+                let cost: u32 = cost.parse().ok()?;
+                (is_letters(rest, 53) && cost <= BCRYPT_COST_MAX).then_some(Scheme::Bcrypt)
+            }
+            ["", kind @ ("5" | "6"), ref rest @ ..] => {
+                let (rounds, rest) = match rest {
+                    [rounds, rest @ ..] if rounds.starts_with("rounds=") => {
+                        (rounds.trim_start_matches("rounds=").parse().ok()?, rest)
+                    }
+                    _ => (0, rest),
+                };
+                let [salt, hash] = rest else { return None };
+                let length = if kind == "5" { 43 } else { 86 };
+                (!salt.is_empty() && is_letters(hash, length) && rounds <= ROUNDS_MAX)
+                    .then_some(Scheme::ShaCrypt)
+            }
+            ["", "1", salt, hash] => {
+                (matches!(salt.len(), 1..=8) && is_letters(hash, 22)).then_some(Scheme::Md5Crypt)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -57,6 +143,13 @@ impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PasswordHash(…)")
     }
+}
+
+/// How a check went.
+pub(crate) struct Checked {
+    pub(crate) right: bool,
+    /// A better hash of the same password, where there is one.
+    pub(crate) better: Option<PasswordHash>,
 }
 
 /// Checks passwords, few at a time.
@@ -72,16 +165,71 @@ impl Checker {
         Checker { places: Arc::new(Semaphore::new(AT_ONCE)), nobody: PasswordHash::of(b"nobody").ok() }
     }
 
-    pub(crate) async fn check(&self, password: &[u8], hash: Option<&PasswordHash>) -> bool {
-        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return false };
+    /// Checks a password against a hash, or against nobody's. Those who ask have their turn in the order they came.
+    pub(crate) async fn check(&self, password: &[u8], hash: Option<&PasswordHash>) -> Checked {
+        let wrong = Checked { right: false, better: None };
+        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return wrong };
         let known = hash.is_some();
-        let Some(hash) = hash.or(self.nobody.as_ref()).cloned() else { return false };
+        let Some(hash) = hash.or(self.nobody.as_ref()).cloned() else { return wrong };
         let password = password[..password.len().min(PASSWORD_MAX + 1)].to_vec();
         let checked = tokio::task::spawn_blocking(move || {
             let right = hash.verify(&password) && password.len() <= PASSWORD_MAX;
+            let better = (right && hash.is_dated()).then(|| PasswordHash::of(&password).ok()).flatten();
             drop(place);
-            right
+            Checked { right, better }
         });
-        checked.await.unwrap_or(false) && known
+        checked.await.ok().filter(|_| known).unwrap_or(wrong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hashes of `secret`, as `openssl passwd` and `crypt(3)` write them.
+    const OF_OTHERS: &[&str] = &[
+        "$1$saltsalt$9xy1btjgzLYfb7hivXtC//",
+        "$5$saltstring$C3o4O1TC6aRHF4FI.QSZMXtHbaj2gSXr4sUc/3NcUi.",
+        "$6$saltstring$AIsRs/Ee56G/tC8MEHhvReZTfx8u3rXXMl6eYrjCG9ibix19DxoMBLogdTET5Ukw9Sf7eZTITsuk0Ry5qulYz.",
+        "$6$rounds=10000$saltstring$8BTo06G/5FoSytD1T0cp9b6u1/eLMbXRWR32saoSVCPI8HactmA7e1cC6THh4kpvGWDoPyAxOz2Ig8bq3eay//",
+        "$2b$10$abcdefghijklmnopqrstuuqflPDzB6gcMhKa1rZqKiun2YGL5sa2u",
+    ];
+
+    #[test]
+    fn t24_what_is_no_hash_is_refused() {
+        for bad in [
+            "",
+            "*",
+            "!",
+            "x",
+            "plain",
+            "$argon2id$",
+            "$1$abc$def",
+            "$1$$k94hFAFoMbJDCdhTnTR4n/",
+            "$6$salt$",
+            "$6$",
+            "$2b$31$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234",
+            "$2b$10$short",
+            "$6$rounds=999999999$salt$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ",
+        ] {
+            assert!(PasswordHash::parse(bad).is_err(), "{bad}");
+        }
+        let hash = PasswordHash::of(b"x").unwrap();
+        assert_eq!(PasswordHash::parse(hash.as_str()).unwrap(), hash);
+        assert!(!hash.is_dated());
+    }
+
+    #[tokio::test]
+    async fn hashes_of_others_open_and_are_replaced() {
+        let checker = Checker::new();
+        for text in OF_OTHERS {
+            let hash = PasswordHash::parse(text).unwrap();
+            let checked = checker.check(b"secret", Some(&hash)).await;
+            assert!(checked.right, "{text}");
+            let better = checked.better.unwrap();
+            assert!(better.verify(b"secret") && !better.is_dated(), "{text}");
+            assert!(!checker.check(b"Secret", Some(&hash)).await.right, "{text}");
+        }
     }
 }

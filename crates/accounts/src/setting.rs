@@ -6,6 +6,7 @@
 use crate::mount::Mount;
 use crate::value::{Count, Networks, Speed, TlsNeed, Value};
 use std::fmt;
+use std::net::IpAddr;
 use std::ops::Deref;
 
 /// Where a setting comes from.
@@ -92,6 +93,25 @@ macro_rules! settings {
                 }
                 Ok(())
             }
+
+            /// Sets it no longer.
+            ///
+            /// # Errors
+            /// When there is no such setting.
+            pub fn unset(&mut self, key: &str) -> Result<(), String> {
+                match key {
+                    $($key => self.$name = None,)*
+                    _ => return Err(format!("`{key}` is no setting; there are {}", keys())),
+                }
+                Ok(())
+            }
+
+            /// What is set, as it is written.
+            pub fn texts(&self) -> Vec<(&'static str, String)> {
+                let mut texts = Vec::new();
+                $(texts.extend(self.$name.as_ref().map(|value| ($key, value.to_text())));)*
+                texts
+            }
         }
 
         impl Account {
@@ -119,6 +139,17 @@ macro_rules! settings {
             }
         }
     };
+}
+
+impl Account {
+    /// Why somebody may not log in from an address, and where that comes from; `None` where they may.
+    pub fn refuses(&self, address: IpAddr) -> Option<(String, &Origin)> {
+        if let Some(network) = self.deny.find(address) {
+            return Some((format!("{network} is denied"), &self.deny.origin));
+        }
+        let elsewhere = !self.allow.is_empty() && self.allow.find(address).is_none();
+        elsewhere.then(|| ("it is not among the addresses that are allowed".to_owned(), &self.allow.origin))
+    }
 }
 
 /// The user's name has to be that of a folder, and cannot.

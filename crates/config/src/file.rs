@@ -2,7 +2,7 @@
 
 use crate::problem::Problem;
 use crate::values::{parse_active_port, parse_ports};
-use crate::{Config, acme, host, listen, person, reach, tls};
+use crate::{Config, StorePlace, acme, host, listen, person, reach, tls};
 use portolan_accounts::parse_speed;
 use portolan_net::KeepAlive;
 use portolan_proto::server::Limits;
@@ -23,6 +23,7 @@ struct File {
     #[serde(default)]
     listen_implicit: Vec<Spanned<listen::Entry>>,
     state: Option<Spanned<PathBuf>>,
+    accounts: Option<Spanned<String>>,
     #[serde(default)]
     names: Vec<Spanned<String>>,
     #[serde(default)]
@@ -163,6 +164,14 @@ fn convert(file: File, tables: &DeTable<'_>, check: &mut Check<'_>) -> Config {
     config.tls = file.tls.convert(check);
     config.listen.extend(listen::listeners(file.listen_implicit, Some(config.tls.policy), check));
     config.state = file.state.map(|path| check.path(&path));
+    config.accounts = file.accounts.map(|place| {
+        let text = place.get_ref();
+        if text.contains("://") {
+            StorePlace::Url(text.clone())
+        } else {
+            StorePlace::File(check.folder(Path::new(text)))
+        }
+    });
     let mut names = host::Names::default();
     config.names = names.take(&file.names, check);
     if let Some(acme) = config.tls.acme.as_ref().filter(|_| config.tls.certificate.is_none()) {

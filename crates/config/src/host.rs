@@ -5,12 +5,14 @@ use crate::file::Check;
 use crate::person::{anonymous, users};
 use crate::tls::certificate;
 use crate::values::parse_host_name;
-use portolan_accounts::{Accounts, Groups, Member, User};
+use crate::with_store;
+use portolan_accounts::{Accounts, Groups, Member, Store, User};
 use portolan_certs::{Acme, Source};
 use portolan_proto::server::VirtualHost;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::path::PathBuf;
+use std::sync::Arc;
 use toml::Spanned;
 use toml::de::DeTable;
 
@@ -36,8 +38,9 @@ impl Host {
         VirtualHost { names: self.names.clone(), welcome: self.welcome.clone() }
     }
 
-    pub(crate) fn into_accounts(self, groups: &Groups) -> Accounts {
-        Accounts::new(groups.clone(), self.users, self.anonymous)
+    pub(crate) fn into_accounts(self, groups: &Groups, store: Option<&Arc<Store>>) -> Accounts {
+        let name = self.names.first().cloned().unwrap_or_default();
+        with_store(Accounts::new(groups.clone(), self.users, self.anonymous), store, &name)
     }
 }
 

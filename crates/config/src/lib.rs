@@ -15,7 +15,7 @@ mod tls;
 mod values;
 
 use encoding_rs::Encoding;
-use portolan_accounts::{Accounts, Groups, Member, User};
+use portolan_accounts::{Accounts, Groups, Member, Mount, Store, StoreError, User};
 use portolan_certs::{CertError, Certificates, ClientCertificates, Source};
 use portolan_net::{ActivePort, KeepAlive};
 use portolan_proto::server::{Limits, Settings, TlsPolicy};
@@ -40,6 +40,18 @@ pub use values::{parse_active_port, parse_ports, parse_resume, parse_tls};
 /// The control port when none is set.
 pub const DEFAULT_PORT: u16 = 2121;
 
+/// Where in the state folder accounts are kept.
+const STORE: &str = "accounts.db";
+
+/// Where accounts are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StorePlace {
+    /// In a database at this URL: `postgres://…`.
+    Url(String),
+    /// In this file.
+    File(PathBuf),
+}
+
 /// Where in the state folder what ACME brought is kept.
 const ACME_FOLDER: &str = "acme";
 
@@ -53,6 +65,8 @@ pub struct Config {
     pub listen: Vec<Listener>,
     /// Where what the server makes for itself is kept.
     pub state: Option<PathBuf>,
+    /// Where accounts are besides the ones here; else in the state folder.
+    pub accounts: Option<StorePlace>,
     /// Names of the default host.
     pub names: Vec<String>,
     /// TLS.
@@ -107,6 +121,7 @@ impl Default for Config {
                 Listener::explicit(SocketAddr::from((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT))),
             ],
             state: None,
+            accounts: None,
             names: Vec::new(),
             tls: Tls::default(),
             hosts: Vec::new(),
@@ -155,11 +170,13 @@ impl Config {
     /// what routers know this server by.
     ///
     /// # Errors
-    /// When a certificate or the ticket key cannot be used.
+    /// When a certificate, the ticket key, or the place for accounts cannot be used.
     pub fn into_options(
         self,
         nonce: [u8; 12],
-    ) -> Result<(Options, Option<Arc<Certificates>>, Reach), CertError> {
+    ) -> Result<(Options, Option<Arc<Certificates>>, Reach), StartError> {
+        let store = self.store()?.map(Arc::new);
+        let secrets = self.secrets().iter().map(|secret| without_links(secret)).collect();
         let (reach, listen) = Reach::new(&self, nonce);
         let secured = listen.iter().any(|listener| listener.tls != TlsPolicy::Off);
         let certificates = secured.then(|| self.certificates()).transpose()?.map(Arc::new);
@@ -186,13 +203,18 @@ impl Config {
             active_port: self.active_port,
             keep_alive: self.keep_alive,
             uploads: self.uploads,
+            secrets,
             charset: self.charset,
             sessions: self.sessions,
             speed: self.speed,
             speed_of_address: self.speed_of_address,
             settings: Arc::new(settings),
-            host_accounts: self.hosts.into_iter().map(|host| host.into_accounts(&self.groups)).collect(),
-            accounts: Accounts::new(self.groups, self.users, self.anonymous),
+            host_accounts: self
+                .hosts
+                .into_iter()
+                .map(|host| host.into_accounts(&self.groups, store.as_ref()))
+                .collect(),
+            accounts: with_store(Accounts::new(self.groups, self.users, self.anonymous), store.as_ref(), ""),
         };
         Ok((options, certificates, reach))
     }
@@ -211,8 +233,24 @@ impl Config {
         needed.then(|| self.passive_ports.clone())
     }
 
+    /// Where accounts are besides the ones here, if there is a place for them.
+    ///
+    /// # Errors
+    /// When that is no place for them.
+    pub fn store(&self) -> Result<Option<Store>, StoreError> {
+        match (&self.accounts, &self.state) {
+            (Some(StorePlace::Url(url)), _) => Store::at(url).map(Some),
+            (Some(StorePlace::File(file)), _) => Store::in_file(file).map(Some),
+            (None, Some(state)) => Store::in_file(&state.join(STORE)).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
     /// True when somebody could log in.
     pub fn has_users(&self) -> bool {
+        if self.store().is_ok_and(|store| store.is_some_and(|store| store.is_there())) {
+            return true;
+        }
         let of_host = |host: &Host| host.anonymous.is_some() || !host.users.is_empty();
         self.anonymous.is_some() || !self.users.is_empty() || self.hosts.iter().any(of_host)
     }
@@ -248,25 +286,56 @@ impl Config {
 
     /// A file or folder with a secret that lies in a folder that is served, and that folder.
     pub fn exposed(&self) -> Option<(PathBuf, PathBuf)> {
+        let anonymous = self.hosts.iter().map(|host| &host.anonymous).chain([&self.anonymous]).flatten();
+        let users =
+            self.hosts.iter().flat_map(|host| &host.users).chain(&self.users).map(|user| &user.member);
+        let profiles = anonymous.chain(users).map(|member| &member.profile);
+        let groups = self.groups.iter().map(|(_, group)| &group.profile);
+        self.secret_in(profiles.chain(groups).flat_map(|own| &own.mounts).map(Mount::base))
+    }
+
+    /// A file or folder with a secret that lies in one of these folders, and that folder.
+    pub fn secret_in<'a>(&self, folders: impl Iterator<Item = &'a Path>) -> Option<(PathBuf, PathBuf)> {
+        let folders: Vec<PathBuf> = folders.filter_map(|folder| folder.canonicalize().ok()).collect();
+        self.secrets().into_iter().find_map(|secret| {
+            let path = without_links(&secret);
+            let folder = folders.iter().find(|folder| path.starts_with(folder))?;
+            Some((secret, folder.clone()))
+        })
+    }
+
+    /// Files and folders that nobody may fetch.
+    fn secrets(&self) -> Vec<PathBuf> {
         let key = |source: &Option<Source>| match source {
             Some(Source::Files { key, .. }) => Some(key.clone()),
             _ => None,
         };
         let of_hosts = self.hosts.iter().filter_map(|host| key(&host.certificate));
-        let secrets = key(&self.tls.certificate).into_iter().chain(of_hosts);
-        let mut secrets = secrets.chain(self.tls.ticket_key.clone()).chain(self.state.clone());
-        let anonymous = self.hosts.iter().map(|host| &host.anonymous).chain([&self.anonymous]).flatten();
-        let users =
-            self.hosts.iter().flat_map(|host| &host.users).chain(&self.users).map(|user| &user.member);
-        let profiles = anonymous.chain(users).map(|member| &member.profile);
-        let mounts =
-            profiles.chain(self.groups.iter().map(|(_, group)| &group.profile)).flat_map(|own| &own.mounts);
-        let roots: Vec<PathBuf> = mounts.filter_map(|mount| mount.base().canonicalize().ok()).collect();
-        secrets.find_map(|secret| {
-            let path = without_links(&secret);
-            let root = roots.iter().find(|root| path.starts_with(root))?;
-            Some((secret, root.clone()))
-        })
+        let store = match &self.accounts {
+            Some(StorePlace::File(file)) => Some(file.clone()),
+            Some(StorePlace::Url(_)) | None => None,
+        };
+        let secrets = key(&self.tls.certificate).into_iter().chain(of_hosts).chain(store);
+        secrets.chain(self.tls.ticket_key.clone()).chain(self.state.clone()).collect()
+    }
+}
+
+/// Why a configuration cannot be put to use.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A certificate or the ticket key cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertError),
+    /// Nor can the place for accounts.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Those and the ones that the store has for this host.
+fn with_store(accounts: Accounts, store: Option<&Arc<Store>>, host: &str) -> Accounts {
+    match store {
+        Some(store) => accounts.with_store(Arc::clone(store), host.to_owned()),
+        None => accounts,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod people;
+
 use clap::{Parser, Subcommand};
 use portolan_config::{parse_active_port, parse_methods, parse_ports, parse_resume, parse_tls};
 use portolan_net::ActivePort;
@@ -10,6 +12,8 @@ use portolan_reach::source::AddressSource;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+
+pub(crate) use people::{Changes, GroupCommand, Output, Source, Totals, UserCommand, WhichGroup, Who};
 
 /// An FTP suite for networks as they are today.
 #[derive(Parser)]
@@ -39,6 +43,9 @@ Ctrl-C ends it: running transfers get some time, everybody else is told.")]
     /// Work with users.
     #[command(subcommand)]
     User(UserCommand),
+    /// Work with groups of users.
+    #[command(subcommand)]
+    Group(GroupCommand),
     /// Opens holes in the firewall for a server that runs.
     #[command(hide = true)]
     Pinholes {
@@ -155,76 +162,4 @@ pub(crate) enum ConfigCommand {
         #[arg(default_value = "portolan.toml")]
         file: PathBuf,
     },
-}
-
-#[derive(Subcommand)]
-pub(crate) enum UserCommand {
-    /// Print who may log in.
-    #[command(after_help = "Example:\n  portolan user list -c /etc/portolan.toml")]
-    List {
-        #[command(flatten)]
-        source: UserSource,
-    },
-    /// Print what is set for a user.
-    #[command(
-        after_help = "Example:\n  portolan user show anna --effective    also what comes from groups, and from where"
-    )]
-    Show {
-        #[command(flatten)]
-        who: Who,
-
-        /// Everything that counts for them, and where it comes from.
-        #[arg(long)]
-        effective: bool,
-    },
-    /// Say whether a user may do something, and which rule decides.
-    #[command(after_help = "\
-Example:
-  portolan user can anna STOR /in/a.csv    prints yes, or no and why; then the exit code is 1")]
-    Can {
-        #[command(flatten)]
-        who: Who,
-
-        /// The verb, like STOR.
-        verb: String,
-
-        /// The path that it is said with.
-        #[arg(default_value = "/")]
-        path: String,
-    },
-    /// Print the hash of a password, for the configuration file.
-    #[command(
-        after_help = "Example:\n  portolan user hash    asks for the password, then prints $argon2id$…"
-    )]
-    Hash {
-        /// Take the password from the first line of this file instead of asking.
-        #[arg(long, value_name = "FILE")]
-        password_file: Option<PathBuf>,
-    },
-}
-
-/// Where users are looked for.
-#[derive(clap::Args)]
-pub(crate) struct UserSource {
-    /// The configuration file.
-    #[arg(short, long, value_name = "FILE", default_value = "portolan.toml")]
-    pub(crate) config: PathBuf,
-
-    /// The users of this virtual host.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) host: Option<String>,
-
-    /// Print JSON, an object a line.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Somebody.
-#[derive(clap::Args)]
-pub(crate) struct Who {
-    /// The name; `anonymous` for everybody.
-    pub(crate) name: String,
-
-    #[command(flatten)]
-    pub(crate) source: UserSource,
 }

@@ -12,6 +12,15 @@ pub(crate) fn read(file: &Path) -> Result<Config, Exit> {
     })
 }
 
+/// The file that a command is to read when none is named, if it is there.
+const USUAL: &str = "portolan.toml";
+
+/// Reads a configuration file, if one is named or the usual one is there.
+pub(crate) fn read_or_default(file: Option<&Path>) -> Result<Config, Exit> {
+    let usual = Some(Path::new(USUAL)).filter(|usual| usual.exists());
+    file.or(usual).map_or_else(|| Ok(Config::default()), read)
+}
+
 /// Says whether a configuration file is right.
 pub(crate) fn check(file: &Path) -> Result<(), Exit> {
     let config = read(file)?;

@@ -6,11 +6,15 @@
 mod args;
 mod banner;
 mod config;
+mod edit;
+mod group;
 mod password;
+mod people;
 mod serve;
+mod state;
 mod user;
 
-use args::{Args, Command, ConfigCommand, UserCommand};
+use args::{Args, Command, ConfigCommand};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -38,10 +42,8 @@ fn main() -> ExitCode {
         Command::Config(ConfigCommand::Check { file }) => config::check(&file),
         Command::Pinholes { name, ports } => portolan_reach::pinhole::run(&name, &ports)
             .map_err(|error| Exit::failed(format!("pinholes: {error}"))),
-        Command::User(UserCommand::Hash { password_file }) => user::hash(password_file.as_deref()),
-        Command::User(UserCommand::List { source }) => user::list(&source),
-        Command::User(UserCommand::Show { who, effective }) => user::show(&who, effective),
-        Command::User(UserCommand::Can { who, verb, path }) => user::can(&who, &verb, &path),
+        Command::User(command) => user::run(command),
+        Command::Group(command) => group::run(command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

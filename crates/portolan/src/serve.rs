@@ -1,7 +1,7 @@
 //! `portolan serve`.
 
 use crate::args::{MapPorts, ServeArgs};
-use crate::{Exit, banner, config, password};
+use crate::{Exit, banner, config, password, state};
 use portolan_accounts::{Member, Mount, PasswordHash, Profile, User};
 use portolan_certs::Source;
 use portolan_config::{Config, Listener};
@@ -13,7 +13,6 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::ops::RangeInclusive;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -100,7 +99,7 @@ fn configuration(args: ServeArgs) -> Result<Config, Exit> {
 /// Finds the folder for what the server makes for itself. Nobody may fetch its private key from there.
 fn keep_state(config: &mut Config) -> Result<(), Exit> {
     let written = config.state.is_some();
-    config.state = config.state.take().or_else(state_folder);
+    config.state = config.state.take().or_else(state::folder);
     if let Some((secret, root)) = config.exposed() {
         if written || config.state.as_ref() != Some(&secret) || secret.exists() {
             let (secret, root) = (secret.display(), root.display());
@@ -116,16 +115,6 @@ fn keep_state(config: &mut Config) -> Result<(), Exit> {
         return Err(Exit::wrong("certificates by ACME have to be kept somewhere; write state = \"…\""));
     }
     Ok(())
-}
-
-/// Where the server keeps what it makes for itself: where systemd says, else where the user's other
-/// programs do.
-fn state_folder() -> Option<PathBuf> {
-    let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    folder("STATE_DIRECTORY").or_else(|| {
-        let home = || folder("HOME").map(|home| home.join(".local/state"));
-        folder("XDG_STATE_HOME").or_else(home).map(|state| state.join("portolan"))
-    })
 }
 
 async fn serve(config: Config) -> Result<(), Exit> {

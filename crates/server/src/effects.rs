@@ -3,8 +3,7 @@
 use crate::registry::{TransferRoom, User};
 use crate::speeds::{SpeedLimits, Whose};
 use crate::transfer::{self, Content, Markers, Opened};
-use crate::tree::{self, Opening};
-use crate::{Door, Shared, moving, registry, storage};
+use crate::{Door, Shared, moving, registry, storage, tree};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use portolan_accounts::{Account, Count, TlsNeed};
@@ -319,7 +318,7 @@ async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
         (Proof::Password(password), Some(accounts)) => accounts.authenticate(&user, password).await,
         (Proof::Certificate, Some(accounts)) => {
             let names = certificate.map(|der| users_in(&der)).unwrap_or_default();
-            accounts.vouched(&user, &names)
+            accounts.vouched(&user, &names).await
         }
         (_, None) => None,
     };
@@ -333,14 +332,11 @@ async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
         tracing::warn!(session, %peer, user = name, "login denied, since this user needs TLS");
         return Outcome::NeedsTls.into();
     }
-    let denied = account.deny.find(peer.ip()).map(|network| format!("{network} is denied"));
-    let elsewhere = !account.allow.is_empty() && account.allow.find(peer.ip()).is_none();
-    if let Some(reason) = denied.or(elsewhere.then(|| "the address is not among those allowed".to_owned())) {
-        tracing::warn!(session, %peer, user = name, reason, "login denied");
+    if let Some((reason, origin)) = account.refuses(peer.ip()) {
+        tracing::warn!(session, %peer, user = name, reason, %origin, "login denied");
         return Outcome::Denied.into();
     }
-    let opening = Opening { uploads: shared.options.uploads, charset: shared.options.charset };
-    match tree::open(&account, opening).await {
+    match tree::open(&account, &shared.options).await {
         Ok(tree) => {
             let user = (host, user);
             if !shared.registry.log_in(session, &user, *account.sessions) {

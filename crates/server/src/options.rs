@@ -11,6 +11,7 @@ use portolan_reach::pinhole::Pinholes;
 use portolan_vfs_local::Uploads;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -36,6 +37,8 @@ pub struct Options {
     pub keep_alive: KeepAlive,
     /// What an upload writes to.
     pub uploads: Uploads,
+    /// Files and folders that must not lie in what anybody sees, without links in their paths.
+    pub secrets: Vec<PathBuf>,
     /// The charset of names on the wire, when it is not that of the storage.
     pub charset: Option<&'static Encoding>,
     /// How many sessions there may be.

@@ -7,5 +7,6 @@
 pub mod debian;
 pub mod enclosure;
 pub mod launch;
+pub mod postgres;
 pub mod transcript;
 pub mod world;

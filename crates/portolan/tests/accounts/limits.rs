@@ -68,5 +68,8 @@ fn a_user_comes_from_where_it_is_allowed() {
         assert!(log_in(&mut from(last), user).starts_with(code), "{user} from 127.0.0.{last}");
     }
     let said = served.log().join("\n");
-    assert!(said.contains("127.0.0.2/32 is denied") && said.contains("not among those allowed"), "{said}");
+    assert!(
+        said.contains("127.0.0.2/32 is denied") && said.contains("not among the addresses that are allowed"),
+        "{said}"
+    );
 }

@@ -3,6 +3,7 @@
 
 mod limits;
 mod mounts;
+mod store;
 
 use portolan_testkit::launch::{Served, Talk, must_run};
 use std::fs;

@@ -1,0 +1,236 @@
+//! Users and groups in a database: SQLite or PostgreSQL, by one and the same code.
+//!
+//! A row that does not make sense is an error for whoever asks for it, so that its user cannot log in (T24); it is no
+//! error for the others.
+
+mod document;
+
+use crate::group::{Group, Member};
+use crate::password::PasswordHash;
+use crate::{HashError, User};
+use document::Document;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow, install_default_drivers};
+use sqlx::{AnyPool, Row};
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+/// Connections to the database at the same time.
+const CONNECTIONS: u32 = 8;
+
+/// How long a connection is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The tables, which are made where they are missing. What is set is kept as JSON, by the names that it has elsewhere.
+const TABLES: [&str; 2] = [
+    "CREATE TABLE IF NOT EXISTS portolan_users (
+        host TEXT NOT NULL, name TEXT NOT NULL, password TEXT NOT NULL, profile TEXT NOT NULL,
+        PRIMARY KEY (host, name))",
+    "CREATE TABLE IF NOT EXISTS portolan_groups (name TEXT NOT NULL PRIMARY KEY, profile TEXT NOT NULL)",
+];
+
+/// What can go wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database does not do it.
+    #[error("the database of accounts: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A row does not make sense.
+    #[error("the account `{name}` in the database: {problem}")]
+    Nonsense {
+        /// Whose row it is.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// Users and groups in a database. Users belong to a host, by its first name; those of the default host to the empty
+/// one.
+#[derive(Debug)]
+pub struct Store {
+    options: AnyConnectOptions,
+    /// The file, where it is one.
+    file: Option<PathBuf>,
+    /// Connections, once somebody has asked.
+    pool: OnceCell<AnyPool>,
+}
+
+impl Store {
+    /// The store in this file, which is made when something is first put there.
+    ///
+    /// # Errors
+    /// When the path cannot be one of SQLite's.
+    pub fn in_file(file: &Path) -> Result<Store, StoreError> {
+        let url = format!("sqlite://{}?mode=rwc", file.display());
+        Ok(Store { file: Some(file.to_owned()), ..Store::at(&url)? })
+    }
+
+    /// The store at this URL: `postgres://…`, or `sqlite://…`.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn at(url: &str) -> Result<Store, StoreError> {
+        static DRIVERS: Once = Once::new();
+        DRIVERS.call_once(install_default_drivers);
+        Ok(Store { options: url.parse()?, file: None, pool: OnceCell::new() })
+    }
+
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// False where nothing was ever put.
+    pub fn is_there(&self) -> bool {
+        self.file.as_ref().is_none_or(|file| file.exists())
+    }
+
+    /// The database, with its tables.
+    async fn pool(&self) -> Result<&AnyPool, StoreError> {
+        let connect = || async {
+            let options = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+            let pool = options.connect_lazy_with(self.options.clone());
+            for table in TABLES {
+                sqlx::query(table).execute(&pool).await?;
+            }
+            Ok::<AnyPool, sqlx::Error>(pool)
+        };
+        Ok(self.pool.get_or_try_init(connect).await?)
+    }
+
+    /// The user of this name at this host, if there is one.
+    ///
+    /// # Errors
+    /// When the database is not there, or what it has makes no sense.
+    pub async fn user(&self, host: &str, name: &str) -> Result<Option<User>, StoreError> {
+        if !self.is_there() {
+            return Ok(None);
+        }
+        let query = "SELECT name, password, profile FROM portolan_users WHERE host = $1 AND name = $2";
+        let row = sqlx::query(query).bind(host).bind(name).fetch_optional(self.pool().await?).await?;
+        row.map(|row| user(&row)).transpose()
+    }
+
+    /// All users of this host, in the order of their names.
+    ///
+    /// # Errors
+    /// See [`user`](Self::user).
+    pub async fn users(&self, host: &str) -> Result<Vec<User>, StoreError> {
+        if !self.is_there() {
+            return Ok(Vec::new());
+        }
+        let query = "SELECT name, password, profile FROM portolan_users WHERE host = $1 ORDER BY name";
+        let rows = sqlx::query(query).bind(host).fetch_all(self.pool().await?).await?;
+        rows.iter().map(user).collect()
+    }
+
+    /// Puts a user there, in place of one of the same name.
+    ///
+    /// # Errors
+    /// When the database does not do it.
+    pub async fn put_user(&self, host: &str, user: &User) -> Result<(), StoreError> {
+        let query = "INSERT INTO portolan_users (host, name, password, profile) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (host, name) DO UPDATE SET password = excluded.password, profile = excluded.profile";
+        let profile = Document::of_member(&user.member).to_text();
+        let profile = profile.map_err(|problem| nonsense(&user.name, problem))?;
+        let query =
+            sqlx::query(query).bind(host).bind(&*user.name).bind(user.password.as_str()).bind(profile);
+        query.execute(self.pool().await?).await?;
+        Ok(())
+    }
+
+    /// Puts a better hash of a user's password in place of the old one, unless that has changed meanwhile.
+    ///
+    /// # Errors
+    /// When the database does not do it.
+    pub(crate) async fn replace_hash(
+        &self,
+        host: &str,
+        name: &str,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), StoreError> {
+        let query = "UPDATE portolan_users SET password = $1 WHERE host = $2 AND name = $3 AND password = $4";
+        let query = sqlx::query(query).bind(new.as_str()).bind(host).bind(name).bind(old.as_str());
+        query.execute(self.pool().await?).await?;
+        Ok(())
+    }
+
+    /// Removes a user; false when there was none.
+    ///
+    /// # Errors
+    /// When the database does not do it.
+    pub async fn remove_user(&self, host: &str, name: &str) -> Result<bool, StoreError> {
+        let query = sqlx::query("DELETE FROM portolan_users WHERE host = $1 AND name = $2");
+        Ok(query.bind(host).bind(name).execute(self.pool().await?).await?.rows_affected() > 0)
+    }
+
+    /// The group of this name, if there is one.
+    ///
+    /// # Errors
+    /// See [`user`](Self::user).
+    pub async fn group(&self, name: &str) -> Result<Option<Group>, StoreError> {
+        if !self.is_there() {
+            return Ok(None);
+        }
+        let query = sqlx::query("SELECT name, profile FROM portolan_groups WHERE name = $1");
+        let row = query.bind(name).fetch_optional(self.pool().await?).await?;
+        row.map(|row| Ok(group(&row)?.1)).transpose()
+    }
+
+    /// All groups, in the order of their names.
+    ///
+    /// # Errors
+    /// See [`user`](Self::user).
+    pub async fn groups(&self) -> Result<Vec<(String, Group)>, StoreError> {
+        if !self.is_there() {
+            return Ok(Vec::new());
+        }
+        let query = sqlx::query("SELECT name, profile FROM portolan_groups ORDER BY name");
+        query.fetch_all(self.pool().await?).await?.iter().map(group).collect()
+    }
+
+    /// Puts a group there, in place of one of the same name.
+    ///
+    /// # Errors
+    /// When the database does not do it.
+    pub async fn put_group(&self, name: &str, group: &Group) -> Result<(), StoreError> {
+        let query = "INSERT INTO portolan_groups (name, profile) VALUES ($1, $2)
+            ON CONFLICT (name) DO UPDATE SET profile = excluded.profile";
+        let profile = Document::of_group(group).to_text().map_err(|problem| nonsense(name, problem))?;
+        sqlx::query(query).bind(name).bind(profile).execute(self.pool().await?).await?;
+        Ok(())
+    }
+
+    /// Removes a group; false when there was none. Who is a member cannot log in any more.
+    ///
+    /// # Errors
+    /// When the database does not do it.
+    pub async fn remove_group(&self, name: &str) -> Result<bool, StoreError> {
+        let query = sqlx::query("DELETE FROM portolan_groups WHERE name = $1");
+        Ok(query.bind(name).execute(self.pool().await?).await?.rows_affected() > 0)
+    }
+}
+
+fn nonsense(name: &str, problem: String) -> StoreError {
+    StoreError::Nonsense { name: name.to_owned(), problem }
+}
+
+fn user(row: &AnyRow) -> Result<User, StoreError> {
+    let (name, password, profile): (String, String, String) =
+        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    let hash = PasswordHash::parse(&password).map_err(|error: HashError| error.to_string());
+    let password = hash.map_err(|problem| nonsense(&name, problem))?;
+    let member: Result<Member, String> = Document::read(&profile).and_then(Document::into_member);
+    let member = member.map_err(|problem| nonsense(&name, problem))?;
+    Ok(User { name, password, member })
+}
+
+fn group(row: &AnyRow) -> Result<(String, Group), StoreError> {
+    let (name, profile): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+    let group = Document::read(&profile).and_then(Document::into_group);
+    let group = group.map_err(|problem| nonsense(&name, problem))?;
+    Ok((name, group))
+}
