@@ -3,6 +3,7 @@
 //! What this crate is not: it knows neither FTP nor sockets. It never says why a login is denied,
 //! and takes the same time whether the name or the password was wrong.
 
+pub mod bans;
 mod group;
 mod mount;
 mod password;
@@ -14,13 +15,14 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use bans::{Ban, BanMode, BanRules, Bans};
 pub use group::{Group, Groups, Member, Unresolved};
 pub use mount::{Mount, is_template};
 use password::Checker;
 pub use password::{HashError, PasswordHash};
 pub use setting::{Account, Origin, Profile, SETTINGS, Setting, Total};
 pub use store::{Store, StoreError};
-pub use value::{Count, Networks, Speed, TlsNeed, parse_speed};
+pub use value::{Count, Networks, Speed, TlsNeed, parse_networks, parse_speed};
 
 /// Somebody who logs in with a password.
 #[derive(Debug, Clone)]

@@ -5,12 +5,16 @@
 
 mod document;
 
+use crate::bans::Ban;
 use crate::group::{Group, Member};
 use crate::password::PasswordHash;
 use crate::{HashError, User};
 use document::Document;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow, install_default_drivers};
 use sqlx::{AnyPool, Row};
+use std::fs::{DirBuilder, OpenOptions};
+use std::net::IpAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::Duration;
@@ -23,11 +27,13 @@ const CONNECTIONS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The tables, which are made where they are missing. What is set is kept as JSON, by the names that it has elsewhere.
-const TABLES: [&str; 2] = [
+const TABLES: [&str; 3] = [
     "CREATE TABLE IF NOT EXISTS portolan_users (
         host TEXT NOT NULL, name TEXT NOT NULL, password TEXT NOT NULL, profile TEXT NOT NULL,
         PRIMARY KEY (host, name))",
     "CREATE TABLE IF NOT EXISTS portolan_groups (name TEXT NOT NULL PRIMARY KEY, profile TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS portolan_bans (
+        address TEXT NOT NULL PRIMARY KEY, until BIGINT NOT NULL, times BIGINT NOT NULL, reason TEXT NOT NULL)",
 ];
 
 /// What can go wrong with the store.
@@ -36,6 +42,14 @@ pub enum StoreError {
     /// The database does not do it.
     #[error("the database of accounts: {0}")]
     Database(#[from] sqlx::Error),
+    /// The file cannot be made.
+    #[error("the database of accounts, {}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: std::io::Error,
+    },
     /// A row does not make sense.
     #[error("the account `{name}` in the database: {problem}")]
     Nonsense {
@@ -63,7 +77,7 @@ impl Store {
     /// # Errors
     /// When the path cannot be one of SQLite's.
     pub fn in_file(file: &Path) -> Result<Store, StoreError> {
-        let url = format!("sqlite://{}?mode=rwc", file.display());
+        let url = format!("sqlite://{}", file.display());
         Ok(Store { file: Some(file.to_owned()), ..Store::at(&url)? })
     }
 
@@ -77,11 +91,6 @@ impl Store {
         Ok(Store { options: url.parse()?, file: None, pool: OnceCell::new() })
     }
 
-    /// The file, where it is one.
-    pub fn file(&self) -> Option<&Path> {
-        self.file.as_deref()
-    }
-
     /// False where nothing was ever put.
     pub fn is_there(&self) -> bool {
         self.file.as_ref().is_none_or(|file| file.exists())
@@ -91,13 +100,16 @@ impl Store {
     async fn pool(&self) -> Result<&AnyPool, StoreError> {
         let connect = || async {
             let options = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+            if let Some(file) = &self.file {
+                make(file).map_err(|error| StoreError::File { path: file.clone(), error })?;
+            }
             let pool = options.connect_lazy_with(self.options.clone());
             for table in TABLES {
                 sqlx::query(table).execute(&pool).await?;
             }
-            Ok::<AnyPool, sqlx::Error>(pool)
+            Ok::<AnyPool, StoreError>(pool)
         };
-        Ok(self.pool.get_or_try_init(connect).await?)
+        self.pool.get_or_try_init(connect).await
     }
 
     /// The user of this name at this host, if there is one.
@@ -212,6 +224,59 @@ impl Store {
         let query = sqlx::query("DELETE FROM portolan_groups WHERE name = $1");
         Ok(query.bind(name).execute(self.pool().await?).await?.rows_affected() > 0)
     }
+
+    /// All bans, those that are over among them.
+    ///
+    /// # Errors
+    /// See [`user`](Self::user).
+    pub async fn bans(&self) -> Result<Vec<Ban>, StoreError> {
+        if !self.is_there() {
+            return Ok(Vec::new());
+        }
+        let query =
+            sqlx::query("SELECT address, until, times, reason FROM portolan_bans ORDER BY until DESC");
+        query.fetch_all(self.pool().await?).await?.iter().map(ban).collect()
+    }
+
+    /// Puts a ban there, in place of one of the same address.
+    ///
+    /// # Errors
+    /// When the database does not do it.
+    pub async fn put_ban(&self, ban: &Ban) -> Result<(), StoreError> {
+        let query = "INSERT INTO portolan_bans (address, until, times, reason) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (address) DO UPDATE SET
+            until = excluded.until, times = excluded.times, reason = excluded.reason";
+        let query = sqlx::query(query).bind(ban.address.to_string()).bind(ban.until);
+        let query = query.bind(i64::from(ban.times)).bind(ban.reason.as_str());
+        query.execute(self.pool().await?).await?;
+        Ok(())
+    }
+
+    /// Removes the ban of an address; false when there was none.
+    ///
+    /// # Errors
+    /// When the database does not do it.
+    pub async fn remove_ban(&self, address: IpAddr) -> Result<bool, StoreError> {
+        let query = sqlx::query("DELETE FROM portolan_bans WHERE address = $1");
+        let address = crate::bans::household(address).to_string();
+        Ok(query.bind(address).execute(self.pool().await?).await?.rows_affected() > 0)
+    }
+}
+
+/// Makes the file, if it is not there, for nobody else to read.
+fn make(file: &Path) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    OpenOptions::new().append(true).create(true).mode(0o600).open(file).map(drop)
+}
+
+fn ban(row: &AnyRow) -> Result<Ban, StoreError> {
+    let (address, until, times, reason): (String, i64, i64, String) =
+        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    let wrong = |_| nonsense(&address, "it is banned, and no address".to_owned());
+    let parsed = address.parse().map_err(wrong)?;
+    Ok(Ban { address: parsed, until, times: u32::try_from(times).unwrap_or(u32::MAX), reason })
 }
 
 fn nonsense(name: &str, problem: String) -> StoreError {

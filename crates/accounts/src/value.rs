@@ -153,6 +153,14 @@ pub fn parse_speed(text: &str) -> Result<Speed, String> {
     Speed::parse(text)
 }
 
+/// Reads networks.
+///
+/// # Errors
+/// What is wrong with them, and what to write.
+pub fn parse_networks(text: &str) -> Result<Networks, String> {
+    Networks::parse(text)
+}
+
 /// Networks of addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Networks(Vec<IpNet>);

@@ -1,9 +1,9 @@
 //! The file as it is written.
 
 use crate::problem::Problem;
-use crate::values::{parse_active_port, parse_ports};
+use crate::values::{parse_active_port, parse_ban_mode, parse_ports};
 use crate::{Config, StorePlace, acme, host, listen, person, reach, tls};
-use portolan_accounts::parse_speed;
+use portolan_accounts::{BanRules, parse_networks, parse_speed};
 use portolan_net::KeepAlive;
 use portolan_proto::server::Limits;
 use portolan_server::{SessionLimits, SpeedLimits};
@@ -46,6 +46,8 @@ struct File {
     grace: Option<u64>,
     #[serde(default)]
     limits: LimitsTable,
+    #[serde(default)]
+    bans: BansTable,
     /// These are read by name, since there is a table of their settings.
     #[serde(rename = "anonymous")]
     _anonymous: Option<IgnoredAny>,
@@ -74,6 +76,18 @@ enum UploadsWord {
 enum PassiveWord {
     Ports,
     ControlPort,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct BansTable {
+    mode: Option<Spanned<String>>,
+    faults: Option<u32>,
+    within: Option<Spanned<u64>>,
+    time: Option<Spanned<u64>>,
+    longest: Option<Spanned<u64>>,
+    #[serde(default)]
+    never: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -213,6 +227,7 @@ fn convert(file: File, tables: &DeTable<'_>, check: &mut Check<'_>) -> Config {
     }
     config.welcome = file.welcome.unwrap_or_default().lines().map(str::to_owned).collect();
     config.grace = file.grace.map_or(config.grace, Duration::from_secs);
+    config.bans = bans(file.bans, check);
     let mut speed = |text: Option<&Spanned<String>>| {
         text.and_then(|text| check.value(text, parse_speed)).unwrap_or_default()
     };
@@ -226,6 +241,22 @@ fn convert(file: File, tables: &DeTable<'_>, check: &mut Check<'_>) -> Config {
     config.anonymous = person::anonymous(tables, &config.groups, check);
     config.users = person::users(tables, &config.groups, check);
     config
+}
+
+fn bans(table: BansTable, check: &mut Check<'_>) -> BanRules {
+    let rules = BanRules::default();
+    let never: Vec<&str> = table.never.iter().map(|text| text.get_ref().as_str()).collect();
+    for text in &table.never {
+        check.value(text, parse_networks);
+    }
+    BanRules {
+        mode: table.mode.and_then(|text| check.value(&text, parse_ban_mode)).unwrap_or_default(),
+        faults: table.faults.unwrap_or(rules.faults).max(1),
+        within: check.seconds(table.within, rules.within),
+        time: check.seconds(table.time, rules.time),
+        longest: check.seconds(table.longest, rules.longest),
+        never: parse_networks(&never.join(" ")).unwrap_or_default(),
+    }
 }
 
 fn limits(table: LimitsTable, check: &mut Check<'_>) -> (SessionLimits, Limits) {

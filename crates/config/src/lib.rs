@@ -15,7 +15,7 @@ mod tls;
 mod values;
 
 use encoding_rs::Encoding;
-use portolan_accounts::{Accounts, Groups, Member, Mount, Store, StoreError, User};
+use portolan_accounts::{Accounts, BanRules, Bans, Groups, Member, Mount, Store, StoreError, User};
 use portolan_certs::{CertError, Certificates, ClientCertificates, Source};
 use portolan_net::{ActivePort, KeepAlive};
 use portolan_proto::server::{Limits, Settings, TlsPolicy};
@@ -99,6 +99,8 @@ pub struct Config {
     pub grace: Duration,
     /// How many sessions there may be.
     pub sessions: SessionLimits,
+    /// When addresses are banned.
+    pub bans: BanRules,
     /// How fast all transfers together may be.
     pub speed: SpeedLimits,
     /// How fast those with one address may be together.
@@ -138,6 +140,7 @@ impl Default for Config {
             welcome: Vec::new(),
             grace: Duration::from_secs(30),
             sessions: SessionLimits::default(),
+            bans: BanRules::default(),
             speed: SpeedLimits::default(),
             speed_of_address: SpeedLimits::default(),
             limits: Limits::default(),
@@ -206,6 +209,7 @@ impl Config {
             secrets,
             charset: self.charset,
             sessions: self.sessions,
+            bans: Arc::new(Bans::new(self.bans, store.clone())),
             speed: self.speed,
             speed_of_address: self.speed_of_address,
             settings: Arc::new(settings),

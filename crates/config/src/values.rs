@@ -1,5 +1,6 @@
 //! Values that are written as text, in the file and on the command line alike.
 
+use portolan_accounts::BanMode;
 use portolan_certs::ClientCertificates;
 use portolan_net::ActivePort;
 use portolan_net::tls::Resume;
@@ -57,6 +58,16 @@ pub fn parse_resume(text: &str) -> Result<Resume, String> {
         "prefer" => Ok(Resume::Prefer),
         "off" => Ok(Resume::Off),
         _ => Err(format!("`{text}` is not known here; write require, prefer, or off")),
+    }
+}
+
+/// Reads whether addresses are banned.
+pub(crate) fn parse_ban_mode(text: &str) -> Result<BanMode, String> {
+    match text {
+        "off" => Ok(BanMode::Off),
+        "log" => Ok(BanMode::Log),
+        "on" => Ok(BanMode::On),
+        _ => Err(format!("`{text}` is not known here; write on, log, or off")),
     }
 }
 

@@ -13,7 +13,9 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-pub(crate) use people::{Changes, GroupCommand, Output, Source, Totals, UserCommand, WhichGroup, Who};
+pub(crate) use people::{
+    BanCommand, Changes, GroupCommand, Output, Source, Totals, UserCommand, WhichGroup, Who,
+};
 
 /// An FTP suite for networks as they are today.
 #[derive(Parser)]
@@ -46,6 +48,9 @@ Ctrl-C ends it: running transfers get some time, everybody else is told.")]
     /// Work with groups of users.
     #[command(subcommand)]
     Group(GroupCommand),
+    /// Work with addresses that may not connect.
+    #[command(subcommand)]
+    Ban(BanCommand),
     /// Opens holes in the firewall for a server that runs.
     #[command(hide = true)]
     Pinholes {

@@ -59,7 +59,6 @@ fn change(group: &mut Group, totals: &Totals, changes: &Changes) -> Result<(), E
 
 async fn put(people: &People, name: &str, group: &Group) -> Result<(), Exit> {
     people.must_not_expose(&group.profile)?;
-    people.make_room()?;
     Ok(people.store.put_group(name, group).await?)
 }
 

@@ -4,6 +4,7 @@
 //! configuration are wrong.
 
 mod args;
+mod ban;
 mod banner;
 mod config;
 mod edit;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
             .map_err(|error| Exit::failed(format!("pinholes: {error}"))),
         Command::User(command) => user::run(command),
         Command::Group(command) => group::run(command),
+        Command::Ban(command) => ban::run(command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

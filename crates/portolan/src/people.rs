@@ -4,8 +4,6 @@ use crate::args::Source;
 use crate::{Exit, config, state};
 use portolan_accounts::{ANONYMOUS, Account, Groups, Member, Mount, Profile, Store, StoreError, User};
 use portolan_config::Config;
-use std::fs::{DirBuilder, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 
 /// What a command works on.
 pub(crate) struct People {
@@ -96,7 +94,6 @@ impl People {
     /// Puts somebody into the store.
     pub(crate) async fn put(&self, user: User) -> Result<(), Exit> {
         self.must_not_expose(&user.member.profile)?;
-        self.make_room()?;
         Ok(self.store.put_user(&self.host, &user).await?)
     }
 
@@ -111,16 +108,6 @@ impl People {
             ))),
             None => Ok(()),
         }
-    }
-
-    /// Makes the file that the store is to be in, for nobody else to read.
-    pub(crate) fn make_room(&self) -> Result<(), Exit> {
-        let Some(file) = self.store.file() else { return Ok(()) };
-        let made = file
-            .parent()
-            .map_or(Ok(()), |folder| DirBuilder::new().recursive(true).mode(0o700).create(folder));
-        let made = made.and_then(|()| OpenOptions::new().append(true).create(true).mode(0o600).open(file));
-        made.map(drop).map_err(|error| Exit::failed(format!("cannot make {}: {error}", file.display())))
     }
 
     /// What is in the file is changed in the file.

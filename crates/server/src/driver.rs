@@ -190,6 +190,9 @@ impl Driver {
                     self.entry.log_out();
                 }
                 Output::Injected => self.note_attack(),
+                Output::Abuse => {
+                    self.shared.options.bans.note(self.control.peer().ip(), "speaks no FTP").await;
+                }
                 Output::EndTls => {
                     let goodbye = self.control.end_tls();
                     self.send(goodbye, false);

@@ -6,6 +6,7 @@ use crate::transfer::{self, Content, Markers, Opened};
 use crate::{Door, Shared, moving, registry, storage, tree};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use portolan_accounts::bans::household;
 use portolan_accounts::{Account, Count, TlsNeed};
 use portolan_certs::users_in;
 use portolan_net::dtp::{Limit, Progress, Throttle};
@@ -286,7 +287,7 @@ fn limits(shared: &Shared, member: &Member, peer: SocketAddr, direction: Directi
         }
     };
     add(options.speed, &|| Whose::Server);
-    add(options.speed_of_address, &|| Whose::Address(registry::household(peer)));
+    add(options.speed_of_address, &|| Whose::Address(household(peer.ip())));
     for total in &account.totals {
         add(SpeedLimits { up: total.up, down: total.down }, &|| Whose::Group(total.group.clone()));
     }
@@ -325,6 +326,7 @@ async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
     let Some(account) = account else {
         if proof != Proof::Certificate {
             tracing::warn!(session, %peer, user = name, "login denied");
+            shared.options.bans.note(peer.ip(), "wrong passwords").await;
         }
         return Outcome::Denied.into();
     };

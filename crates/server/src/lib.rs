@@ -20,6 +20,7 @@ mod tree;
 mod twice;
 
 use driver::Driver;
+use portolan_accounts::bans;
 use portolan_net::{Active, KeepAlive, Listener, Newcomer, OnePort, PassivePool, is_no_ipv6};
 use portolan_proto::server::{Settings, replies};
 use portolan_reach::Outside;
@@ -101,6 +102,7 @@ impl Server {
             threads,
             options,
         });
+        tokio::spawn(bans::follow(Arc::downgrade(&shared.options.bans)));
         for (listener, listen) in listeners {
             let settings = Settings { tls: listen.tls, ..(*shared.options.settings).clone() };
             // Where TLS begins at once, the handshake is made before it shows what a connection is. Where certificates
@@ -224,7 +226,12 @@ async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
                 Port::Shared(port) => port.accept().await,
             } } => accepted,
         };
-        match shared.registry.enter(newcomer.peer) {
+        let banned = shared.options.bans.find(newcomer.peer.ip()).and_then(|ban| ban.left());
+        let entered = match banned {
+            Some(left) => Err(Refusal::Banned(left.as_secs())),
+            None => shared.registry.enter(newcomer.peer),
+        };
+        match entered {
             Ok(entry) => seat(newcomer, entry, &door, &shared),
             Err(refusal) => turn_away(newcomer, refusal, &door),
         }
@@ -262,11 +269,15 @@ fn seat(newcomer: Newcomer, entry: registry::Entry, door: &Arc<Door>, shared: &A
 /// Tells somebody that there is no room.
 fn turn_away(newcomer: Newcomer, refusal: Refusal, door: &Door) {
     let peer = newcomer.peer;
-    tracing::info!(%peer, ?refusal, "session refused");
+    // Who is banned is in the log already.
+    if !matches!(refusal, Refusal::Banned(_)) {
+        tracing::info!(%peer, ?refusal, "session refused");
+    }
     let Ok((control, _)) = newcomer.into_control() else { return };
     let reply = match refusal {
         Refusal::Server => replies::too_many_sessions(),
         Refusal::Address => replies::too_many_sessions_of_peer(),
+        Refusal::Banned(seconds) => replies::banned(seconds),
     };
     // Who expects TLS could not read it.
     if !door.implicit_tls {

@@ -2,7 +2,7 @@
 
 use crate::speeds::SpeedLimits;
 use encoding_rs::Encoding;
-use portolan_accounts::Accounts;
+use portolan_accounts::{Accounts, Bans};
 use portolan_net::tls::Tls;
 use portolan_net::{ActivePort, KeepAlive};
 use portolan_proto::server::{Settings, TlsPolicy};
@@ -47,6 +47,8 @@ pub struct Options {
     pub speed: SpeedLimits,
     /// How fast those with one address may be together.
     pub speed_of_address: SpeedLimits,
+    /// Addresses that may not connect.
+    pub bans: Arc<Bans>,
     /// Settings of the protocol.
     pub settings: Arc<Settings>,
     /// Who may log in.

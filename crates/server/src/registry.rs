@@ -2,9 +2,10 @@
 
 use crate::options::SessionLimits;
 use portolan_accounts::Count;
+use portolan_accounts::bans::household;
 use portolan_proto::server::Host;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -15,6 +16,8 @@ pub(crate) enum Refusal {
     Server,
     /// The address has its share.
     Address,
+    /// The address is banned, for so many seconds yet.
+    Banned(u64),
 }
 
 #[derive(Debug)]
@@ -59,14 +62,6 @@ pub(crate) struct Registry {
     sessions: Arc<Mutex<Sessions>>,
 }
 
-/// What counts as one address: of IPv6 the first half, since everybody has all of the second.
-pub(crate) fn household(peer: SocketAddr) -> IpAddr {
-    match peer.ip() {
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
-        ip @ IpAddr::V4(_) => ip,
-    }
-}
-
 impl Sessions {
     /// Changes what there is of a user, and forgets it when that is nothing.
     fn change(&mut self, user: &User, change: impl FnOnce(&mut Usage)) {
@@ -93,10 +88,14 @@ impl Registry {
         if sessions.known.len() >= self.limits.total {
             return Err(Refusal::Server);
         }
-        if sessions.of_address.get(&household(peer)).is_some_and(|count| *count >= self.limits.per_address) {
+        if sessions
+            .of_address
+            .get(&household(peer.ip()))
+            .is_some_and(|count| *count >= self.limits.per_address)
+        {
             return Err(Refusal::Address);
         }
-        *sessions.of_address.entry(household(peer)).or_default() += 1;
+        *sessions.of_address.entry(household(peer.ip())).or_default() += 1;
         sessions.next_id += 1;
         let id = sessions.next_id;
         sessions.known.insert(id, Known { peer, user: None, since: Instant::now() });
@@ -181,7 +180,7 @@ impl Entry {
     /// Makes room for a TLS handshake on the control connection, until the room is dropped.
     pub(crate) fn begin_handshake(&self) -> Option<HandshakeRoom> {
         let mut sessions = lock(&self.sessions);
-        let address = household(self.peer);
+        let address = household(self.peer.ip());
         let own = sessions.handshakes.entry(address).or_default();
         if *own >= HANDSHAKES_PER_ADDRESS {
             return None;
@@ -226,10 +225,10 @@ impl Drop for Entry {
         self.log_out();
         let mut sessions = lock(&self.sessions);
         sessions.known.remove(&self.id);
-        if let Some(count) = sessions.of_address.get_mut(&household(self.peer)) {
+        if let Some(count) = sessions.of_address.get_mut(&household(self.peer.ip())) {
             *count -= 1;
             if *count == 0 {
-                sessions.of_address.remove(&household(self.peer));
+                sessions.of_address.remove(&household(self.peer.ip()));
             }
         }
     }

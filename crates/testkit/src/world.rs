@@ -66,6 +66,8 @@ pub struct World {
     pub hosts: Vec<Host>,
     /// How often something was found behind `AUTH`.
     pub injected: usize,
+    /// How often the client spoke something else.
+    pub abuses: usize,
     logged_in: bool,
     /// True while the server listens for a data connection.
     pub listening: bool,
@@ -119,6 +121,7 @@ impl World {
             protected: false,
             hosts: Vec::new(),
             injected: 0,
+            abuses: 0,
             logged_in: false,
             listening: false,
             reachable: true,
@@ -296,6 +299,7 @@ impl World {
                 Output::LogOut => self.logged_in = false,
                 Output::EndTls => self.protected = false,
                 Output::Injected => self.injected += 1,
+                Output::Abuse => self.abuses += 1,
                 Output::Close => self.closed = true,
                 Output::Wait { deadline, read } => {
                     (self.deadline, self.room) = (deadline, read);

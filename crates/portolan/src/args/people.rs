@@ -1,4 +1,4 @@
-//! The command lines of `portolan user` and `portolan group`.
+//! The command lines of `portolan user`, `portolan group` and `portolan ban`.
 
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -167,6 +167,48 @@ Example:
         #[command(flatten)]
         output: Output,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum BanCommand {
+    /// Print the addresses that may not connect, and for how long.
+    List {
+        #[command(flatten)]
+        source: Source,
+
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Ban an address; of IPv6, the network of 64 bits that it is in. A server that runs takes it up within seconds.
+    #[command(after_help = "Example:\n  portolan ban add 192.0.2.66 --for 86400 --reason 'port scan'")]
+    Add {
+        /// The address.
+        address: std::net::IpAddr,
+
+        /// For how many seconds.
+        #[arg(long = "for", value_name = "SECONDS", default_value = "3600", value_parser = seconds)]
+        time: std::time::Duration,
+
+        /// Why, for those who look later.
+        #[arg(long, value_name = "TEXT", default_value = "by hand")]
+        reason: String,
+
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Lift the ban of an address.
+    Remove {
+        /// The address.
+        address: std::net::IpAddr,
+
+        #[command(flatten)]
+        source: Source,
+    },
+}
+
+fn seconds(text: &str) -> Result<std::time::Duration, String> {
+    let seconds = text.parse().map_err(|_| format!("`{text}` is no number of seconds"))?;
+    Ok(std::time::Duration::from_secs(seconds))
 }
 
 /// Where users are looked for.

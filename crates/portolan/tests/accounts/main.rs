@@ -1,6 +1,7 @@
 //! Users and groups: what they see, what they may do, and their limits; with the real program and real clients.
 #![allow(clippy::unwrap_used)]
 
+mod bans;
 mod limits;
 mod mounts;
 mod store;

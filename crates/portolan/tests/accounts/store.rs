@@ -15,13 +15,13 @@ fn portolan(folder: &Path, arguments: &[&str]) -> Output {
     command.env_remove("STATE_DIRECTORY").env("XDG_STATE_HOME", folder).output().unwrap()
 }
 
-fn must(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn must(folder: &Path, arguments: &[&str]) -> String {
     let output = portolan(folder, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn refused(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn refused(folder: &Path, arguments: &[&str]) -> String {
     let output = portolan(folder, arguments);
     assert!(!output.status.success(), "{arguments:?}");
     String::from_utf8(output.stderr).unwrap()

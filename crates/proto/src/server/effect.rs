@@ -55,6 +55,8 @@ pub enum Output {
     /// Something came in the clear behind `AUTH`, and was thrown away: who waits for the reply sends
     /// nothing, so somebody on the way has put it there (CVE-2011-0411).
     Injected,
+    /// The peer speaks something else than FTP, and is about to be closed.
+    Abuse,
     /// Close the control connection once everything is sent. Nothing follows.
     Close,
     /// Nothing more to do now.

@@ -46,6 +46,12 @@ pub fn too_many_sessions_of_peer() -> Reply {
     Reply::new(ReplyCode::ServiceUnavailable, "Too many sessions from your address, close one first")
 }
 
+/// 421 for a peer that is banned, for so many seconds yet.
+pub fn banned(seconds: u64) -> Reply {
+    let text = format!("Too many faults from your address, try again in {} min", seconds.div_ceil(60).max(1));
+    Reply::new(ReplyCode::ServiceUnavailable, text)
+}
+
 /// 421 when the server stops.
 pub fn shutting_down() -> Reply {
     Reply::new(ReplyCode::ServiceUnavailable, "The server is shutting down")

@@ -162,6 +162,7 @@ impl Session {
         match input {
             Input::Received(bytes) => {
                 if !std::mem::replace(&mut self.heard, true) && replies::begins_other_protocol(bytes) {
+                    self.outputs.push_back(Output::Abuse);
                     return self.close(&replies::other_protocol());
                 }
                 self.lines.push(bytes);
@@ -338,6 +339,7 @@ impl Session {
     fn take_line(&mut self, line: &[u8]) {
         let logged_in = self.login.logged_in().is_ok();
         if !logged_in && replies::is_other_protocol(line) {
+            self.outputs.push_back(Output::Abuse);
             return self.close(&replies::other_protocol());
         }
         match Command::parse(line) {
@@ -357,6 +359,7 @@ impl Session {
         self.send(reply);
         self.unknown_commands += u32::from(self.login.logged_in().is_err());
         if self.unknown_commands >= self.settings.limits.unknown_commands {
+            self.outputs.push_back(Output::Abuse);
             self.close(&replies::too_many_unknown_commands());
         }
     }
