@@ -87,6 +87,12 @@ impl Ban {
     }
 }
 
+/// That time from now on; what is longer than anybody waits is a century.
+fn later(left: Option<Duration>) -> Instant {
+    let century = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    Instant::now() + left.unwrap_or_default().min(century)
+}
+
 /// Seconds since 1970.
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -106,8 +112,16 @@ struct Known {
     faults: u32,
     since: Instant,
     ban: Option<Ban>,
+    /// When that is over, by a clock that nobody sets.
+    ends: Instant,
     /// The store has the ban, or had it.
     kept: bool,
+}
+
+impl Known {
+    fn new() -> Known {
+        Known { faults: 0, since: Instant::now(), ban: None, ends: Instant::now(), kept: false }
+    }
 }
 
 /// Addresses that may not connect, and those that are about to come so far.
@@ -131,7 +145,8 @@ impl Bans {
     /// The ban of this address, if there is one.
     pub fn find(&self, address: IpAddr) -> Option<Ban> {
         let known = self.known();
-        known.get(&household(address))?.ban.clone().filter(|ban| ban.left().is_some())
+        let own = known.get(&household(address))?;
+        own.ban.clone().filter(|_| Instant::now() < own.ends)
     }
 
     /// Notes a fault of this address, which may be one too many: then it is banned.
@@ -156,8 +171,7 @@ impl Bans {
         if known.len() >= KNOWN_MAX && !known.contains_key(&address) {
             known.retain(|_, other| other.ban.is_some());
         }
-        let new = || Known { faults: 0, since: Instant::now(), ban: None, kept: false };
-        let own = known.entry(address).or_insert_with(new);
+        let own = known.entry(address).or_insert_with(Known::new);
         if own.since.elapsed() > self.rules.within {
             (own.faults, own.since) = (0, Instant::now());
         }
@@ -174,7 +188,7 @@ impl Bans {
         let factor = 1u32.checked_shl(times - 1).unwrap_or(u32::MAX);
         let time = self.rules.time.saturating_mul(factor).min(self.rules.longest);
         let ban = Ban::new(address, time, times, fault);
-        (own.ban, own.kept) = (Some(ban.clone()), false);
+        (own.ban, own.ends, own.kept) = (Some(ban.clone()), Instant::now() + time, false);
         Some(ban)
     }
 
@@ -192,8 +206,10 @@ impl Bans {
             }
         }
         for ban in kept {
-            let new = || Known { faults: 0, since: Instant::now(), ban: None, kept: true };
-            let own = known.entry(ban.address).or_insert_with(new);
+            let own = known.entry(ban.address).or_insert_with(Known::new);
+            if own.ban.as_ref().is_none_or(|before| before.until != ban.until) {
+                own.ends = later(ban.left());
+            }
             (own.ban, own.kept) = (Some(ban), true);
         }
         let over = now() - i64::try_from(REMEMBERED.as_secs()).unwrap_or(i64::MAX);

@@ -5,6 +5,7 @@
 
 pub mod bans;
 mod group;
+mod hours;
 mod mount;
 mod password;
 mod setting;
@@ -17,12 +18,13 @@ use std::sync::Arc;
 
 pub use bans::{Ban, BanMode, BanRules, Bans};
 pub use group::{Group, Groups, Member, Unresolved};
+pub use hours::{Hours, Open};
 pub use mount::{Mount, is_template};
 use password::Checker;
 pub use password::{HashError, PasswordHash};
 pub use setting::{Account, Origin, Profile, SETTINGS, Setting, Total};
 pub use store::{Store, StoreError};
-pub use value::{Count, Networks, Speed, TlsNeed, parse_networks, parse_speed};
+pub use value::{Count, Networks, Seconds, Speed, TlsNeed, parse_networks, parse_speed};
 
 /// Somebody who logs in with a password.
 #[derive(Debug, Clone)]

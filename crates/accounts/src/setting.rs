@@ -3,8 +3,9 @@
 //! There is one table of them. Whoever reads or writes settings as text goes by it: the configuration file, the command
 //! line, the store.
 
+use crate::hours::Hours;
 use crate::mount::Mount;
-use crate::value::{Count, Networks, Speed, TlsNeed, Value};
+use crate::value::{Count, Networks, Seconds, Speed, TlsNeed, Value};
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Deref;
@@ -184,6 +185,12 @@ settings! {
     allow "allow" Networks = Networks::default(),
     /// Where they may not log in from, though it be allowed.
     deny "deny" Networks = Networks::default(),
+    /// Hours of the week in which they may be logged in, like Mon-Fri 08:00-18:00, Sat; without any, always.
+    hours "hours" Hours = Hours::default(),
+    /// Seconds between commands after which a session ends; default is what the server has for all.
+    idle "idle" Seconds = Seconds(None),
+    /// Seconds after the login after which a session ends, when a transfer that runs is done; default is never.
+    session_time "session-time" Seconds = Seconds(None),
     /// Sessions that they may have at the same time.
     sessions "sessions" Count = Count(None),
     /// Transfers that they may have at the same time.

@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// Something that is written as text, in a file, on the command line, or in the store.
 pub(crate) trait Value: Sized {
@@ -84,6 +85,28 @@ impl Value for Count {
 
     fn to_text(&self) -> String {
         self.0.map_or_else(|| UNLIMITED.to_owned(), |most| most.to_string())
+    }
+}
+
+/// The word for what is set elsewhere.
+const DEFAULT: &str = "default";
+
+/// A time in seconds, at least 1; none is what the server has for everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seconds(pub Option<Duration>);
+
+impl Value for Seconds {
+    fn parse(text: &str) -> Result<Seconds, String> {
+        if text == DEFAULT {
+            return Ok(Seconds(None));
+        }
+        let seconds = text.parse().ok().filter(|seconds| *seconds > 0);
+        let wrong = || format!("`{text}` is no number of seconds; write one like 600, or {DEFAULT}");
+        seconds.map(|seconds| Seconds(Some(Duration::from_secs(seconds)))).ok_or_else(wrong)
+    }
+
+    fn to_text(&self) -> String {
+        self.0.map_or_else(|| DEFAULT.to_owned(), |time| time.as_secs().to_string())
     }
 }
 

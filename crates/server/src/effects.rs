@@ -7,7 +7,7 @@ use crate::{Door, Shared, moving, registry, storage, tree};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use portolan_accounts::bans::household;
-use portolan_accounts::{Account, Count, TlsNeed};
+use portolan_accounts::{Account, Count, Open as Allowed, TlsNeed};
 use portolan_certs::users_in;
 use portolan_net::dtp::{Limit, Progress, Throttle};
 use portolan_net::tls::Identity;
@@ -17,6 +17,7 @@ use portolan_vfs::Vfs;
 use rustls::pki_types::CertificateDer;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a session holds between its effects.
 pub(crate) struct Holdings {
@@ -338,6 +339,11 @@ async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
         tracing::warn!(session, %peer, user = name, reason, %origin, "login denied");
         return Outcome::Denied.into();
     }
+    let open = account.hours.at(minute_of_week());
+    if open == Allowed::Closed {
+        tracing::warn!(session, %peer, user = name, origin = %account.hours.origin, "login denied at this hour");
+        return Outcome::Denied.into();
+    }
     match tree::open(&account, &shared.options).await {
         Ok(tree) => {
             let user = (host, user);
@@ -346,7 +352,12 @@ async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
                 return Outcome::Full.into();
             }
             tracing::info!(session, %peer, user = name, "logged in");
-            let terms = Terms { fxp: *account.fxp, protected_data: *account.tls == TlsNeed::Data };
+            let terms = Terms {
+                fxp: *account.fxp,
+                protected_data: *account.tls == TlsNeed::Data,
+                idle: account.idle.0,
+                until: time_left(&account, open).map(|left| std::time::Instant::now() + left),
+            };
             let member = Some(Member { user, account });
             Done { member, tree: Some(tree), ..Done::from(Outcome::LoggedIn(terms)) }
         }
@@ -355,6 +366,25 @@ async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
             Outcome::Failed(Failure::Local).into()
         }
     }
+}
+
+/// The minute of the week, here.
+fn minute_of_week() -> u16 {
+    let now = jiff::Zoned::now();
+    let day = now.weekday().to_monday_zero_offset();
+    [(day, 24 * 60), (now.hour(), 60), (now.minute(), 1)]
+        .into_iter()
+        .map(|(count, minutes)| u16::try_from(count).unwrap_or(0) * minutes)
+        .sum()
+}
+
+/// How long somebody may be logged in now.
+fn time_left(account: &Account, open: Allowed) -> Option<Duration> {
+    let of_hours = match open {
+        Allowed::For(minutes) => Some(Duration::from_secs(u64::from(minutes) * 60)),
+        Allowed::Always | Allowed::Closed => None,
+    };
+    [of_hours, account.session_time.0].into_iter().flatten().min()
 }
 
 /// What a session wants that goes into passive mode.

@@ -21,6 +21,8 @@
 //! * directory d             a directory is there before
 //! * read only               who logs in may only read
 //! * servers                 who logs in may transfer between servers
+//! * until 600               who logs in may be so for so many seconds from now on
+//! * idle 60                 who logs in may be idle for so many seconds
 //! * unreachable             active data connections are refused
 //! * unanswered              active data connections are not even refused
 //! * peer [::1]:4000         where the client is: only as the first line
@@ -221,6 +223,8 @@ fn direct(world: &mut World, rest: &str) -> Result<(), String> {
         "directory" => world.make_directory(rest),
         "read" => world.mounts[0].rights = Rights::READ_ONLY,
         "servers" => world.terms.fxp = true,
+        "until" => world.end_in(seconds(rest)?),
+        "idle" => world.terms.idle = Some(seconds(rest)?),
         "unreachable" => world.reachable = false,
         "unanswered" => world.silent = true,
         "connect" => return world.connect().then_some(()).ok_or("the server does not listen".to_owned()),
@@ -228,9 +232,9 @@ fn direct(world: &mut World, rest: &str) -> Result<(), String> {
         "end" => return with_data(world, |data| data.client_ended = true),
         "break" => return with_data(world, |data| data.broken = true),
         "receive" => return receive(world, &unescape(rest)),
-        "wait" => world.wait(Duration::from_secs(rest.parse().map_err(|_| "how many seconds?")?)),
+        "wait" => world.wait(seconds(rest)?),
         "hang" => world.hang_up(),
-        "shut" => world.shut_down(Duration::from_secs(text.parse().map_err(|_| "how many seconds?")?)),
+        "shut" => world.shut_down(seconds(text)?),
         "closed" => return world.closed.then_some(()).ok_or("it is still open".to_owned()),
         "silent" => return expect_silence(world),
         "has" => {
@@ -242,6 +246,10 @@ fn direct(world: &mut World, rest: &str) -> Result<(), String> {
         _ => return Err("no such step".to_owned()),
     }
     Ok(())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse().map(Duration::from_secs).map_err(|_| "how many seconds?".to_owned())
 }
 
 fn with_data(world: &mut World, change: impl FnOnce(&mut Data)) -> Result<(), String> {

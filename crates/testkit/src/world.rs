@@ -144,6 +144,11 @@ impl World {
         world
     }
 
+    /// Whoever logs in may be so until then.
+    pub fn end_in(&mut self, time: Duration) {
+        self.terms.until = Some(self.now + time);
+    }
+
     /// Puts a file on the disk.
     pub fn put(&mut self, name: &str, text: &[u8]) {
         let path = VirtualPath::root().join(name.as_bytes()).unwrap();

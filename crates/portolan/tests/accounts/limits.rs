@@ -1,8 +1,9 @@
 //! Limits of users.
 
 use crate::{log_in, serve};
-use portolan_testkit::launch::Talk;
+use portolan_testkit::launch::{Talk, must_run};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::Command;
 
 const LIMITED: &str = r#"
 [[user]]
@@ -72,4 +73,20 @@ fn a_user_comes_from_where_it_is_allowed() {
         said.contains("127.0.0.2/32 is denied") && said.contains("not among the addresses that are allowed"),
         "{said}"
     );
+}
+
+#[test]
+fn a_user_comes_at_the_hours_of_the_week_that_are_allowed() {
+    let today: usize =
+        String::from_utf8(must_run(Command::new("date").arg("+%u"))).unwrap().trim().parse().unwrap();
+    let day = |later: usize| ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"][(today - 1 + later) % 7];
+    let user = |name: &str, hours: String| {
+        format!("[[user]]\nname = \"{name}\"\npassword = \"SECRET\"\nroot = \"root\"\nhours = \"{hours}\"\n")
+    };
+    // It may be midnight any moment.
+    let now = user("anna", format!("{}, {}", day(0), day(1)));
+    let served = serve(&["root"], &(now + &user("otto", format!("{} 08:00-18:00", day(3)))));
+    assert!(log_in(&mut served.talk(), "anna").starts_with("230"));
+    assert!(log_in(&mut served.talk(), "otto").starts_with("530"));
+    served.wait_for_log("login denied at this hour");
 }

@@ -9,7 +9,7 @@ use portolan_wire::parameters::Parameters;
 use portolan_wire::{Entry, Timestamp, VirtualPath};
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What happened.
 #[derive(Debug)]
@@ -430,4 +430,8 @@ pub struct Terms {
     pub fxp: bool,
     /// They may have data connections only if TLS protects them.
     pub protected_data: bool,
+    /// How long they may be idle, where that is not the same for all.
+    pub idle: Option<Duration>,
+    /// When the session ends, after a transfer that runs then.
+    pub until: Option<Instant>,
 }

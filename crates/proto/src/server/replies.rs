@@ -46,6 +46,10 @@ pub fn too_many_sessions_of_peer() -> Reply {
     Reply::new(ReplyCode::ServiceUnavailable, "Too many sessions from your address, close one first")
 }
 
+pub(super) fn out_of_time() -> Reply {
+    Reply::new(ReplyCode::ServiceUnavailable, "The time is over that this account may be logged in")
+}
+
 /// 421 for a peer that is banned, for so many seconds yet.
 pub fn banned(seconds: u64) -> Reply {
     let text = format!("Too many faults from your address, try again in {} min", seconds.div_ceil(60).max(1));

@@ -1,7 +1,7 @@
 //! One control connection, seen from the server.
 
 use super::data::DataSetup;
-use super::effect::{Effect, Input, Outcome, Output, Target};
+use super::effect::{Effect, Input, Outcome, Output, Target, Terms};
 use super::login::Login;
 use super::security::Security;
 use super::settings::{Host, Settings};
@@ -279,6 +279,7 @@ impl Session {
         loop {
             match &self.work {
                 Work::Idle if self.shutdown.is_some() => return self.close(&replies::shutting_down()),
+                Work::Idle if self.is_out_of_time() => return self.close(&replies::out_of_time()),
                 Work::Idle => match self.lines.next_frame() {
                     Some(frame) => self.take_frame(frame),
                     None if self.ended => return self.leave(),
@@ -485,12 +486,24 @@ impl Session {
         }
     }
 
+    /// On what terms somebody is logged in.
+    fn terms(&self) -> Option<Terms> {
+        self.login.logged_in().ok().map(|somebody| somebody.terms)
+    }
+
+    /// True when the time is over that the account may be logged in.
+    fn is_out_of_time(&self) -> bool {
+        self.terms().and_then(|terms| terms.until).is_some_and(|until| until <= self.now)
+    }
+
     fn tick(&mut self) {
         let Some(deadline) = self.deadline() else { return };
         if self.now < deadline {
             return;
         }
+        let out_of_time = self.is_out_of_time();
         match &mut self.work {
+            Work::Idle if out_of_time => self.close(&replies::out_of_time()),
             Work::Idle if self.login.logged_in().is_ok() => self.close(&replies::idle_too_long()),
             Work::Idle => self.close(&replies::login_too_long()),
             Work::Waiting { .. } => self.cancel_waiting(),
@@ -513,8 +526,13 @@ impl Session {
     fn deadline(&self) -> Option<Instant> {
         let limits = &self.settings.limits;
         match &self.work {
-            Work::Idle if self.login.logged_in().is_ok() => Some(self.active_at + limits.idle),
-            Work::Idle => Some(self.logged_out_at + limits.login),
+            Work::Idle => match self.terms() {
+                Some(terms) => {
+                    let idle = self.active_at + terms.idle.unwrap_or(limits.idle);
+                    Some(terms.until.map_or(idle, |until| until.min(idle)))
+                }
+                None => Some(self.logged_out_at + limits.login),
+            },
             Work::Waiting { cancelled: true, .. } => None,
             Work::Waiting { deadline, .. } => [*deadline, self.shutdown].into_iter().flatten().min(),
             Work::Pausing { until, .. } => Some(*until),
