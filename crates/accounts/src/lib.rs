@@ -14,7 +14,7 @@ mod value;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 pub use bans::{Ban, BanMode, BanRules, Bans};
 pub use group::{Group, Groups, Member, Unresolved};
@@ -49,6 +49,8 @@ pub struct Accounts {
     /// Where there are more, and the host that they belong to there.
     store: Option<(Arc<Store>, String)>,
     checker: Checker,
+    /// Accounts of those who are logged in.
+    used: Mutex<HashMap<String, Weak<Account>>>,
 }
 
 impl Accounts {
@@ -56,7 +58,8 @@ impl Accounts {
     /// the later counts.
     pub fn new(groups: Groups, users: impl IntoIterator<Item = User>, anonymous: Option<Member>) -> Accounts {
         let users = users.into_iter().map(|user| (user.name.clone().into_bytes(), user)).collect();
-        Accounts { groups, users, anonymous, store: None, checker: Checker::new() }
+        let (checker, used) = (Checker::new(), Mutex::default());
+        Accounts { groups, users, anonymous, store: None, checker, used }
     }
 
     /// With those of this host in a store as well. Who is here comes before who is there.
@@ -110,6 +113,18 @@ impl Accounts {
         }
     }
 
+    /// The account, one for all sessions of a user as long as it stays the same.
+    fn share(&self, name: &str, account: Account) -> Arc<Account> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(same) = used.get(name).and_then(Weak::upgrade).filter(|other| **other == account) {
+            return same;
+        }
+        let account = Arc::new(account);
+        used.retain(|_, other| other.strong_count() > 0);
+        used.insert(name.to_owned(), Arc::downgrade(&account));
+        account
+    }
+
     /// What counts for somebody who has shown who they are, if they may log in.
     async fn admit(&self, name: &str, member: &Member) -> Option<Arc<Account>> {
         let mut groups = self.groups.of(member);
@@ -122,7 +137,7 @@ impl Accounts {
             }
         }
         match Groups::new(groups).resolve(name, member) {
-            Ok(account) => Some(Arc::new(account)).filter(|account| *account.enabled),
+            Ok(account) => Some(self.share(name, account)).filter(|account| *account.enabled),
             Err(error) => {
                 tracing::error!(user = %name.escape_debug(), %error, "the account is of no use");
                 None

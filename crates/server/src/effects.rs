@@ -3,7 +3,8 @@
 use crate::registry::{TransferRoom, User};
 use crate::speeds::{SpeedLimits, Whose};
 use crate::transfer::{self, Content, Markers, Opened};
-use crate::{Door, Shared, moving, registry, storage, tree};
+use crate::tree::Tree;
+use crate::{Door, Shared, moving, registry, storage};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use portolan_accounts::bans::household;
@@ -26,7 +27,6 @@ pub(crate) struct Holdings {
     /// Where it came from, and its passive data connections come to.
     door: Arc<Door>,
     member: Option<Member>,
-    tree: Option<Arc<dyn Vfs>>,
     place: Option<Awaited>,
     opened: Option<Opened>,
     /// Where transfers are counted.
@@ -37,17 +37,15 @@ pub(crate) struct Holdings {
 }
 
 /// Who is logged in.
-#[derive(Debug, Clone)]
 struct Member {
     user: User,
-    account: Arc<Account>,
+    tree: Arc<Tree>,
 }
 
 /// How an effect went, and what comes of it to hold.
 pub(crate) struct Done {
     outcome: Outcome,
     member: Option<Member>,
-    tree: Option<Arc<dyn Vfs>>,
     place: Option<Awaited>,
     opened: Option<Opened>,
     data: Option<Stream>,
@@ -85,7 +83,7 @@ impl Awaited {
 
 impl From<Outcome> for Done {
     fn from(outcome: Outcome) -> Done {
-        Done { outcome, member: None, tree: None, place: None, opened: None, data: None }
+        Done { outcome, member: None, place: None, opened: None, data: None }
     }
 }
 
@@ -96,7 +94,6 @@ impl Holdings {
             guard: Guard { identity: Identity::random(), host: None, certificate: None },
             door,
             member: None,
-            tree: None,
             place: None,
             opened: None,
             room: None,
@@ -109,23 +106,27 @@ impl Holdings {
     /// Keeps what an effect gave and passes on its outcome.
     pub(crate) fn take(&mut self, done: Done) -> Outcome {
         self.member = done.member.or(self.member.take());
-        self.tree = done.tree.or(self.tree.take());
         self.place = done.place.or(self.place.take());
         self.opened = done.opened.or(self.opened.take());
         self.data = done.data.or(self.data.take());
         done.outcome
     }
 
+    /// What somebody sees who is logged in.
+    fn view(&self) -> Option<Arc<dyn Vfs>> {
+        self.member.as_ref().map(|member| Arc::clone(&member.tree.view))
+    }
+
     /// Takes room for a transfer of a file; false when the account has as many as it may have.
     fn take_room(&mut self, open: &Open, shared: &Shared) -> bool {
         self.room = None;
-        let Some(Member { user, account }) =
-            self.member.as_ref().filter(|_| !matches!(open, Open::List { .. }))
+        let Some(Member { user, tree }) = self.member.as_ref().filter(|_| !matches!(open, Open::List { .. }))
         else {
             return true;
         };
-        if *account.transfers != Count(None) {
-            self.room = shared.registry.begin_transfer(user.clone(), *account.transfers);
+        let most = *tree.account.transfers;
+        if most != Count(None) {
+            self.room = shared.registry.begin_transfer(user.clone(), most);
             return self.room.is_some();
         }
         true
@@ -142,7 +143,7 @@ impl Holdings {
     }
 
     pub(crate) fn log_out(&mut self) {
-        (self.member, self.tree) = (None, None);
+        self.member = None;
     }
 
     /// Lets go of what a transfer left behind that never came to move anything.
@@ -231,7 +232,7 @@ pub(crate) fn start(
             )
             .boxed()
         }
-        Effect::Storage(request) => match holdings.tree.clone() {
+        Effect::Storage(request) => match holdings.view() {
             // Reading may take hours and can be cut off; what changes something is done to its end.
             Some(tree) if matches!(request, Storage::Digest { .. } | Storage::Usage(_)) => async move {
                 tokio::select! {
@@ -243,7 +244,7 @@ pub(crate) fn start(
             Some(tree) => async move { storage::run(&*tree, request).await.into() }.boxed(),
             None => failed(Failure::Local),
         },
-        Effect::Open(open) => match holdings.tree.clone() {
+        Effect::Open(open) => match holdings.view() {
             Some(_) if !holdings.take_room(&open, &shared) => failed(Failure::TooManyTransfers),
             Some(tree) => async move {
                 match transfer::open(tree, open).await {
@@ -280,7 +281,7 @@ fn failed(failure: Failure) -> BoxFuture<'static, Done> {
 
 /// The limits of speed for a transfer in that direction.
 fn limits(shared: &Shared, member: &Member, peer: SocketAddr, direction: Direction) -> Vec<Arc<Limit>> {
-    let (account, options) = (&member.account, &shared.options);
+    let (account, options) = (&member.tree.account, &shared.options);
     let mut all = Vec::new();
     let mut add = |limits: SpeedLimits, whose: &dyn Fn() -> Whose| {
         if let Some(rate) = limits.of(direction) {
@@ -344,7 +345,7 @@ async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
         tracing::warn!(session, %peer, user = name, origin = %account.hours.origin, "login denied at this hour");
         return Outcome::Denied.into();
     }
-    match tree::open(&account, &shared.options).await {
+    match shared.trees.open(Arc::clone(&account), &shared.options).await {
         Ok(tree) => {
             let user = (host, user);
             if !shared.registry.log_in(session, &user, *account.sessions) {
@@ -358,8 +359,8 @@ async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
                 idle: account.idle.0,
                 until: time_left(&account, open).map(|left| std::time::Instant::now() + left),
             };
-            let member = Some(Member { user, account });
-            Done { member, tree: Some(tree), ..Done::from(Outcome::LoggedIn(terms)) }
+            let member = Some(Member { user, tree });
+            Done { member, ..Done::from(Outcome::LoggedIn(terms)) }
         }
         Err(error) => {
             tracing::error!(session, %peer, user = name, %error, "a folder of the user cannot be opened");

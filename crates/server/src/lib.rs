@@ -34,6 +34,7 @@ use threads::{End, Threads};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use tree::Trees;
 use twice::Twice;
 
 pub use options::{Listen, Options, SessionLimits};
@@ -48,6 +49,7 @@ struct Shared {
     active: Active,
     registry: Registry,
     speeds: Speeds,
+    trees: Trees,
     /// When the server stops, once it does: running transfers have until then.
     shutdown: watch::Sender<Option<Instant>>,
     sessions: TaskTracker,
@@ -97,6 +99,7 @@ impl Server {
             active: Active::new(options.active_port, keep_alive),
             registry: Registry::new(options.sessions),
             speeds: Speeds::default(),
+            trees: Trees::default(),
             shutdown: watch::Sender::new(None),
             sessions: TaskTracker::new(),
             threads,

@@ -1,48 +1,83 @@
-//! The tree of files that somebody sees who has logged in.
+//! The trees of files that those see who have logged in.
 
 use crate::options::Options;
 use portolan_accounts::Account;
 use portolan_vfs::charset::Charset;
 use portolan_vfs::{Mount, Mounts, Vfs};
 use portolan_vfs_local::Local;
+use std::collections::HashMap;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// Opens the folders of an account, and makes those that are to be made.
-///
-/// # Errors
-/// When one of them is not there: what lies behind it must not come to light, with other rights. The message says
-/// which.
-pub(crate) async fn open(account: &Account, options: &Options) -> io::Result<Arc<dyn Vfs>> {
-    let mut mounts = Vec::with_capacity(account.mounts.len());
-    for mount in &account.mounts {
-        if let Some(secret) = options.secrets.iter().find(|secret| secret.starts_with(&mount.folder)) {
-            let text =
-                format!("{} has secrets of the server in it: {}", mount.folder.display(), secret.display());
-            return Err(io::Error::other(text));
+/// What somebody sees, and what counts for them.
+pub(crate) struct Tree {
+    pub(crate) account: Arc<Account>,
+    pub(crate) view: Arc<dyn Vfs>,
+    folders: Vec<Local>,
+}
+
+/// The trees that there are, by the address of their account, which they keep: all sessions of an account have the same
+/// one, as long as its folders are.
+#[derive(Default)]
+pub(crate) struct Trees(Mutex<HashMap<usize, Weak<Tree>>>);
+
+impl Trees {
+    /// Opens the folders of an account, and makes those that are to be made.
+    ///
+    /// # Errors
+    /// When one of them is not there: what lies behind it must not come to light, with other rights. The message says
+    /// which.
+    pub(crate) async fn open(&self, account: Arc<Account>, options: &Options) -> io::Result<Arc<Tree>> {
+        let mut folders = Vec::with_capacity(account.mounts.len());
+        for mount in &account.mounts {
+            let opened = folder(mount, options).await;
+            let named = |error: io::Error| {
+                io::Error::new(error.kind(), format!("{}: {error}", mount.folder.display()))
+            };
+            folders.push(opened.map_err(named)?);
         }
-        let storage = match Local::open(&mount.folder, options.uploads).await {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && mount.make => {
-                make(&mount.folder).await?;
-                Local::open(&mount.folder, options.uploads).await
-            }
-            opened => opened,
-        };
-        let named =
-            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", mount.folder.display()));
-        mounts.push(Mount {
+        let mut trees = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = Arc::as_ptr(&account) as usize;
+        if let Some(same) = trees.get(&key).and_then(Weak::upgrade).filter(|tree| tree.folders == folders) {
+            return Ok(same);
+        }
+        let tree = Arc::new(Tree::new(account, folders, options));
+        trees.retain(|_, tree| tree.strong_count() > 0);
+        trees.insert(key, Arc::downgrade(&tree));
+        Ok(tree)
+    }
+}
+
+impl Tree {
+    fn new(account: Arc<Account>, folders: Vec<Local>, options: &Options) -> Tree {
+        let mounts = account.mounts.iter().zip(&folders).map(|(mount, folder)| Mount {
             at: mount.at.clone(),
-            storage: Arc::new(storage.map_err(named)?),
+            storage: Arc::new(folder.clone()),
             rights: mount.rights,
             subfolders: mount.subfolders,
         });
+        let mounts = Mounts::new(mounts);
+        let view: Arc<dyn Vfs> = match options.charset {
+            Some(encoding) => Arc::new(Charset::new(mounts, encoding)),
+            None => Arc::new(mounts),
+        };
+        Tree { account, view, folders }
     }
-    let tree = Mounts::new(mounts);
-    Ok(match options.charset {
-        Some(encoding) => Arc::new(Charset::new(tree, encoding)),
-        None => Arc::new(tree),
-    })
+}
+
+/// Opens a folder, and makes it, if it is to be made.
+async fn folder(mount: &portolan_accounts::Mount, options: &Options) -> io::Result<Local> {
+    if let Some(secret) = options.secrets.iter().find(|secret| secret.starts_with(&mount.folder)) {
+        return Err(io::Error::other(format!("it has secrets of the server in it: {}", secret.display())));
+    }
+    match Local::open(&mount.folder, options.uploads).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && mount.make => {
+            make(&mount.folder).await?;
+            Local::open(&mount.folder, options.uploads).await
+        }
+        opened => opened,
+    }
 }
 
 async fn make(folder: &Path) -> io::Result<()> {

@@ -44,6 +44,13 @@ pub struct Local {
     uploads: Uploads,
 }
 
+impl PartialEq for Local {
+    /// True when both are in the same directory, which is open once.
+    fn eq(&self, other: &Local) -> bool {
+        Arc::ptr_eq(&self.root, &other.root) && self.uploads == other.uploads
+    }
+}
+
 impl Local {
     /// Opens the directory. All who have opened it share one descriptor.
     ///

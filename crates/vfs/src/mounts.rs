@@ -92,13 +92,12 @@ impl Mounts {
     }
 
     /// Says in an entry of a directory what may be done with it.
-    fn permit(&self, mut entry: Entry, directory: &VirtualPath, rights: Rights) -> Entry {
+    fn permit(&self, entry: &mut Entry, directory: &VirtualPath, rights: Rights) {
         let inside = match entry.kind {
             Kind::Directory => directory.child(&entry.name).map_or(Rights::NONE, |path| self.rights(&path)),
             Kind::File | Kind::Symlink | Kind::Other => Rights::NONE,
         };
         entry.permissions = entry.permissions.and(rights.permissions(inside, entry.kind));
-        entry
     }
 }
 
@@ -143,8 +142,9 @@ impl Vfs for Mounts {
         let directory = path.parent();
         self.allow_look(&directory)?;
         let (mount, inside) = self.within(path)?;
-        let entry = mount.storage.describe(&inside, follow).await?;
-        Ok(self.permit(entry, &directory, self.rights(&directory)))
+        let mut entry = mount.storage.describe(&inside, follow).await?;
+        self.permit(&mut entry, &directory, self.rights(&directory));
+        Ok(entry)
     }
 
     async fn enter(&self, path: &VirtualPath) -> Result<()> {

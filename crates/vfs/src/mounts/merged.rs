@@ -19,20 +19,24 @@ pub(super) struct Merged {
 #[async_trait]
 impl Entries for Merged {
     async fn next_batch(&mut self) -> Result<Vec<Entry>> {
-        // With the first entries, among which they are sorted.
-        let mut batch = std::mem::take(&mut self.fixed);
         let rights = self.mounts.rights(&self.directory);
+        let mut batch = Vec::new();
         while let Some(there) = &mut self.there {
-            let more = there.next_batch().await?;
-            if more.is_empty() {
+            batch = there.next_batch().await?;
+            if batch.is_empty() {
                 self.there = None;
+            } else {
+                if !self.mounted.is_empty() {
+                    batch.retain(|entry| !self.mounted.contains(&entry.name));
+                }
+                batch.iter_mut().for_each(|entry| self.mounts.permit(entry, &self.directory, rights));
             }
-            let own = more.into_iter().filter(|entry| !self.mounted.contains(&entry.name));
-            batch.extend(own.map(|entry| self.mounts.permit(entry, &self.directory, rights)));
             if !batch.is_empty() {
                 break;
             }
         }
+        // With the first entries, among which they are sorted.
+        batch.append(&mut self.fixed);
         Ok(batch)
     }
 }
