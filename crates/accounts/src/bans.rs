@@ -5,7 +5,7 @@
 
 use crate::store::{Store, StoreError};
 use crate::value::Networks;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
@@ -83,7 +83,7 @@ impl Ban {
 
     /// How long it still lasts, if it does.
     pub fn left(&self) -> Option<Duration> {
-        u64::try_from(self.until - now()).ok().filter(|left| *left > 0).map(Duration::from_secs)
+        u64::try_from(self.until.saturating_sub(now())).ok().filter(|left| *left > 0).map(Duration::from_secs)
     }
 }
 
@@ -146,7 +146,9 @@ impl Bans {
     pub fn find(&self, address: IpAddr) -> Option<Ban> {
         let known = self.known();
         let own = known.get(&household(address))?;
-        own.ban.clone().filter(|_| Instant::now() < own.ends)
+        let ban = own.ban.as_ref().filter(|_| Instant::now() < own.ends)?;
+        // One for its neighbours does not concern it either.
+        self.rules.never.find(address).is_none().then(|| ban.clone())
     }
 
     /// Notes a fault of this address, which may be one too many: then it is banned.
@@ -158,7 +160,7 @@ impl Bans {
         let (until, times) = (ban.left().unwrap_or_default().as_secs(), ban.times);
         tracing::warn!(address = %ban.address, seconds = until, times, reason = fault, "banned");
         if let Some(store) = &self.store {
-            match store.put_ban(&ban).await {
+            match store.put_ban(&ban, long_ago()).await {
                 Ok(()) => self.known().get_mut(&ban.address).into_iter().for_each(|known| known.kept = true),
                 Err(error) => tracing::warn!(%error, "the ban is not kept"),
             }
@@ -169,9 +171,17 @@ impl Bans {
     fn count(&self, address: IpAddr, fault: &str) -> Option<Ban> {
         let (address, mut known) = (household(address), self.known());
         if known.len() >= KNOWN_MAX && !known.contains_key(&address) {
-            known.retain(|_, other| other.ban.is_some());
+            // Those who have come just now, and once, are the most.
+            known.retain(|_, other| other.ban.is_some() || other.faults > 1);
+            if known.len() >= KNOWN_MAX {
+                return None;
+            }
         }
         let own = known.entry(address).or_insert_with(Known::new);
+        if own.ban.is_some() && Instant::now() < own.ends {
+            // Sessions that were there before may go on making them.
+            return None;
+        }
         if own.since.elapsed() > self.rules.within {
             (own.faults, own.since) = (0, Instant::now());
         }
@@ -188,37 +198,45 @@ impl Bans {
         let factor = 1u32.checked_shl(times - 1).unwrap_or(u32::MAX);
         let time = self.rules.time.saturating_mul(factor).min(self.rules.longest);
         let ban = Ban::new(address, time, times, fault);
-        (own.ban, own.ends, own.kept) = (Some(ban.clone()), Instant::now() + time, false);
+        (own.ban, own.ends, own.kept) = (Some(ban.clone()), later(Some(time)), false);
         Some(ban)
     }
 
-    /// Takes up what is in the store: bans of others, and those that were lifted.
+    /// Takes up what is in the store: bans of others, and those that were lifted. Forgets what is long over.
     ///
     /// # Errors
     /// When the store cannot be asked.
     pub async fn look(&self) -> Result<(), StoreError> {
-        let Some(store) = self.store.as_ref().filter(|store| store.is_there()) else { return Ok(()) };
-        let kept = store.bans().await?;
+        let kept = match self.store.as_ref().filter(|store| store.is_there()) {
+            Some(store) => Some(store.bans(long_ago()).await?),
+            None => None,
+        };
         let mut known = self.known();
-        for (address, own) in known.iter_mut().filter(|(_, own)| own.kept) {
-            if kept.iter().all(|ban| ban.address != *address) {
+        if let Some(kept) = kept {
+            let there: HashSet<IpAddr> = kept.iter().map(|ban| ban.address).collect();
+            for (_, own) in known.iter_mut().filter(|(address, own)| own.kept && !there.contains(*address)) {
                 (own.ban, own.kept) = (None, false);
             }
-        }
-        for ban in kept {
-            let own = known.entry(ban.address).or_insert_with(Known::new);
-            if own.ban.as_ref().is_none_or(|before| before.until != ban.until) {
-                own.ends = later(ban.left());
+            for ban in kept.into_iter().take(KNOWN_MAX) {
+                let own = known.entry(ban.address).or_insert_with(Known::new);
+                if own.ban.as_ref().is_none_or(|before| before.until != ban.until) {
+                    own.ends = later(ban.left());
+                }
+                (own.ban, own.kept) = (Some(ban), true);
             }
-            (own.ban, own.kept) = (Some(ban), true);
         }
-        let over = now() - i64::try_from(REMEMBERED.as_secs()).unwrap_or(i64::MAX);
-        known.retain(|_, own| match &own.ban {
-            Some(ban) => ban.until > over,
-            None => own.since.elapsed() <= self.rules.within,
+        let over = long_ago();
+        known.retain(|_, own| {
+            own.ban = own.ban.take().filter(|ban| ban.until > over);
+            own.ban.is_some() || own.since.elapsed() <= self.rules.within
         });
         Ok(())
     }
+}
+
+/// Bans that were over then are forgotten; seconds since 1970.
+fn long_ago() -> i64 {
+    now().saturating_sub(i64::try_from(REMEMBERED.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// Takes up what is in the store from time to time, as long as the bans are there.
@@ -257,14 +275,20 @@ mod tests {
         let first = bans.find(guesser).unwrap();
         assert_eq!((first.times, first.reason.as_str()), (1, "wrong password"));
         assert!(first.left().unwrap().as_secs().abs_diff(300) <= 1);
-        for _ in 0..3 {
+        for _ in 0..30 {
             bans.note(guesser, "wrong password").await;
         }
-        assert!(bans.find(guesser).unwrap().left().unwrap().as_secs().abs_diff(600) <= 1);
-        for _ in 0..3 * 40 {
-            bans.note(guesser, "wrong password").await;
+        assert_eq!(bans.find(guesser).unwrap().times, 1, "what comes during a ban does not make it longer");
+        for times in 2..50u32 {
+            bans.known().get_mut(&guesser).unwrap().ends = Instant::now();
+            for _ in 0..3 {
+                bans.note(guesser, "wrong password").await;
+            }
+            let wanted = (300 << (times - 1).min(20)).min(24 * 60 * 60);
+            assert!(bans.find(guesser).unwrap().left().unwrap().as_secs().abs_diff(wanted) <= 1, "{times}");
         }
-        assert!(bans.find(guesser).unwrap().left().unwrap() <= Duration::from_secs(24 * 60 * 60));
+        bans.look().await.unwrap();
+        assert_eq!(bans.find(guesser).unwrap().times, 49);
         assert_eq!(bans.find("198.51.100.8".parse().unwrap()), None);
     }
 
@@ -288,5 +312,17 @@ mod tests {
             bans.note(IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]), "no FTP").await;
         }
         assert!(bans.find("2001:db8::ffff".parse().unwrap()).is_some(), "one household");
+    }
+
+    #[tokio::test]
+    async fn who_was_banned_long_ago_is_counted_like_others() {
+        let (bans, guesser) = (bans(BanMode::On), "198.51.100.7".parse().unwrap());
+        let old = Ban { address: guesser, until: long_ago() - 1, times: 3, reason: String::new() };
+        bans.known().entry(guesser).or_insert_with(Known::new).ban = Some(old);
+        for _ in 0..3 {
+            bans.note(guesser, "wrong password").await;
+            bans.look().await.unwrap();
+        }
+        assert!(bans.find(guesser).is_some());
     }
 }

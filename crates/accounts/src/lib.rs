@@ -1,7 +1,7 @@
 //! Who may log in, and what they may do.
 //!
-//! What this crate is not: it knows neither FTP nor sockets. It never says why a login is denied,
-//! and takes the same time whether the name or the password was wrong.
+//! What this crate is not: it knows neither FTP nor sockets. It takes about the same time whether the name or the
+//! password was wrong, once the hashes that came from other servers are replaced.
 
 pub mod bans;
 mod group;
@@ -37,6 +37,17 @@ pub struct User {
     pub member: Member,
 }
 
+/// Why somebody may not log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such user, or that is not the password.
+    Wrong,
+    /// The account is not enabled.
+    Disabled,
+    /// It cannot be looked up, or makes no sense; that is no fault of theirs.
+    Unusable,
+}
+
 /// The name that everybody can use where that is allowed.
 pub const ANONYMOUS: &str = "anonymous";
 
@@ -70,14 +81,17 @@ impl Accounts {
 
     /// The account, if the password is right. `anonymous` and `ftp`, in any case, need none. Passwords
     /// are checked on threads that may wait, few at a time; the others wait in the order they came.
-    pub async fn authenticate(&self, name: &[u8], password: &[u8]) -> Option<Arc<Account>> {
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn authenticate(&self, name: &[u8], password: &[u8]) -> Result<Arc<Account>, Refusal> {
         let everybody = [ANONYMOUS.as_bytes(), b"ftp"].iter().any(|known| name.eq_ignore_ascii_case(known));
         if let Some(anonymous) = self.anonymous.as_ref().filter(|_| everybody) {
             return self.admit(ANONYMOUS, anonymous).await;
         }
-        let known = self.find(name).await;
+        let known = self.find(name).await?;
         let checked = self.checker.check(password, known.as_deref().map(|user| &user.password)).await;
-        let user = known.filter(|_| checked.right)?;
+        let user = known.filter(|_| checked.right).ok_or(Refusal::Wrong)?;
         if let (Some(better), Cow::Owned(user), Some((store, host))) = (checked.better, &user, &self.store) {
             match store.replace_hash(host, &user.name, &user.password, &better).await {
                 Ok(()) => tracing::info!(user = %user.name.escape_debug(), "the password is hashed anew"),
@@ -90,25 +104,30 @@ impl Accounts {
 
     /// The account of a user whom a good certificate names, so that no password is needed. `names` are
     /// those in the certificate.
-    pub async fn vouched(&self, name: &[u8], names: &[String]) -> Option<Arc<Account>> {
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn vouched(&self, name: &[u8], names: &[String]) -> Result<Arc<Account>, Refusal> {
         if !names.iter().any(|vouched| vouched.as_bytes() == name) {
-            return None;
+            return Err(Refusal::Wrong);
         }
-        let user = self.find(name).await?;
+        let user = self.find(name).await?.ok_or(Refusal::Wrong)?;
         self.admit(&user.name, &user.member).await
     }
 
     /// The user of this name.
-    async fn find(&self, name: &[u8]) -> Option<Cow<'_, User>> {
+    async fn find(&self, name: &[u8]) -> Result<Option<Cow<'_, User>>, Refusal> {
         if let Some(user) = self.users.get(name) {
-            return Some(Cow::Borrowed(user));
+            return Ok(Some(Cow::Borrowed(user)));
         }
-        let ((store, host), name) = (self.store.as_ref()?, std::str::from_utf8(name).ok()?);
+        let (Some((store, host)), Ok(name)) = (&self.store, std::str::from_utf8(name)) else {
+            return Ok(None);
+        };
         match store.user(host, name).await {
-            Ok(user) => user.map(Cow::Owned),
+            Ok(user) => Ok(user.map(Cow::Owned)),
             Err(error) => {
                 tracing::error!(%error, "a user cannot be looked up, and may not log in");
-                None
+                Err(Refusal::Unusable)
             }
         }
     }
@@ -126,7 +145,7 @@ impl Accounts {
     }
 
     /// What counts for somebody who has shown who they are, if they may log in.
-    async fn admit(&self, name: &str, member: &Member) -> Option<Arc<Account>> {
+    async fn admit(&self, name: &str, member: &Member) -> Result<Arc<Account>, Refusal> {
         let mut groups = self.groups.of(member);
         if let Some((store, _)) = &self.store {
             for name in member.groups.iter().filter(|name| !self.groups.contains(name)) {
@@ -137,10 +156,11 @@ impl Accounts {
             }
         }
         match Groups::new(groups).resolve(name, member) {
-            Ok(account) => Some(self.share(name, account)).filter(|account| *account.enabled),
+            Ok(account) if *account.enabled => Ok(self.share(name, account)),
+            Ok(_) => Err(Refusal::Disabled),
             Err(error) => {
                 tracing::error!(user = %name.escape_debug(), %error, "the account is of no use");
-                None
+                Err(Refusal::Unusable)
             }
         }
     }
@@ -164,11 +184,12 @@ mod tests {
     async fn only_the_right_password_opens() {
         let accounts = Accounts::new(Groups::default(), [anna(member(Rights::FULL))], None);
         let account = accounts.authenticate(b"anna", b"right").await.unwrap();
-        assert_eq!(account.mounts[0].rights, Rights::FULL);
+        assert_eq!((account.mounts[0].rights, account.name.as_str()), (Rights::FULL, "anna"));
         for (name, password) in
             [("anna", "wrong"), ("anna", ""), ("Anna", "right"), ("otto", "right"), ("anonymous", "x")]
         {
-            assert_eq!(accounts.authenticate(name.as_bytes(), password.as_bytes()).await, None, "{name}");
+            let said = accounts.authenticate(name.as_bytes(), password.as_bytes()).await;
+            assert_eq!(said, Err(Refusal::Wrong), "{name}");
         }
     }
 
@@ -176,10 +197,14 @@ mod tests {
     async fn t24_an_account_that_does_not_make_sense_opens_nothing() {
         let off = Profile { enabled: Some(false), ..Profile::default() };
         let lost = Member { groups: vec!["lost".to_owned()], ..member(Rights::FULL) };
-        for member in [Member { profile: off, ..Member::default() }, lost] {
+        let refusals = [Refusal::Disabled, Refusal::Unusable];
+        for (member, refusal) in
+            [Member { profile: off, ..Member::default() }, lost].into_iter().zip(refusals)
+        {
             let accounts = Accounts::new(Groups::default(), [anna(member)], None);
-            assert_eq!(accounts.authenticate(b"anna", b"right").await, None);
-            assert_eq!(accounts.vouched(b"anna", &["anna".to_owned()]).await, None);
+            assert_eq!(accounts.authenticate(b"anna", b"right").await, Err(refusal));
+            assert_eq!(accounts.authenticate(b"anna", b"wrong").await, Err(Refusal::Wrong));
+            assert_eq!(accounts.vouched(b"anna", &["anna".to_owned()]).await, Err(refusal));
         }
     }
 
@@ -188,7 +213,7 @@ mod tests {
         let accounts = Accounts::new(Groups::default(), [], Some(member(Rights::READ_ONLY)));
         let account = accounts.authenticate(b"Anonymous", b"me@example").await.unwrap();
         assert_eq!(account.mounts[0].rights, Rights::READ_ONLY);
-        assert!(accounts.authenticate(b"ftp", b"").await.is_some());
-        assert!(accounts.authenticate(b"root", b"").await.is_none());
+        assert_eq!(accounts.authenticate(b"FTP", b"").await.unwrap().name, ANONYMOUS);
+        assert!(accounts.authenticate(b"root", b"").await.is_err());
     }
 }

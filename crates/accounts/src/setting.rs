@@ -72,6 +72,8 @@ macro_rules! settings {
         /// What counts for somebody who is logged in.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct Account {
+            /// The name, as it is known here.
+            pub name: String,
             /// The folders that they see.
             pub mounts: Vec<Setting<Mount>>,
             /// How fast they may be together with the other members of each of their groups.
@@ -131,7 +133,7 @@ macro_rules! settings {
                         }
                     }
                 }
-                Ok(Account { mounts, totals, $($name: first(profiles, |profile| profile.$name.as_ref(), $default),)* })
+                Ok(Account { name: name.to_owned(), mounts, totals, $($name: first(profiles, |profile| profile.$name.as_ref(), $default),)* })
             }
 
             /// The settings as they are written: name, value and origin of each.

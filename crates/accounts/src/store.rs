@@ -14,7 +14,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow, install_default_drive
 use sqlx::{AnyPool, Row};
 use std::fs::{DirBuilder, OpenOptions};
 use std::net::IpAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::Duration;
@@ -77,8 +77,11 @@ impl Store {
     /// # Errors
     /// When the path cannot be one of SQLite's.
     pub fn in_file(file: &Path) -> Result<Store, StoreError> {
-        let url = format!("sqlite://{}", file.display());
-        Ok(Store { file: Some(file.to_owned()), ..Store::at(&url)? })
+        let absolute =
+            std::path::absolute(file).map_err(|error| StoreError::File { path: file.to_owned(), error })?;
+        let path = absolute.display().to_string();
+        let path = path.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+        Ok(Store { file: Some(file.to_owned()), ..Store::at(&format!("sqlite://{path}"))? })
     }
 
     /// The store at this URL: `postgres://…`, or `sqlite://…`.
@@ -89,6 +92,14 @@ impl Store {
         static DRIVERS: Once = Once::new();
         DRIVERS.call_once(install_default_drivers);
         Ok(Store { options: url.parse()?, file: None, pool: OnceCell::new() })
+    }
+
+    /// Where it is, without any password.
+    pub fn place(&self) -> String {
+        match &self.file {
+            Some(file) => file.display().to_string(),
+            None => self.options.database_url.host_str().unwrap_or("the database").to_owned(),
+        }
     }
 
     /// False where nothing was ever put.
@@ -125,17 +136,17 @@ impl Store {
         row.map(|row| user(&row)).transpose()
     }
 
-    /// All users of this host, in the order of their names.
+    /// All users of this host, in the order of their names, and what is wrong with those that make no sense.
     ///
     /// # Errors
-    /// See [`user`](Self::user).
-    pub async fn users(&self, host: &str) -> Result<Vec<User>, StoreError> {
+    /// When the database is not there.
+    pub async fn users(&self, host: &str) -> Result<Vec<Result<User, StoreError>>, StoreError> {
         if !self.is_there() {
             return Ok(Vec::new());
         }
         let query = "SELECT name, password, profile FROM portolan_users WHERE host = $1 ORDER BY name";
         let rows = sqlx::query(query).bind(host).fetch_all(self.pool().await?).await?;
-        rows.iter().map(user).collect()
+        Ok(rows.iter().map(user).collect())
     }
 
     /// Puts a user there, in place of one of the same name.
@@ -192,16 +203,16 @@ impl Store {
         row.map(|row| Ok(group(&row)?.1)).transpose()
     }
 
-    /// All groups, in the order of their names.
+    /// All groups, in the order of their names, and what is wrong with those that make no sense.
     ///
     /// # Errors
-    /// See [`user`](Self::user).
-    pub async fn groups(&self) -> Result<Vec<(String, Group)>, StoreError> {
+    /// When the database is not there.
+    pub async fn groups(&self) -> Result<Vec<Result<(String, Group), StoreError>>, StoreError> {
         if !self.is_there() {
             return Ok(Vec::new());
         }
         let query = sqlx::query("SELECT name, profile FROM portolan_groups ORDER BY name");
-        query.fetch_all(self.pool().await?).await?.iter().map(group).collect()
+        Ok(query.fetch_all(self.pool().await?).await?.iter().map(group).collect())
     }
 
     /// Puts a group there, in place of one of the same name.
@@ -225,24 +236,27 @@ impl Store {
         Ok(query.bind(name).execute(self.pool().await?).await?.rows_affected() > 0)
     }
 
-    /// All bans, those that are over among them.
+    /// Bans that last until after this time, in seconds since 1970. What cannot be read is passed over.
     ///
     /// # Errors
-    /// See [`user`](Self::user).
-    pub async fn bans(&self) -> Result<Vec<Ban>, StoreError> {
+    /// When the database is not there.
+    pub async fn bans(&self, after: i64) -> Result<Vec<Ban>, StoreError> {
         if !self.is_there() {
             return Ok(Vec::new());
         }
         let query =
-            sqlx::query("SELECT address, until, times, reason FROM portolan_bans ORDER BY until DESC");
-        query.fetch_all(self.pool().await?).await?.iter().map(ban).collect()
+            "SELECT address, until, times, reason FROM portolan_bans WHERE until > $1 ORDER BY until DESC";
+        let rows = sqlx::query(query).bind(after).fetch_all(self.pool().await?).await?;
+        Ok(rows.iter().filter_map(|row| ban(row).ok()).collect())
     }
 
-    /// Puts a ban there, in place of one of the same address.
+    /// Puts a ban there, in place of one of the same address; those that were over at that time go.
     ///
     /// # Errors
     /// When the database does not do it.
-    pub async fn put_ban(&self, ban: &Ban) -> Result<(), StoreError> {
+    pub async fn put_ban(&self, ban: &Ban, over: i64) -> Result<(), StoreError> {
+        let old = sqlx::query("DELETE FROM portolan_bans WHERE until < $1").bind(over);
+        old.execute(self.pool().await?).await?;
         let query = "INSERT INTO portolan_bans (address, until, times, reason) VALUES ($1, $2, $3, $4)
             ON CONFLICT (address) DO UPDATE SET
             until = excluded.until, times = excluded.times, reason = excluded.reason";
@@ -268,7 +282,16 @@ fn make(file: &Path) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    OpenOptions::new().append(true).create(true).mode(0o600).open(file).map(drop)
+    if let Some(folder) = file.parent()
+        && !file.exists()
+    {
+        OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
+        // The server may be another user than who makes it, and the folder is the server's. Where it cannot be given
+        // away, who makes it is no administrator, and the server is probably the same user.
+        let owner = std::fs::metadata(folder)?;
+        let _ = std::os::unix::fs::chown(file, Some(owner.uid()), Some(owner.gid()));
+    }
+    Ok(())
 }
 
 fn ban(row: &AnyRow) -> Result<Ban, StoreError> {

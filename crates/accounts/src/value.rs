@@ -91,7 +91,10 @@ impl Value for Count {
 /// The word for what is set elsewhere.
 const DEFAULT: &str = "default";
 
-/// A time in seconds, at least 1; none is what the server has for everybody.
+/// The longest time that can be set: ten years.
+const SECONDS_MAX: u64 = 10 * 365 * 24 * 60 * 60;
+
+/// A time in seconds, 1 to [ten years](SECONDS_MAX); none is what the server has for everybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Seconds(pub Option<Duration>);
 
@@ -100,7 +103,7 @@ impl Value for Seconds {
         if text == DEFAULT {
             return Ok(Seconds(None));
         }
-        let seconds = text.parse().ok().filter(|seconds| *seconds > 0);
+        let seconds = text.parse().ok().filter(|seconds| matches!(seconds, 1..=SECONDS_MAX));
         let wrong = || format!("`{text}` is no number of seconds; write one like 600, or {DEFAULT}");
         seconds.map(|seconds| Seconds(Some(Duration::from_secs(seconds)))).ok_or_else(wrong)
     }

@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use crate::values::{parse_active_port, parse_ban_mode, parse_ports};
 use crate::{Config, StorePlace, acme, host, listen, person, reach, tls};
-use portolan_accounts::{BanRules, parse_networks, parse_speed};
+use portolan_accounts::{BanRules, Store, parse_networks, parse_speed};
 use portolan_net::KeepAlive;
 use portolan_proto::server::Limits;
 use portolan_server::{SessionLimits, SpeedLimits};
@@ -106,6 +106,9 @@ struct LimitsTable {
     speed_down_per_address: Option<Spanned<String>>,
 }
 
+/// The longest time that can be set: ten years.
+const SECONDS_MAX: u64 = 10 * 365 * 24 * 60 * 60;
+
 /// Collects problems while a file is checked.
 pub(crate) struct Check<'a> {
     path: &'a Path,
@@ -144,6 +147,10 @@ impl Check<'_> {
                 );
                 default
             }
+            Some(seconds) if *seconds.get_ref() > SECONDS_MAX => {
+                self.wrong(&seconds, "that is longer than ten years; write less".to_owned());
+                default
+            }
             Some(seconds) => Duration::from_secs(seconds.into_inner()),
         }
     }
@@ -178,13 +185,14 @@ fn convert(file: File, tables: &DeTable<'_>, check: &mut Check<'_>) -> Config {
     config.tls = file.tls.convert(check);
     config.listen.extend(listen::listeners(file.listen_implicit, Some(config.tls.policy), check));
     config.state = file.state.map(|path| check.path(&path));
-    config.accounts = file.accounts.map(|place| {
+    config.accounts = file.accounts.and_then(|place| {
         let text = place.get_ref();
-        if text.contains("://") {
-            StorePlace::Url(text.clone())
-        } else {
-            StorePlace::File(check.folder(Path::new(text)))
+        if !text.contains("://") {
+            return Some(StorePlace::File(check.folder(Path::new(text))));
         }
+        let known =
+            Store::at(text).map_err(|error| check.wrong(&place, format!("{error}; write postgres://…")));
+        known.is_ok().then(|| StorePlace::Url(text.clone()))
     });
     let mut names = host::Names::default();
     config.names = names.take(&file.names, check);

@@ -110,10 +110,6 @@ pub(crate) fn hosts(
             (None, _) => {}
         }
         let (anonymous, users) = (anonymous(people, groups, check), users(people, groups, check));
-        if anonymous.is_none() && !people.contains_key("user") {
-            let text = "nobody could log in at this host; write [host.anonymous] or [[host.user]]";
-            check.wrong(&table.names, text.to_owned());
-        }
         hosts.push(Host {
             acme: obtained,
             names: names.take(table.names.get_ref(), check),

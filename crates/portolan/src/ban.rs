@@ -12,7 +12,10 @@ pub(crate) fn run(command: BanCommand) -> Result<(), Exit> {
         match command {
             BanCommand::List { source, output } => list(&People::of(&source)?, output.json).await,
             BanCommand::Add { address, time, reason, source } => {
-                Ok(People::of(&source)?.store.put_ban(&Ban::new(address, time, 1, &reason)).await?)
+                let people = People::of(&source)?;
+                people.store.put_ban(&Ban::new(address, time, 1, &reason), 0).await?;
+                people.say_where();
+                Ok(())
             }
             BanCommand::Remove { address, source } => {
                 match People::of(&source)?.store.remove_ban(address).await? {
@@ -25,7 +28,7 @@ pub(crate) fn run(command: BanCommand) -> Result<(), Exit> {
 }
 
 async fn list(people: &People, json: bool) -> Result<(), Exit> {
-    for ban in people.store.bans().await? {
+    for ban in people.store.bans(0).await? {
         let Some(left) = ban.left() else { continue };
         if json {
             let (address, reason, times) = (ban.address.to_string(), &ban.reason, ban.times);

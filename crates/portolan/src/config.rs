@@ -1,6 +1,6 @@
 //! `portolan config`, and how every command reads its configuration.
 
-use crate::Exit;
+use crate::{Exit, state};
 use portolan_config::Config;
 use std::path::Path;
 
@@ -23,7 +23,8 @@ pub(crate) fn read_or_default(file: Option<&Path>) -> Result<Config, Exit> {
 
 /// Says whether a configuration file is right.
 pub(crate) fn check(file: &Path) -> Result<(), Exit> {
-    let config = read(file)?;
+    let mut config = read(file)?;
+    config.state = config.state.take().or_else(state::folder);
     if !config.has_users() {
         return Err(Exit::wrong(format!(
             "{}: nobody could log in; write an [anonymous] table or a [[user]]",

@@ -59,7 +59,9 @@ fn change(group: &mut Group, totals: &Totals, changes: &Changes) -> Result<(), E
 
 async fn put(people: &People, name: &str, group: &Group) -> Result<(), Exit> {
     people.must_not_expose(&group.profile)?;
-    Ok(people.store.put_group(name, group).await?)
+    people.store.put_group(name, group).await?;
+    people.say_where();
+    Ok(())
 }
 
 /// A group of the store, to be changed there.

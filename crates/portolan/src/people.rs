@@ -19,6 +19,11 @@ pub(crate) fn block_on(command: impl Future<Output = Result<(), Exit>>) -> Resul
     runtime.map_err(|error| Exit::failed(format!("cannot start: {error}")))?.block_on(command)
 }
 
+/// Those that make sense; of the others it is said what is wrong.
+fn good<T>(all: Vec<Result<T, StoreError>>) -> impl Iterator<Item = T> {
+    all.into_iter().filter_map(|one| one.map_err(|error| eprintln!("portolan: {error}")).ok())
+}
+
 impl From<StoreError> for Exit {
     fn from(error: StoreError) -> Exit {
         Exit::failed(error.to_string())
@@ -61,7 +66,7 @@ impl People {
         let anonymous = anonymous.map(|member| (ANONYMOUS.to_owned(), member.clone()));
         let written = users.iter().map(|user| (user.name.clone(), user.member.clone())).chain(anonymous);
         let mut all: Vec<(String, Member)> = written.collect();
-        for user in self.store.users(&self.host).await? {
+        for user in good(self.store.users(&self.host).await?) {
             if all.iter().all(|(name, _)| *name != user.name) {
                 all.push((user.name, user.member));
             }
@@ -94,7 +99,14 @@ impl People {
     /// Puts somebody into the store.
     pub(crate) async fn put(&self, user: User) -> Result<(), Exit> {
         self.must_not_expose(&user.member.profile)?;
-        Ok(self.store.put_user(&self.host, &user).await?)
+        self.store.put_user(&self.host, &user).await?;
+        self.say_where();
+        Ok(())
+    }
+
+    /// Says which store was changed: another server may have another one.
+    pub(crate) fn say_where(&self) {
+        eprintln!("portolan: kept in {}", self.store.place());
     }
 
     /// Nobody may fetch secrets of the server.
@@ -120,10 +132,10 @@ impl People {
 
     /// All groups.
     pub(crate) async fn groups(&self) -> Result<Groups, Exit> {
-        let stored = self.store.groups().await?;
+        let stored = good(self.store.groups().await?);
         let written = self.config.groups.iter().map(|(name, group)| (name.to_owned(), group.clone()));
         // The later ones count.
-        Ok(Groups::new(stored.into_iter().chain(written)))
+        Ok(Groups::new(stored.chain(written)))
     }
 
     /// What counts for somebody.

@@ -176,6 +176,10 @@ async fn can(who: &Who, verb: &str, path: &str, from: Option<IpAddr>) -> Result<
     {
         return no(&format!("{address}: {reason} ({origin})"));
     }
+    let fixed = account.mounts.iter().any(|mount| mount.at.is_within(&path)) || path.is_root();
+    if fixed && MOVES.contains(&verb) {
+        return no(&format!("something is mounted at {path}, or beneath, and stays where it is"));
+    }
     for need in needs(verb) {
         let directory = need.directory(&path);
         let (rights, rule) = rule(&account, &directory);
@@ -184,9 +188,27 @@ async fn can(who: &Who, verb: &str, path: &str, from: Option<IpAddr>) -> Result<
         }
         println!("{verb} needs {} in {directory}; {rule}", words(*need));
     }
-    println!("yes");
+    println!("{}", if MORE.contains(&verb) { "yes, as far as that goes" } else { "yes" });
     Ok(())
 }
+
+/// What cannot be done where something is mounted.
+const MOVES: &[Verb] = &[
+    Verb::Appe,
+    Verb::Dele,
+    Verb::Mff,
+    Verb::Mfmt,
+    Verb::Mkd,
+    Verb::Rmd,
+    Verb::Rmda,
+    Verb::Rnto,
+    Verb::Stor,
+    Verb::Xmkd,
+    Verb::Xrmd,
+];
+
+/// What needs more, by what there is: another right for a folder than for a file, or for something new.
+const MORE: &[Verb] = &[Verb::Appe, Verb::Comb, Verb::Rnfr, Verb::Rnto];
 
 fn no(reason: &str) -> Result<(), Exit> {
     println!("no: {reason}");

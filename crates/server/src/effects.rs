@@ -8,9 +8,9 @@ use crate::{Door, Shared, moving, registry, storage};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use portolan_accounts::bans::household;
-use portolan_accounts::{Account, Count, Open as Allowed, TlsNeed};
+use portolan_accounts::{Account, Count, Open as Allowed, Refusal, TlsNeed};
 use portolan_certs::users_in;
-use portolan_net::dtp::{Limit, Progress, Throttle};
+use portolan_net::dtp::{Limit, Progress};
 use portolan_net::tls::Identity;
 use portolan_net::{ConnectError, Control, Direction, Guard, Place, Stream};
 use portolan_proto::server::{Effect, Failure, Host, Open, Outcome, Proof, Storage, Target, Terms};
@@ -105,6 +105,8 @@ impl Holdings {
 
     /// Keeps what an effect gave and passes on its outcome.
     pub(crate) fn take(&mut self, done: Done) -> Outcome {
+        // What is over has no share of any limit.
+        self.progress = Progress::default();
         self.member = done.member.or(self.member.take());
         self.place = done.place.or(self.place.take());
         self.opened = done.opened.or(self.opened.take());
@@ -261,7 +263,7 @@ pub(crate) fn start(
                 let upload = matches!(opened.content, Content::Upload(_));
                 let direction = if upload { Direction::Upload } else { Direction::Download };
                 let limits = holdings.member.as_ref().map(|member| limits(&shared, member, peer, direction));
-                let progress = Progress::throttled(Throttle::new(limits.unwrap_or_default()));
+                let progress = Progress::throttled(limits.unwrap_or_default());
                 holdings.progress = progress.clone();
                 async move {
                     let done = moving::run(opened, data, progress, markers, session).await.into();
@@ -317,20 +319,31 @@ async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
         Host::Virtual(number) => shared.options.host_accounts.get(number),
         Host::Default => Some(&shared.options.accounts),
     };
+    if let Some(left) = shared.options.bans.find(peer.ip()).and_then(|ban| ban.left()) {
+        // It began before.
+        return Outcome::Banned(left.as_secs()).into();
+    }
     let account = match (&proof, accounts) {
         (Proof::Password(password), Some(accounts)) => accounts.authenticate(&user, password).await,
         (Proof::Certificate, Some(accounts)) => {
             let names = certificate.map(|der| users_in(&der)).unwrap_or_default();
             accounts.vouched(&user, &names).await
         }
-        (_, None) => None,
+        (_, None) => Err(Refusal::Wrong),
     };
-    let Some(account) = account else {
-        if proof != Proof::Certificate {
-            tracing::warn!(session, %peer, user = name, "login denied");
-            shared.options.bans.note(peer.ip(), "wrong passwords").await;
+    let account = match account {
+        Ok(account) => account,
+        // The reason is in the log.
+        Err(Refusal::Unusable) => return Outcome::Failed(Failure::Local).into(),
+        Err(refusal) => {
+            if proof != Proof::Certificate {
+                tracing::warn!(session, %peer, user = name, ?refusal, "login denied");
+                if refusal == Refusal::Wrong {
+                    shared.options.bans.note(peer.ip(), "wrong passwords").await;
+                }
+            }
+            return Outcome::Denied.into();
         }
-        return Outcome::Denied.into();
     };
     if *account.tls > TlsNeed::Nothing && !protected {
         tracing::warn!(session, %peer, user = name, "login denied, since this user needs TLS");
@@ -347,7 +360,7 @@ async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
     }
     match shared.trees.open(Arc::clone(&account), &shared.options).await {
         Ok(tree) => {
-            let user = (host, user);
+            let user = (host, account.name.clone().into_bytes());
             if !shared.registry.log_in(session, &user, *account.sessions) {
                 tracing::warn!(session, %peer, user = name, "too many sessions of this user");
                 return Outcome::Full.into();

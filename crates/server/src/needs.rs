@@ -59,9 +59,12 @@ pub fn needs(verb: Verb) -> &'static [Need] {
         Verb::List | Verb::Nlst | Verb::Mlsd | Verb::Stat | Verb::Dsiz => &[Need::All(Inside, &[List])],
         Verb::Cwd | Verb::Xcwd | Verb::Cdup | Verb::Xcup => &[Need::One(Inside, Right::ALL)],
         Verb::Avbl => &[Need::One(Around, Right::ALL)],
-        Verb::Stor | Verb::Stou | Verb::Mfmt | Verb::Mff | Verb::Site => &[Need::All(Around, &[Write])],
+        Verb::Stor | Verb::Stou => &[Need::All(Around, &[Write])],
+        Verb::Mfmt | Verb::Mff | Verb::Site => {
+            &[Need::All(Around, &[Write]), Need::One(Around, &[Read, List])]
+        }
         Verb::Appe => &[Need::All(Around, &[Append])],
-        Verb::Comb => &[Need::All(Around, &[Append, Write])],
+        Verb::Comb => &[Need::All(Around, &[Append, Write]), Need::One(Around, &[Read, List])],
         Verb::Dele => &[Need::All(Around, &[Delete])],
         Verb::Rnfr => &[Need::One(Around, &[Read, List])],
         Verb::Rnto => &[Need::One(Around, &[Write, MakeFolders])],

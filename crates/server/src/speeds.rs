@@ -6,7 +6,7 @@ use portolan_net::Direction;
 use portolan_net::dtp::Limit;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How fast data may move, in each direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,23 +36,24 @@ pub(crate) enum Whose {
     User(User),
 }
 
-/// The limits that there are, as long as somebody has a transfer that they are for.
+/// The limits that there are, as long as somebody has a transfer that they are for, or what one has moved is paid for.
 #[derive(Debug, Default)]
-pub(crate) struct Speeds(Mutex<HashMap<(Whose, Direction), Weak<Limit>>>);
+pub(crate) struct Speeds(Mutex<HashMap<(Whose, Direction), Arc<Limit>>>);
 
 impl Speeds {
     /// The limit of these transfers in that direction, which is now so many bytes in a second.
     pub(crate) fn find(&self, whose: Whose, direction: Direction, rate: u64) -> Arc<Limit> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (whose, direction);
-        if let Some(limit) = all.get(&key).and_then(Weak::upgrade) {
+        if let Some(limit) = all.get(&key) {
             // It may have been changed since.
             limit.set(rate);
-            return limit;
+            return Arc::clone(limit);
         }
-        all.retain(|_, limit| limit.strong_count() > 0);
+        // Who has found one is about to use it.
+        all.retain(|_, limit| Arc::strong_count(limit) > 1 || !limit.is_idle());
         let limit = Arc::new(Limit::new(rate));
-        all.insert(key, Arc::downgrade(&limit));
+        all.insert(key, Arc::clone(&limit));
         limit
     }
 }

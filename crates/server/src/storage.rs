@@ -125,7 +125,11 @@ async fn usage(tree: &dyn Vfs, path: VirtualPath) -> Result<Outcome> {
     let mut stack = vec![path];
     let (mut bytes, mut seen) = (0u64, 0);
     while let Some(directory) = stack.pop() {
-        let mut entries = tree.list(&directory).await?;
+        let mut entries = match tree.list(&directory).await {
+            // As in a listing of all: what may not be seen is passed over.
+            Err(Error::Forbidden(_)) if seen > 0 => continue,
+            entries => entries?,
+        };
         loop {
             let batch = entries.next_batch().await?;
             if batch.is_empty() {
@@ -153,7 +157,10 @@ async fn combine(tree: &dyn Vfs, target: &VirtualPath, sources: &[VirtualPath]) 
     }
     // Should it go wrong, what was appended is taken back.
     allow(tree, &target.parent(), &[Right::Append, Right::Write])?;
-    let own = tree.describe(target, true).await.ok();
+    let own = match tree.describe(target, true).await {
+        Err(Error::NotFound) => None,
+        own => Some(own?),
+    };
     // All of them are opened before anything changes; none may be the target under another name.
     let mut files = Vec::new();
     for source in sources {

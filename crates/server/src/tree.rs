@@ -68,15 +68,19 @@ impl Tree {
 
 /// Opens a folder, and makes it, if it is to be made.
 async fn folder(mount: &portolan_accounts::Mount, options: &Options) -> io::Result<Local> {
-    if let Some(secret) = options.secrets.iter().find(|secret| secret.starts_with(&mount.folder)) {
-        return Err(io::Error::other(format!("it has secrets of the server in it: {}", secret.display())));
-    }
-    match Local::open(&mount.folder, options.uploads).await {
+    let folder = match Local::open(&mount.folder, options.uploads).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound && mount.make => {
             make(&mount.folder).await?;
             Local::open(&mount.folder, options.uploads).await
         }
         opened => opened,
+    }?;
+    let path = folder.path().unwrap_or(&mount.folder);
+    match options.secrets.iter().find(|secret| secret.starts_with(path)) {
+        Some(secret) => {
+            Err(io::Error::other(format!("it has secrets of the server in it: {}", secret.display())))
+        }
+        None => Ok(folder),
     }
 }
 

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use futures_util::FutureExt;
-use portolan_proto::server::VERBS;
+use portolan_proto::server::{VERBS, When};
 use portolan_server::needs::{Need, Place, needs};
 use portolan_testkit::world::World;
 use portolan_vfs::{Memory, Mount, Right, Rights, Vfs, Write};
@@ -93,7 +93,7 @@ fn line(verb: Verb, folder: &str, there: bool) -> String {
         (_, false) => "nothing",
         (Verb::Mkd | Verb::Xmkd | Verb::Rnto, true) => "new",
         (Verb::Rmda, true) => "full",
-        (Verb::Rmd | Verb::Xrmd | Verb::Cwd | Verb::Xcwd | Verb::Avbl, true) => "dir",
+        (Verb::Rmd | Verb::Xrmd | Verb::Cwd | Verb::Xcwd, true) => "dir",
         (Verb::List | Verb::Nlst | Verb::Mlsd | Verb::Stat | Verb::Dsiz, true) => "dir",
         (_, true) => "x",
     };
@@ -163,7 +163,8 @@ fn t13_every_verb_is_refused_without_its_rights_and_not_with_them() {
                 };
                 let what = format!("{verb} in {folder} with {rights}, subfolders {subfolders}: {reply}");
                 if all_needs(verb).iter().all(met) {
-                    assert!(!reply.contains("may not") && !reply.starts_with("503"), "{what}");
+                    let code = if verb == Verb::Rnfr { '3' } else { '2' };
+                    assert!(reply.starts_with(code), "{what}");
                     done += 1;
                 } else {
                     let of_rename = verb == Verb::Rnto && reply.starts_with("503");
@@ -177,16 +178,78 @@ fn t13_every_verb_is_refused_without_its_rights_and_not_with_them() {
     assert!(refused > 1000 && done > 500, "{refused} {done}");
 }
 
+/// What does nothing to files, and may be said by everybody who is logged in.
+const HARMLESS: &[Verb] = &[
+    Verb::Acct,
+    Verb::Allo,
+    Verb::Ccc,
+    Verb::Eprt,
+    Verb::Epsv,
+    Verb::Lprt,
+    Verb::Lpsv,
+    Verb::Mfct,
+    Verb::Mode,
+    Verb::Pasv,
+    Verb::Port,
+    Verb::Pwd,
+    Verb::Rest,
+    Verb::Stru,
+    Verb::Type,
+    Verb::Xpwd,
+];
+
+#[test]
+fn t14_every_verb_that_needs_a_login_says_what_it_needs() {
+    for entry in VERBS.iter().filter(|entry| entry.allowed == When::LoggedIn) {
+        assert_eq!(needs(entry.verb).is_empty(), HARMLESS.contains(&entry.verb), "{}", entry.verb);
+    }
+}
+
 #[test]
 fn t14_what_is_refused_does_not_tell_what_there_is() {
     for entry in VERBS.iter().filter(|entry| !needs(entry.verb).is_empty()) {
-        for (folder, subfolders) in [("/in", true), ("/in/sub", false)] {
+        for (folder, rights, subfolders) in [
+            ("/in", Rights::NONE, true),
+            ("/in/sub", Rights::NONE, false),
+            ("/in", Rights::of(&[Right::Write]), true),
+            ("/in", Rights::UPLOAD_ONLY, true),
+        ] {
+            // What may be done shows by being done.
+            let met = |need: &Need| need.is_met(rights);
+            if all_needs(entry.verb).iter().all(met)
+                && !matches!(entry.verb, Verb::Cwd | Verb::Xcwd | Verb::Avbl)
+            {
+                continue;
+            }
             let disk = disk();
-            let mut world = world(&disk, Rights::NONE, subfolders);
-            let replies = [true, false].map(|there| ask(&mut world, &line(entry.verb, folder, there)));
-            assert_eq!(replies[0], replies[1], "{}", entry.verb);
+            let mut world = world(&disk, rights, subfolders);
+            let mut replies = [true, false].map(|there| ask(&mut world, &line(entry.verb, folder, there)));
+            if matches!(entry.verb, Verb::Cwd | Verb::Xcwd) && rights != Rights::NONE {
+                // Who may leave something in a folder may go there; what is no folder is not told from nothing.
+                replies[0] = ask(&mut world, &format!("{} {folder}/x", entry.verb));
+            }
+            assert_eq!(replies[0], replies[1], "{} {rights}", entry.verb);
         }
     }
+}
+
+#[test]
+fn t13_a_link_leads_to_nothing_that_its_place_may_do_more_with() {
+    let (disk, inner) = (disk(), disk());
+    let mut world = world(&disk, Rights::FULL, true);
+    world.mounts.push(Mount {
+        at: path("/in/full"),
+        storage: Arc::new(inner),
+        rights: Rights::READ_ONLY,
+        subfolders: true,
+    });
+    for (target, name) in [("/in", "/in/a"), ("/", "/in/a"), ("/in/full", "/in/a"), ("/in/full/x", "/in/a")] {
+        let reply = ask(&mut world, &format!("SITE SYMLINK {target} {name}"));
+        assert!(reply.starts_with("550"), "{target}: {reply}");
+    }
+    let only_top = &mut self::world(&disk, Rights::FULL, false);
+    let reply = ask(only_top, "SITE SYMLINK /in/sub/x /in/a");
+    assert!(reply.starts_with("550 This account may not"), "{reply}");
 }
 
 #[test]

@@ -64,6 +64,11 @@ impl Local {
         tokio::task::spawn_blocking(move || Local::open_waiting(&directory, uploads)).await?
     }
 
+    /// The path of the directory without links, where the system says it.
+    pub fn path(&self) -> Option<&Path> {
+        self.root.path.as_deref()
+    }
+
     fn open_waiting(directory: &Path, uploads: Uploads) -> std::io::Result<Local> {
         Ok(Local { root: ROOTS.open(directory)?, uploads })
     }

@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlag
 use rustix::io::Errno;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How often a path is resolved again when a rename comes in between.
 const TRIES: usize = 64;
@@ -29,6 +29,8 @@ pub(crate) enum Speed {
 #[derive(Debug)]
 pub(crate) struct Root {
     directory: OwnedFd,
+    /// Its path without links, where the system says it.
+    pub(crate) path: Option<PathBuf>,
     /// True for disks of this machine: what is cached of them is there at once. Of a network's, even
     /// that may have to be asked for.
     near: bool,
@@ -52,7 +54,8 @@ impl Root {
         let near = u64::try_from(kind).is_ok_and(|kind| NEAR.contains(&kind));
         // There, a file of the lower layer is copied when it is first written.
         let layered = u64::try_from(kind).is_ok_and(|kind| kind == OVERLAY);
-        Ok(Root { directory, near, pace: Pace::new(near && !layered) })
+        let path = std::fs::read_link(format!("/proc/self/fd/{}", directory.as_raw_fd())).ok();
+        Ok(Root { directory, path, near, pace: Pace::new(near && !layered) })
     }
 
     /// True when the path still means this directory.

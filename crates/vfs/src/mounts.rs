@@ -29,6 +29,13 @@ pub struct Mount {
     pub subfolders: bool,
 }
 
+impl Mount {
+    /// True when its rights count for this directory in it.
+    fn reaches(&self, inside: &VirtualPath) -> bool {
+        self.subfolders || inside.is_root()
+    }
+}
+
 /// A tree of mounts.
 #[derive(Clone)]
 pub struct Mounts {
@@ -123,11 +130,10 @@ fn empty_directory(path: &VirtualPath) -> Entry {
 impl Vfs for Mounts {
     fn rights(&self, directory: &VirtualPath) -> Rights {
         match self.within(directory) {
-            Ok((mount, inside)) if mount.subfolders || inside.is_root() => mount.rights,
-            Ok(_) => Rights::NONE,
+            Ok((mount, inside)) if mount.reaches(&inside) => mount.rights,
             // It leads to something.
-            Err(_) if self.is_fixed(directory) => Rights::of(&[Right::List]),
-            Err(_) => Rights::NONE,
+            _ if self.is_fixed(directory) => Rights::of(&[Right::List]),
+            _ => Rights::NONE,
         }
     }
 
@@ -155,18 +161,21 @@ impl Vfs for Mounts {
             return Err(Error::Forbidden(Right::List));
         }
         let (mount, inside) = self.within(path)?;
-        mount.storage.enter(&inside).await
+        let entered = mount.storage.enter(&inside).await;
+        // Who may not look is not told what it is instead.
+        entered.map_err(|error| self.allow_look(&path.parent()).err().unwrap_or(error))
     }
 
     async fn list(&self, path: &VirtualPath) -> Result<Box<dyn Entries>> {
         self.allow(path, Right::List)?;
         let mounted = self.mounted_in(path);
         let there = match self.within(path) {
-            Ok((mount, inside)) => match mount.storage.list(&inside).await {
+            Ok((mount, inside)) if mount.reaches(&inside) => match mount.storage.list(&inside).await {
                 Err(Error::NotFound) if !mounted.is_empty() => None,
                 entries => Some(entries?),
             },
-            Err(_) if self.is_fixed(path) => None,
+            _ if self.is_fixed(path) => None,
+            Ok(_) => return Err(Error::Forbidden(Right::List)),
             Err(error) => return Err(error),
         };
         let mut fixed = Vec::new();
@@ -219,11 +228,18 @@ impl Vfs for Mounts {
         mode: Option<u32>,
     ) -> Result<()> {
         let (mount, inside) = self.changing(path, Right::Write)?;
+        // It tells what is there.
+        self.allow_look(&path.parent())?;
         mount.storage.set_facts(&inside, modified, mode).await
     }
 
     async fn link(&self, target: &VirtualPath, path: &VirtualPath) -> Result<()> {
         let (mount, inside) = self.changing(path, Right::Write)?;
+        // What lies behind the link has the rights of the place where the link is.
+        let no_more = |to: &VirtualPath, from: &VirtualPath| self.rights(to).contain(self.rights(from));
+        if self.is_fixed(target) || !no_more(&target.parent(), &path.parent()) || !no_more(target, path) {
+            return Err(Error::Forbidden(Right::Write));
+        }
         let (other, target) = self.within(target)?;
         if !Arc::ptr_eq(&mount.storage, &other.storage) {
             return Err(Error::Apart);
@@ -232,11 +248,14 @@ impl Vfs for Mounts {
     }
 
     async fn space(&self, path: &VirtualPath) -> Result<u64> {
+        let root = VirtualPath::root();
         if self.rights(path).is_empty() && self.rights(&path.parent()).is_empty() {
             return Err(Error::Forbidden(Right::Write));
         }
         let (mount, inside) = self.within(path)?;
-        mount.storage.space(&inside).await
+        // Who may not look is not told whether it is there.
+        let looks = self.allow_look(&path.parent()).is_ok();
+        mount.storage.space(if looks { &inside } else { &root }).await
     }
 
     async fn read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>> {

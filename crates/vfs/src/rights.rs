@@ -59,8 +59,12 @@ impl Rights {
     pub const UPLOAD_ONLY: Rights = Rights::of(&[Right::Write, Right::MakeFolders]);
 
     /// Names for what is often wanted.
-    const NAMED: [(&'static str, Rights); 3] =
-        [("full", Rights::FULL), ("read-only", Rights::READ_ONLY), ("upload-only", Rights::UPLOAD_ONLY)];
+    const NAMED: [(&'static str, Rights); 4] = [
+        ("full", Rights::FULL),
+        ("read-only", Rights::READ_ONLY),
+        ("upload-only", Rights::UPLOAD_ONLY),
+        ("none", Rights::NONE),
+    ];
 
     /// These.
     pub const fn of(rights: &[Right]) -> Rights {
@@ -87,7 +91,7 @@ impl Rights {
         self.0 & rights.0 == rights.0
     }
 
-    /// Reads `full`, `read-only`, `upload-only`, or words of [`Right`] with spaces or commas between them.
+    /// Reads `full`, `read-only`, `upload-only`, `none`, or words of [`Right`] with spaces or commas between them.
     ///
     /// # Errors
     /// A message with the word that is none of them, and what there is.
@@ -141,7 +145,7 @@ impl fmt::Display for Rights {
         }
         let words: Vec<&str> =
             Right::ALL.iter().filter(|right| self.contains(**right)).map(|right| right.as_str()).collect();
-        f.write_str(if words.is_empty() { "none".to_owned() } else { words.join(" ") }.as_str())
+        f.write_str(&words.join(" "))
     }
 }
 
@@ -163,9 +167,13 @@ mod tests {
 
     #[test]
     fn words_are_read_as_they_are_written() {
-        for rights in
-            [Rights::FULL, Rights::READ_ONLY, Rights::UPLOAD_ONLY, Rights::of(&[Right::List, Right::Append])]
-        {
+        for rights in [
+            Rights::FULL,
+            Rights::READ_ONLY,
+            Rights::UPLOAD_ONLY,
+            Rights::NONE,
+            Rights::of(&[Right::List, Right::Append]),
+        ] {
             assert_eq!(Rights::parse(&rights.to_string()).unwrap(), rights);
         }
         assert_eq!(Rights::parse("read, list").unwrap(), Rights::READ_ONLY);

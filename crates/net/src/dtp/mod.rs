@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use receive::{receive, receive_file, receive_some};
 pub use send::{send, send_file};
-pub use throttle::{Limit, Throttle};
+pub use throttle::Limit;
+use throttle::Throttle;
 
 /// Bytes of one reading or writing through a buffer.
 const BUFFER: usize = 256 << 10;
@@ -50,8 +51,10 @@ pub struct Progress {
 
 impl Progress {
     /// That of a transfer which keeps to these limits of speed.
-    pub fn throttled(throttle: Option<Throttle>) -> Progress {
-        Progress { throttle: throttle.map(Arc::new), ..Progress::default() }
+    pub fn throttled(limits: Vec<Arc<Limit>>) -> Progress {
+        let progress = Progress::default();
+        let throttle = Throttle::new(limits, Arc::clone(&progress.moved)).map(Arc::new);
+        Progress { throttle, ..progress }
     }
 
     /// Waits until bytes may move, and says how many.
@@ -60,7 +63,7 @@ impl Progress {
         tokio::select! {
             biased;
             () = self.stopped() => Err(Failure::Stopped),
-            allowed = throttle.allowance(self.moved()) => Ok(allowed),
+            allowed = throttle.allowance() => Ok(allowed),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{log_in, serve};
 use portolan_testkit::launch::{Talk, must_run};
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
 
@@ -89,4 +90,50 @@ fn a_user_comes_at_the_hours_of_the_week_that_are_allowed() {
     assert!(log_in(&mut served.talk(), "anna").starts_with("230"));
     assert!(log_in(&mut served.talk(), "otto").starts_with("530"));
     served.wait_for_log("login denied at this hour");
+}
+
+#[test]
+fn what_is_slowed_down_is_whole() {
+    let people = r#"
+[[user]]
+name = "anna"
+password = "SECRET"
+root = "root"
+write = true
+speed-up = "400 KB/s"
+speed-down = "400 KB/s"
+"#;
+    let served = serve(&["root"], people);
+    let home = tempfile::tempdir().unwrap();
+    let bytes: Vec<u8> = (0..300_000u32)
+        .flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes())
+        .take(300_000)
+        .collect();
+    let text: Vec<u8> =
+        (0..20_000).flat_map(|line| format!("line {line}\r\n").into_bytes()).take(250_002).collect();
+    fs::write(home.path().join("bytes"), &bytes).unwrap();
+    fs::write(home.path().join("text"), &text).unwrap();
+    let curl = |arguments: &[&str]| {
+        let mut command = Command::new("curl");
+        command.args(["-sS", "-k", "--user", "anna:secret"]).args(arguments).current_dir(home.path());
+        must_run(&mut command)
+    };
+    let url = |name: &str| format!("ftp://127.0.0.1:{}/{name}", served.port);
+    for tls in [&[][..], &["--ssl-reqd"]] {
+        for (file, flags) in [("bytes", &[][..]), ("text", &["--use-ascii"])] {
+            let arguments = [tls, flags].concat();
+            curl(&[&arguments[..], &["-T", file, &url(file)]].concat());
+            let there = fs::read(served.root().join(file)).unwrap();
+            let sent = fs::read(home.path().join(file)).unwrap();
+            let lines =
+                |bytes: &[u8]| bytes.iter().copied().filter(|byte| *byte != b'\r').collect::<Vec<u8>>();
+            assert!(there == sent || (file == "text" && there == lines(&sent)), "{file} up, {arguments:?}");
+            curl(&[&arguments[..], &["-o", "back", &url(file)]].concat());
+            let back = fs::read(home.path().join("back")).unwrap();
+            assert!(
+                back == sent || (file == "text" && lines(&back) == lines(&sent)),
+                "{file} down, {arguments:?}"
+            );
+        }
+    }
 }

@@ -81,8 +81,8 @@ pub enum Effect {
         /// The host whose certificate is shown to a client that names none.
         host: Host,
     },
-    /// Check who it is. Outcome: [`Outcome::LoggedIn`], [`Outcome::Denied`], [`Outcome::NeedsTls`] or
-    /// [`Outcome::Full`].
+    /// Check who it is. Outcome: [`Outcome::LoggedIn`], [`Outcome::Denied`], [`Outcome::NeedsTls`],
+    /// [`Outcome::Full`] or [`Outcome::Banned`].
     Authenticate {
         /// The host.
         host: Host,
@@ -319,6 +319,8 @@ pub enum Outcome {
     NeedsTls,
     /// The proof was right, but this account has as many sessions as it may have.
     Full,
+    /// The peer is banned meanwhile, for so many seconds yet.
+    Banned(u64),
     /// It is done.
     Done,
     /// What storage says of a path.

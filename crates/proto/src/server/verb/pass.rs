@@ -31,6 +31,7 @@ fn finish(session: &mut Session, user: Vec<u8>, outcome: &Outcome) -> Step {
         }
         Outcome::NeedsTls => Step::Reply(replies::account_needs_tls()),
         Outcome::Full => Step::Close(replies::too_many_sessions_of_account()),
+        Outcome::Banned(seconds) => Step::Close(replies::banned(*seconds)),
         Outcome::Denied => {
             session.denied += 1;
             let limits = &session.settings.limits;

@@ -30,6 +30,7 @@ pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
             Step::Reply(replies::logged_in_by_certificate())
         }
         Outcome::Full => Step::Close(replies::too_many_sessions_of_account()),
+        Outcome::Banned(seconds) => Step::Close(replies::banned(seconds)),
         _ => Step::Reply(replies::need_password()),
     };
     Ok(Step::Start(effect, Box::new(then)))
