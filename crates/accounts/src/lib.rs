@@ -6,6 +6,7 @@
 pub mod bans;
 mod group;
 mod hours;
+pub mod import;
 mod mount;
 mod password;
 mod setting;

@@ -19,8 +19,8 @@ const PASSWORD_MAX: usize = 1024;
 const BCRYPT_COST_MAX: u32 = 15;
 const ROUNDS_MAX: u32 = 1_000_000;
 const MEMORY_MAX: u32 = 256 << 10;
-const PASSES_MAX: u32 = 16;
-const LANES_MAX: u32 = 16;
+/// Pure-FTPd makes as many passes over the memory as take it a second.
+const WORK_MAX: u32 = 16 << 20;
 
 /// How those begin that are made here.
 static OWN: LazyLock<String> = LazyLock::new(|| {
@@ -116,7 +116,7 @@ impl Scheme {
             ["", kind, ..] if kind.starts_with("argon2") => {
                 let hash = phc::PasswordHash::new(text).ok()?;
                 let cost = |name| hash.params.get_decimal(name).unwrap_or(u32::MAX);
-                let cheap = cost("m") <= MEMORY_MAX && cost("t") <= PASSES_MAX && cost("p") <= LANES_MAX;
+                let cheap = cost("m") <= MEMORY_MAX && cost("m").saturating_mul(cost("t")) <= WORK_MAX;
                 let whole = hash.salt.is_some() && hash.hash.is_some() && cheap;
                 whole.then_some(if text.starts_with(&*OWN) { Scheme::Own } else { Scheme::Argon2 })
             }

@@ -14,7 +14,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 pub(crate) use people::{
-    BanCommand, Changes, GroupCommand, Output, Source, Totals, UserCommand, WhichGroup, Who,
+    BanCommand, Changes, GroupCommand, ImportFormat, Output, Source, Totals, UserCommand, WhichGroup, Who,
 };
 
 /// An FTP suite for networks as they are today.

@@ -9,6 +9,7 @@ mod banner;
 mod config;
 mod edit;
 mod group;
+mod import;
 mod password;
 mod people;
 mod serve;

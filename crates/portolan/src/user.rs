@@ -2,7 +2,7 @@
 
 use crate::args::{Changes, Output, UserCommand, Who};
 use crate::people::People;
-use crate::{Exit, edit, password};
+use crate::{Exit, edit, import, password};
 use portolan_accounts::{ANONYMOUS, Account, Member, Origin, PasswordHash, User};
 use portolan_server::needs::{Need, needs};
 use portolan_vfs::{Right, Rights};
@@ -31,6 +31,11 @@ pub(crate) fn run(command: UserCommand) -> Result<(), Exit> {
             UserCommand::List { source, output } => list(&People::of(&source)?, &output).await,
             UserCommand::Show { who, output, effective } => show(&who, &output, effective).await,
             UserCommand::Can { who, verb, path, from } => can(&who, &verb, &path, from).await,
+            UserCommand::Import { format, file, groups, dry_run, folder, rights, group, source } => {
+                let people = People::of(&source)?;
+                let wanted = import::Wanted { groups, dry_run, folder, rights, group };
+                import::run(&people, format, &file, &wanted).await
+            }
             UserCommand::Hash { .. } => Ok(()),
         }
     })

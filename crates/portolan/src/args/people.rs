@@ -105,6 +105,45 @@ Example:
         #[arg(long, value_name = "ADDRESS")]
         from: Option<std::net::IpAddr>,
     },
+    /// Take over the users of another server from its file. Lines that cannot be understood are told, and left out.
+    #[command(after_help = "\
+Examples:
+  portolan user import pure-ftpd /etc/pure-ftpd/pureftpd.passwd --rights full
+  portolan user import proftpd /etc/proftpd/ftpd.passwd --groups /etc/proftpd/ftpd.group --dry-run
+  portolan user import vsftpd /etc/vsftpd/virtual_users.txt --folder '/srv/ftp/{user}' --rights full
+
+Hashes are taken as they are, and replaced when their user logs in.")]
+    Import {
+        /// Whose file it is.
+        format: ImportFormat,
+
+        /// The file.
+        file: PathBuf,
+
+        /// ProFTPD's AuthGroupFile: users become members of the groups of these names, which have to be there.
+        #[arg(long, value_name = "FILE")]
+        groups: Option<PathBuf>,
+
+        /// Say what would be done, and do nothing.
+        #[arg(long)]
+        dry_run: bool,
+
+        /// The folder that is the root of what they see, instead of their home; {user} stands for the name.
+        #[arg(long, value_name = "DIR")]
+        folder: Option<PathBuf>,
+
+        /// What may be done in it: full, read-only, upload-only, or some of: read write append delete list
+        /// make-folders remove-folders.
+        #[arg(long, value_name = "RIGHTS", default_value = "read-only")]
+        rights: String,
+
+        /// A group that they become members of as well; may be given several times.
+        #[arg(long, value_name = "NAME")]
+        group: Vec<String>,
+
+        #[command(flatten)]
+        source: Source,
+    },
     /// Print the hash of a password, for the configuration file.
     #[command(
         after_help = "Example:\n  portolan user hash    asks for the password, then prints $argon2id$…"
@@ -113,6 +152,15 @@ Example:
         #[command(flatten)]
         password: PasswordFrom,
     },
+}
+
+/// Servers whose users can be taken over.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum ImportFormat {
+    Proftpd,
+    PureFtpd,
+    Vsftpd,
+    Htpasswd,
 }
 
 #[derive(Subcommand)]

@@ -141,3 +141,48 @@ fn who_is_in_the_file_comes_before_who_is_in_the_store() {
         refused(folder.path(), &["user", "add", "anna", "--folder", "/tmp", "--password-file", &secret]);
     assert!(complaint.contains("is in the configuration file"), "{complaint}");
 }
+
+#[test]
+fn users_of_another_server_are_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    for name in ["anna", "otto"] {
+        fs::create_dir(at(name)).unwrap();
+    }
+    fs::write(at("portolan.toml"), "listen = [\"127.0.0.1:2121\"]\nstate = \"state\"\n").unwrap();
+    let md5 = "$1$saltsalt$9xy1btjgzLYfb7hivXtC//";
+    let users = format!(
+        "anna:{md5}:1:1::{}:/bin/false\notto:{md5}:1:1::{}:/bin/false\nempty::1:1::/:/x\nlost:{md5}:1:1::/nowhere:/x\n",
+        at("anna"),
+        at("otto")
+    );
+    fs::write(at("ftpd.passwd"), users).unwrap();
+    fs::write(at("ftpd.group"), "staff:x:1:otto\n").unwrap();
+    must(folder.path(), &["group", "add", "staff", "--set", "sessions=5"]);
+    let arguments =
+        ["user", "import", "proftpd", &at("ftpd.passwd"), "--groups", &at("ftpd.group"), "--rights", "full"];
+
+    let tried = portolan(folder.path(), &[&arguments[..], &["--dry-run"]].concat());
+    assert!(String::from_utf8_lossy(&tried.stderr).contains("2 taken over, 2 left out (not really)"));
+    assert_eq!(must(folder.path(), &["user", "list"]), "");
+
+    let done = portolan(folder.path(), &arguments);
+    let (said, complaints) =
+        (String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap());
+    assert_eq!(done.status.code(), Some(1));
+    assert!(said.starts_with("anna: the hash of the password is weak"), "{said}");
+    assert!(
+        complaints.contains("line 3: the password of empty") && complaints.contains("lost: /nowhere"),
+        "{complaints}"
+    );
+    assert_eq!(
+        must(folder.path(), &["user", "list", "--json"]).lines().last().unwrap(),
+        r#"{"groups":["staff"],"name":"otto"}"#
+    );
+
+    let text = "listen = [\"LISTEN\"]\nstate = \"state\"\n";
+    let served = Served::configured(env!("CARGO_BIN_EXE_portolan"), folder, text);
+    let said = lftp(&served, "anna", "mkdir /own; cls -1 /");
+    assert!(said.contains("own/"), "{said}");
+    served.wait_for_log("the password is hashed anew");
+}
