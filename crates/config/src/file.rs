@@ -174,6 +174,7 @@ pub(crate) fn parse(text: &str, path: &Path) -> Result<Config, Vec<Problem>> {
     let tables = DeTable::parse(text).map_err(wrong)?;
     let mut check = Check { path, text, problems: Vec::new() };
     let config = convert(file, tables.get_ref(), &mut check);
+    check.problems.sort_by_key(Problem::place);
     if check.problems.is_empty() { Ok(config) } else { Err(check.problems) }
 }
 

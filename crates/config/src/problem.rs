@@ -19,6 +19,11 @@ impl Problem {
         Problem { path: path.to_owned(), place: None, message: format!("cannot be read: {error}") }
     }
 
+    /// Line and column, where there is a place.
+    pub(crate) fn place(&self) -> Option<(usize, usize)> {
+        self.place
+    }
+
     /// Something at a place in the text.
     pub(crate) fn at(path: &Path, text: &str, span: Option<Range<usize>>, message: String) -> Problem {
         let place = span.map(|span| {

@@ -73,11 +73,11 @@ fn problems_say_where_what_and_what_to_write() {
     assert_eq!(
         problems(text),
         [
-            "/tmp/portolan.toml:3:11: `2121` is no address with a port; write it like 0.0.0.0:2121 or [::]:2121",
             "/tmp/portolan.toml:1:17: `9-5` is no range of ports; write it like 50000-50099",
             "/tmp/portolan.toml:2:12: `300.1.1.1` is no source of an address; write an IPv4 address, a name like \
              ftp.example.org, https://… of a page that says it, stun://host, router, pcp, nat-pmp, upnp, \
              interface, or interface:eth0",
+            "/tmp/portolan.toml:3:11: `2121` is no address with a port; write it like 0.0.0.0:2121 or [::]:2121",
             "/tmp/portolan.toml:5:8: a limit of 0 seconds would end every session; write at least 1",
             "/tmp/portolan.toml:7:8: /nowhere/at/all is no directory; make it, or write another",
         ]

@@ -143,7 +143,7 @@ mod tests {
         let text = format!(
             "# users\nanna:{PURE}:1000:1000::/srv/anna/././:51200:102400:1:2:3:10:20971520:::192.0.2.0/24:192.0.2.9:800-1800\n\
              otto:{PURE}:1:1::/srv/otto::::::::::::\n\
-             bad:{PURE}:1:1::/srv/bad::::::::::::8:00-18\n\
+             bad:{PURE}:1:1::/srv/bad::::::::::::0860-1800\n\
              few:{PURE}:1:1::/srv/few\n"
         );
         let users = import(Format::PureFtpd, &text);
