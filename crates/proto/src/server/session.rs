@@ -197,11 +197,6 @@ impl Session {
         Output::Wait { deadline: self.deadline(), read: if self.ended { 0 } else { self.lines.free() } }
     }
 
-    /// The name of who is logged in, once somebody is.
-    pub fn user(&self) -> Option<&[u8]> {
-        self.login.user()
-    }
-
     /// True while a transfer runs.
     pub fn is_transferring(&self) -> bool {
         matches!(self.work, Work::Transfer(_))
