@@ -7,7 +7,7 @@ use crate::store::{Store, StoreError};
 use crate::value::Networks;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Addresses that are remembered at the most. What is forgotten first is what has not led to a ban.
@@ -127,7 +127,7 @@ impl Known {
 /// Addresses that may not connect, and those that are about to come so far.
 #[derive(Debug)]
 pub struct Bans {
-    rules: BanRules,
+    rules: RwLock<BanRules>,
     store: Option<Arc<Store>>,
     known: Mutex<HashMap<IpAddr, Known>>,
 }
@@ -135,7 +135,16 @@ pub struct Bans {
 impl Bans {
     /// None so far. They are kept in this store.
     pub fn new(rules: BanRules, store: Option<Arc<Store>>) -> Bans {
-        Bans { rules, store, known: Mutex::default() }
+        Bans { rules: RwLock::new(rules), store, known: Mutex::default() }
+    }
+
+    /// Other rules count from now on. Bans that there are stay.
+    pub fn set_rules(&self, rules: BanRules) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+    }
+
+    fn rules(&self) -> RwLockReadGuard<'_, BanRules> {
+        self.rules.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<IpAddr, Known>> {
@@ -148,12 +157,16 @@ impl Bans {
         let own = known.get(&household(address))?;
         let ban = own.ban.as_ref().filter(|_| Instant::now() < own.ends)?;
         // One for its neighbours does not concern it either.
-        self.rules.never.find(address).is_none().then(|| ban.clone())
+        self.rules().never.find(address).is_none().then(|| ban.clone())
     }
 
     /// Notes a fault of this address, which may be one too many: then it is banned.
     pub async fn note(&self, address: IpAddr, fault: &str) {
-        if self.rules.mode == BanMode::Off || self.rules.never.find(address).is_some() {
+        let spared = {
+            let rules = self.rules();
+            rules.mode == BanMode::Off || rules.never.find(address).is_some()
+        };
+        if spared {
             return;
         }
         let Some(ban) = self.count(address, fault) else { return };
@@ -169,7 +182,7 @@ impl Bans {
 
     /// Counts a fault; gives the ban that it leads to.
     fn count(&self, address: IpAddr, fault: &str) -> Option<Ban> {
-        let (address, mut known) = (household(address), self.known());
+        let (address, rules, mut known) = (household(address), self.rules(), self.known());
         if known.len() >= KNOWN_MAX && !known.contains_key(&address) {
             // Those who have come just now, and once, are the most.
             known.retain(|_, other| other.ban.is_some() || other.faults > 1);
@@ -182,21 +195,21 @@ impl Bans {
             // Sessions that were there before may go on making them.
             return None;
         }
-        if own.since.elapsed() > self.rules.within {
+        if own.since.elapsed() > rules.within {
             (own.faults, own.since) = (0, Instant::now());
         }
         own.faults += 1;
-        if own.faults < self.rules.faults {
+        if own.faults < rules.faults {
             return None;
         }
         own.faults = 0;
-        if self.rules.mode == BanMode::Log {
+        if rules.mode == BanMode::Log {
             tracing::warn!(%address, reason = fault, "would be banned");
             return None;
         }
         let times = own.ban.as_ref().map_or(0, |ban| ban.times).saturating_add(1);
         let factor = 1u32.checked_shl(times - 1).unwrap_or(u32::MAX);
-        let time = self.rules.time.saturating_mul(factor).min(self.rules.longest);
+        let time = rules.time.saturating_mul(factor).min(rules.longest);
         let ban = Ban::new(address, time, times, fault);
         (own.ban, own.ends, own.kept) = (Some(ban.clone()), later(Some(time)), false);
         Some(ban)
@@ -211,6 +224,7 @@ impl Bans {
             Some(store) => Some(store.bans(long_ago()).await?),
             None => None,
         };
+        let within = self.rules().within;
         let mut known = self.known();
         if let Some(kept) = kept {
             let there: HashSet<IpAddr> = kept.iter().map(|ban| ban.address).collect();
@@ -228,7 +242,7 @@ impl Bans {
         let over = long_ago();
         known.retain(|_, own| {
             own.ban = own.ban.take().filter(|ban| ban.until > over);
-            own.ban.is_some() || own.since.elapsed() <= self.rules.within
+            own.ban.is_some() || own.since.elapsed() <= within
         });
         Ok(())
     }

@@ -116,6 +116,18 @@ impl Accounts {
         self.admit(&user.name, &user.member).await
     }
 
+    /// The account of somebody who has logged in before, as it is now. The name is that of their account.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn again(&self, name: &[u8]) -> Result<Arc<Account>, Refusal> {
+        if let Some(anonymous) = self.anonymous.as_ref().filter(|_| name == ANONYMOUS.as_bytes()) {
+            return self.admit(ANONYMOUS, anonymous).await;
+        }
+        let user = self.find(name).await?.ok_or(Refusal::Wrong)?;
+        self.admit(&user.name, &user.member).await
+    }
+
     /// The user of this name.
     async fn find(&self, name: &[u8]) -> Result<Option<Cow<'_, User>>, Refusal> {
         if let Some(user) = self.users.get(name) {

@@ -27,13 +27,14 @@ const CONNECTIONS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The tables, which are made where they are missing. What is set is kept as JSON, by the names that it has elsewhere.
-const TABLES: [&str; 3] = [
+const TABLES: [&str; 4] = [
     "CREATE TABLE IF NOT EXISTS portolan_users (
         host TEXT NOT NULL, name TEXT NOT NULL, password TEXT NOT NULL, profile TEXT NOT NULL,
         PRIMARY KEY (host, name))",
     "CREATE TABLE IF NOT EXISTS portolan_groups (name TEXT NOT NULL PRIMARY KEY, profile TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS portolan_bans (
         address TEXT NOT NULL PRIMARY KEY, until BIGINT NOT NULL, times BIGINT NOT NULL, reason TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS portolan_editions (name TEXT NOT NULL PRIMARY KEY, edition BIGINT NOT NULL)",
 ];
 
 /// What can go wrong with the store.
@@ -123,6 +124,29 @@ impl Store {
         self.pool.get_or_try_init(connect).await
     }
 
+    /// A number that is another one when users or groups have changed.
+    ///
+    /// # Errors
+    /// When the database is not there.
+    pub async fn edition(&self) -> Result<Option<i64>, StoreError> {
+        if !self.is_there() {
+            return Ok(None);
+        }
+        let query = sqlx::query("SELECT edition FROM portolan_editions WHERE name = 'accounts'");
+        let row = query.fetch_optional(self.pool().await?).await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    /// Says to whoever looks that users or groups have changed.
+    async fn note_change(&self) -> Result<(), StoreError> {
+        let query = sqlx::query(
+            "INSERT INTO portolan_editions (name, edition) VALUES ('accounts', 1)
+            ON CONFLICT (name) DO UPDATE SET edition = portolan_editions.edition + 1",
+        );
+        query.execute(self.pool().await?).await?;
+        Ok(())
+    }
+
     /// The user of this name at this host, if there is one.
     ///
     /// # Errors
@@ -161,7 +185,7 @@ impl Store {
         let query =
             sqlx::query(query).bind(host).bind(&*user.name).bind(user.password.as_str()).bind(profile);
         query.execute(self.pool().await?).await?;
-        Ok(())
+        self.note_change().await
     }
 
     /// Puts a better hash of a user's password in place of the old one, unless that has changed meanwhile.
@@ -187,7 +211,9 @@ impl Store {
     /// When the database does not do it.
     pub async fn remove_user(&self, host: &str, name: &str) -> Result<bool, StoreError> {
         let query = sqlx::query("DELETE FROM portolan_users WHERE host = $1 AND name = $2");
-        Ok(query.bind(host).bind(name).execute(self.pool().await?).await?.rows_affected() > 0)
+        let removed = query.bind(host).bind(name).execute(self.pool().await?).await?.rows_affected() > 0;
+        self.note_change().await?;
+        Ok(removed)
     }
 
     /// The group of this name, if there is one.
@@ -224,7 +250,7 @@ impl Store {
             ON CONFLICT (name) DO UPDATE SET profile = excluded.profile";
         let profile = Document::of_group(group).to_text().map_err(|problem| nonsense(name, problem))?;
         sqlx::query(query).bind(name).bind(profile).execute(self.pool().await?).await?;
-        Ok(())
+        self.note_change().await
     }
 
     /// Removes a group; false when there was none. Who is a member cannot log in any more.
@@ -233,7 +259,9 @@ impl Store {
     /// When the database does not do it.
     pub async fn remove_group(&self, name: &str) -> Result<bool, StoreError> {
         let query = sqlx::query("DELETE FROM portolan_groups WHERE name = $1");
-        Ok(query.bind(name).execute(self.pool().await?).await?.rows_affected() > 0)
+        let removed = query.bind(name).execute(self.pool().await?).await?.rows_affected() > 0;
+        self.note_change().await?;
+        Ok(removed)
     }
 
     /// Bans that last until after this time, in seconds since 1970. What cannot be read is passed over.

@@ -22,8 +22,7 @@ pub use acme::{Acme, Challenge, LETS_ENCRYPT, Renewal};
 pub use clients::{ClientCertificates, Clients};
 pub use error::CertError;
 pub use names::{fingerprint, users_in};
-use watch::Watched;
-pub use watch::watch;
+pub use watch::{Watched, watch};
 
 /// Where a certificate comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,19 +20,20 @@ fn stamp(path: &Path) -> Stamp {
 
 /// Files that belong together, and what they looked like when they were taken up.
 #[derive(Debug)]
-pub(crate) struct Watched {
+pub struct Watched {
     files: Vec<PathBuf>,
     stamps: Vec<Stamp>,
 }
 
 impl Watched {
-    pub(crate) fn new(files: Vec<PathBuf>) -> Watched {
+    /// These files, as they are now.
+    pub fn new(files: Vec<PathBuf>) -> Watched {
         let stamps = files.iter().map(|file| stamp(file)).collect();
         Watched { files, stamps }
     }
 
     /// True when a file has changed since the last time.
-    fn have_changed(&mut self) -> bool {
+    pub fn have_changed(&mut self) -> bool {
         let stamps: Vec<Stamp> = self.files.iter().map(|file| stamp(file)).collect();
         let changed = stamps != self.stamps;
         self.stamps = stamps;

@@ -38,9 +38,9 @@ impl Host {
         VirtualHost { names: self.names.clone(), welcome: self.welcome.clone() }
     }
 
-    pub(crate) fn into_accounts(self, groups: &Groups, store: Option<&Arc<Store>>) -> Accounts {
+    pub(crate) fn accounts(&self, groups: &Groups, store: Option<&Arc<Store>>) -> Accounts {
         let name = self.names.first().cloned().unwrap_or_default();
-        with_store(Accounts::new(groups.clone(), self.users, self.anonymous), store, &name)
+        with_store(Accounts::new(groups.clone(), self.users.clone(), self.anonymous.clone()), store, &name)
     }
 }
 

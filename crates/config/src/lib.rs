@@ -22,7 +22,7 @@ use portolan_proto::server::{Limits, Settings, TlsPolicy};
 use portolan_reach::ddns::Record;
 use portolan_reach::mapping::Method;
 use portolan_reach::source::AddressSource;
-use portolan_server::{Options, SessionLimits, SpeedLimits};
+use portolan_server::{Options, Rules, SessionLimits, SpeedLimits};
 use portolan_vfs_local::Uploads;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -169,58 +169,91 @@ impl Config {
         file::parse(text, path)
     }
 
-    /// The options of the server, its certificates where TLS is on, and what keeps it reachable. `nonce` is
-    /// what routers know this server by.
+    /// The options of the server, its certificates where TLS is on, and what keeps it reachable. Bans are kept in the
+    /// store. `nonce` is what routers know this server by.
     ///
     /// # Errors
-    /// When a certificate, the ticket key, or the place for accounts cannot be used.
-    pub fn into_options(
-        self,
+    /// When a certificate or the ticket key cannot be used.
+    pub fn options(
+        &self,
+        store: Option<Arc<Store>>,
         nonce: [u8; 12],
-    ) -> Result<(Options, Option<Arc<Certificates>>, Reach), StartError> {
-        let store = self.store()?.map(Arc::new);
-        let secrets = self.secrets().iter().map(|secret| without_links(secret)).collect();
-        let (reach, listen) = Reach::new(&self, nonce);
+    ) -> Result<(Options, Option<Arc<Certificates>>, Reach), CertError> {
+        let (reach, listen) = Reach::new(self, nonce);
         let secured = listen.iter().any(|listener| listener.tls != TlsPolicy::Off);
         let certificates = secured.then(|| self.certificates()).transpose()?.map(Arc::new);
         let tls = match &certificates {
             Some(certificates) => Some(Arc::new(self.tls.start(Arc::clone(certificates))?)),
             None => None,
         };
-        let settings = Settings {
-            names: self.names,
-            welcome: self.welcome,
-            utf8: self.charset.is_none(),
-            tls: self.tls.policy,
-            clear_control: self.tls.clear_control,
-            hosts: self.hosts.iter().map(Host::settings).collect(),
-            limits: self.limits,
-        };
         let options = Options {
             listen,
             tls,
-            certificate_login: self.tls.certificate_login,
-            passive_ports: self.passive_ports,
+            passive_ports: self.passive_ports.clone(),
             one_port: self.one_port,
             pinholes: None,
             active_port: self.active_port,
             keep_alive: self.keep_alive,
+            bans: Arc::new(Bans::new(self.bans.clone(), store)),
+        };
+        Ok((options, certificates, reach))
+    }
+
+    /// The rules of the server. Accounts are in the store besides.
+    pub fn rules(&self, store: Option<&Arc<Store>>) -> Rules {
+        let settings = Settings {
+            names: self.names.clone(),
+            welcome: self.welcome.clone(),
+            utf8: self.charset.is_none(),
+            clear_control: self.tls.clear_control,
+            hosts: self.hosts.iter().map(Host::settings).collect(),
+            limits: self.limits.clone(),
+        };
+        let accounts = Accounts::new(self.groups.clone(), self.users.clone(), self.anonymous.clone());
+        Rules {
+            certificate_login: self.tls.certificate_login,
             uploads: self.uploads,
-            secrets,
+            secrets: self.hidden(),
             charset: self.charset,
             sessions: self.sessions,
-            bans: Arc::new(Bans::new(self.bans, store.clone())),
+            bans: self.bans.clone(),
             speed: self.speed,
             speed_of_address: self.speed_of_address,
             settings: Arc::new(settings),
-            host_accounts: self
-                .hosts
-                .into_iter()
-                .map(|host| host.into_accounts(&self.groups, store.as_ref()))
-                .collect(),
-            accounts: with_store(Accounts::new(self.groups, self.users, self.anonymous), store.as_ref(), ""),
+            host_accounts: self.hosts.iter().map(|host| host.accounts(&self.groups, store)).collect(),
+            accounts: with_store(accounts, store, ""),
+        }
+    }
+
+    /// Keys whose values are others than before, and count only after a new start.
+    pub fn keys_for_a_start(&self, before: &Config) -> Vec<&'static str> {
+        let tls = |tls: &Tls| Tls { certificate_login: false, clear_control: false, ..tls.clone() };
+        let of_hosts = |config: &Config| -> Vec<_> {
+            let host = |host: &Host| (host.names.clone(), host.certificate.clone(), host.acme);
+            config.hosts.iter().map(host).collect()
         };
-        Ok((options, certificates, reach))
+        let same = [
+            ("listen", self.listen == before.listen),
+            ("state", self.state == before.state),
+            ("accounts", self.accounts == before.accounts),
+            ("names", self.names == before.names),
+            ("tls", tls(&self.tls) == tls(&before.tls)),
+            ("host", of_hosts(self) == of_hosts(before)),
+            ("passive-ports", self.passive_ports == before.passive_ports),
+            ("passive", self.one_port == before.one_port),
+            ("announce", self.announce == before.announce),
+            ("map-ports", self.map_ports == before.map_ports),
+            ("pinholes", self.pinholes == before.pinholes),
+            ("dynamic-dns", self.dynamic_dns == before.dynamic_dns),
+            ("active-port", self.active_port == before.active_port),
+            ("keep-alive", self.keep_alive == before.keep_alive),
+        ];
+        same.into_iter().filter_map(|(key, same)| (!same).then_some(key)).collect()
+    }
+
+    /// True when the virtual hosts are the same as before, by their names.
+    pub fn has_hosts_of(&self, before: &Config) -> bool {
+        self.hosts.iter().map(|host| &host.names).eq(before.hosts.iter().map(|host| &host.names))
     }
 
     /// What TLS is needed for at a place where control connections are taken.
@@ -308,6 +341,11 @@ impl Config {
         })
     }
 
+    /// Files and folders that nobody may fetch, without links.
+    pub fn hidden(&self) -> Vec<PathBuf> {
+        self.secrets().iter().map(|secret| without_links(secret)).collect()
+    }
+
     /// Files and folders that nobody may fetch.
     fn secrets(&self) -> Vec<PathBuf> {
         let key = |source: &Option<Source>| match source {
@@ -322,17 +360,6 @@ impl Config {
         let secrets = key(&self.tls.certificate).into_iter().chain(of_hosts).chain(store);
         secrets.chain(self.tls.ticket_key.clone()).chain(self.state.clone()).collect()
     }
-}
-
-/// Why a configuration cannot be put to use.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A certificate or the ticket key cannot be used.
-    #[error(transparent)]
-    Certificate(#[from] CertError),
-    /// Nor can the place for accounts.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// Those and the ones that the store has for this host.

@@ -5,6 +5,7 @@ use crate::socket::{self, KeepAlive};
 use socket2::SockRef;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -36,7 +37,16 @@ impl Listener {
     /// # Errors
     /// When the address is in use, not this machine's, or not allowed.
     pub fn bind(address: SocketAddr, keep_alive: KeepAlive) -> io::Result<Listener> {
-        let listener = socket::listen_with(address, keep_alive, QUEUE)?;
+        Listener::of(socket::listen_with(address, keep_alive, QUEUE)?, keep_alive)
+    }
+
+    /// Takes a socket that listens already.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn of(listener: std::net::TcpListener, keep_alive: KeepAlive) -> io::Result<Listener> {
+        listener.set_nonblocking(true)?;
+        keep_alive.set(&SockRef::from(&listener))?;
         // What comes by it has the same settings from the start.
         let options = SockRef::from(&listener);
         // Replies are whole when they are written: there is nothing to wait for.
@@ -50,6 +60,11 @@ impl Listener {
     /// The address, with the real port.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The socket.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
     }
 
     /// The socket.

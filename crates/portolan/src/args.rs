@@ -1,5 +1,6 @@
 //! The command line.
 
+mod control;
 mod people;
 
 use clap::{Parser, Subcommand};
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+pub(crate) use control::ControlCommand;
 pub(crate) use people::{
     BanCommand, Changes, GroupCommand, ImportFormat, Output, Source, Totals, UserCommand, WhichGroup, Who,
 };
@@ -51,6 +53,8 @@ Ctrl-C ends it: running transfers get some time, everybody else is told.")]
     /// Work with addresses that may not connect.
     #[command(subcommand)]
     Ban(BanCommand),
+    #[command(flatten)]
+    Control(ControlCommand),
     /// Opens holes in the firewall for a server that runs.
     #[command(hide = true)]
     Pinholes {

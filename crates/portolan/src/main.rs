@@ -7,6 +7,7 @@ mod args;
 mod ban;
 mod banner;
 mod config;
+mod control;
 mod edit;
 mod group;
 mod import;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::User(command) => user::run(command),
         Command::Group(command) => group::run(command),
         Command::Ban(command) => ban::run(command),
+        Command::Control(command) => control::run(command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

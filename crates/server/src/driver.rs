@@ -3,15 +3,18 @@
 
 use crate::Shared;
 use crate::effects::{self, Done, Holdings};
+use crate::login::{self, Looked};
+use crate::orders::Orders;
 use crate::{Door, registry, threads};
 use futures_util::future::BoxFuture;
 use portolan_net::{Control, Secured};
-use portolan_proto::server::{Connection, Effect, Input, Outcome, Output, Session};
+use portolan_proto::server::{Connection, Effect, Ending, Input, Outcome, Output, Session};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// How long a peer may leave replies unread.
@@ -35,6 +38,10 @@ pub(crate) struct Driver {
     pub(crate) control: Control,
     pub(crate) entry: registry::Entry,
     pub(crate) shared: Arc<Shared>,
+    /// What counts now.
+    pub(crate) orders: Arc<Orders>,
+    /// Looks up again what counts for who is logged in.
+    look: Option<BoxFuture<'static, Looked>>,
     session: Session,
     pub(crate) holdings: Holdings,
     /// The handshake has been made already.
@@ -62,7 +69,8 @@ enum Event {
     Markers,
     Readable,
     Tick,
-    Shutdown(Instant),
+    Orders,
+    Looked(Looked),
 }
 
 impl Driver {
@@ -74,18 +82,22 @@ impl Driver {
         shared: Arc<Shared>,
     ) -> Driver {
         let now = Instant::now();
-        let connection =
-            Connection { peer: control.peer(), local: control.local(), implicit_tls: door.implicit_tls };
-        let session = Session::new(Arc::clone(&door.settings), now.into_std(), connection);
+        let orders = Arc::clone(&shared.orders.borrow());
+        let (settings, implicit_tls, tls) = (Arc::clone(&orders.rules.settings), door.implicit_tls, door.tls);
+        let connection = Connection { peer: control.peer(), local: control.local(), implicit_tls, tls };
+        let handshake_limit = settings.limits.handshake;
+        let session = Session::new(settings, now.into_std(), connection);
         Driver {
             control,
             entry,
             shared,
+            orders,
+            look: None,
             session,
             holdings: Holdings::new(Arc::clone(door)),
             secured,
             handshake: None,
-            handshake_limit: door.settings.limits.handshake,
+            handshake_limit,
             effect: None,
             fresh: false,
             outgoing: VecDeque::new(),
@@ -115,14 +127,16 @@ impl Driver {
     }
 
     async fn drive(&mut self) -> io::Result<()> {
-        let mut shutdown = self.shared.shutdown.subscribe();
-        let mut told = false;
+        let mut orders = self.shared.orders.subscribe();
+        // They may have changed since the session was made.
+        orders.mark_changed();
         loop {
             self.take_outputs().await?;
+            self.look_again();
             if self.closing && self.outgoing.is_empty() {
                 return Ok(());
             }
-            let event = self.wait(&mut shutdown, told).await?;
+            let event = self.wait(&mut orders).await?;
             self.session.set_moved(self.holdings.progress.moved());
             let now = Instant::now().into_std();
             for marker in self.holdings.markers.take() {
@@ -148,11 +162,46 @@ impl Driver {
                     ));
                 }
                 Event::Tick => self.session.handle_input(now, Input::Tick),
-                Event::Shutdown(until) => {
-                    told = true;
-                    self.session.handle_input(now, Input::Shutdown { until: until.into_std() });
+                Event::Orders => self.take_orders(now, Arc::clone(&orders.borrow_and_update())),
+                Event::Looked(looked) => {
+                    self.look = None;
+                    self.take_look(now, looked);
                 }
             }
+        }
+    }
+
+    fn take_orders(&mut self, now: std::time::Instant, orders: Arc<Orders>) {
+        let before = std::mem::replace(&mut self.orders, orders);
+        if !Arc::ptr_eq(&before.rules, &self.orders.rules) {
+            self.session.handle_input(now, Input::Settings(Arc::clone(&self.orders.rules.settings)));
+        }
+        if let Some(stop) = self.orders.stop {
+            let until = stop.until.into_std();
+            self.session.handle_input(now, Input::End { until, why: Ending::Shutdown });
+        }
+    }
+
+    /// Looks up what counts for who is logged in, if that may have changed.
+    fn look_again(&mut self) {
+        let Some(member) = self.holdings.member.as_ref().filter(|_| self.look.is_none()) else { return };
+        if member.edition != self.orders.edition {
+            let (shared, orders) = (Arc::clone(&self.shared), Arc::clone(&self.orders));
+            self.look = Some(Box::pin(login::look_again(shared, orders, self.entry.id(), member.clone())));
+        }
+    }
+
+    fn take_look(&mut self, now: std::time::Instant, looked: Looked) {
+        match looked {
+            // Somebody else may be logged in meanwhile.
+            Some((member, terms)) if self.holdings.is_same_login(&member) => {
+                self.holdings.member = Some(member);
+                if let Some(terms) = terms {
+                    self.session.handle_input(now, Input::Terms(terms));
+                }
+            }
+            Some(_) => {}
+            None => self.session.handle_input(now, Input::End { until: now, why: Ending::Revoked }),
         }
     }
 
@@ -180,6 +229,7 @@ impl Driver {
                         &mut self.holdings,
                         &self.control,
                         &self.entry,
+                        &self.orders,
                         &self.shared,
                     ));
                 }
@@ -278,11 +328,7 @@ impl Driver {
         Ok(())
     }
 
-    async fn wait(
-        &mut self,
-        shutdown: &mut tokio::sync::watch::Receiver<Option<Instant>>,
-        told: bool,
-    ) -> io::Result<Event> {
+    async fn wait(&mut self, orders: &mut watch::Receiver<Arc<Orders>>) -> io::Result<Event> {
         let left: usize = self.outgoing.iter().map(|outgoing| outgoing.bytes.len() - outgoing.sent).sum();
         let unread = self.outgoing.front().map(|first| (first, self.unread_since + UNREAD));
         let deadline = [self.deadline, unread.map(|(_, until)| until)].into_iter().flatten().min();
@@ -309,9 +355,12 @@ impl Driver {
             () = self.holdings.markers.came(), if self.effect.is_some() => Ok(Event::Markers),
             // A peer that does not read its replies is not listened to.
             ready = self.control.readable(), if self.read > 0 && unread.is_none() => ready.map(|()| Event::Readable),
-            until = shutdown.wait_for(Option::is_some), if !told => {
-                Ok(Event::Shutdown(until.ok().and_then(|until| *until).unwrap_or_else(Instant::now)))
-            }
+            // Who gives them is there as long as this session is.
+            Ok(()) = orders.changed() => Ok(Event::Orders),
+            looked = async { match &mut self.look {
+                Some(look) => look.await,
+                None => std::future::pending().await,
+            } } => Ok(Event::Looked(looked)),
             () = async { match deadline {
                 Some(at) => tokio::time::sleep_until(at).await,
                 None => std::future::pending().await,

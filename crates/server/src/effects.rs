@@ -1,24 +1,20 @@
 //! Effects as futures, and what a session holds between them.
 
-use crate::registry::{TransferRoom, User};
-use crate::speeds::{SpeedLimits, Whose};
+use crate::login::{self, Login, Member};
+use crate::orders::Orders;
+use crate::registry::TransferRoom;
 use crate::transfer::{self, Content, Markers, Opened};
-use crate::tree::Tree;
-use crate::{Door, Shared, moving, registry, storage};
+use crate::{Door, Shared, moving, registry, speeds, storage};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use portolan_accounts::bans::household;
-use portolan_accounts::{Account, Count, Open as Allowed, Refusal, TlsNeed};
-use portolan_certs::users_in;
-use portolan_net::dtp::{Limit, Progress};
+use portolan_accounts::Count;
+use portolan_net::dtp::Progress;
 use portolan_net::tls::Identity;
 use portolan_net::{ConnectError, Control, Direction, Guard, Place, Stream};
-use portolan_proto::server::{Effect, Failure, Host, Open, Outcome, Proof, Storage, Target, Terms};
+use portolan_proto::server::{Effect, Failure, Open, Outcome, Storage, Target, Terms};
 use portolan_vfs::Vfs;
-use rustls::pki_types::CertificateDer;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What a session holds between its effects.
 pub(crate) struct Holdings {
@@ -26,7 +22,7 @@ pub(crate) struct Holdings {
     pub(crate) guard: Guard,
     /// Where it came from, and its passive data connections come to.
     door: Arc<Door>,
-    member: Option<Member>,
+    pub(crate) member: Option<Member>,
     place: Option<Awaited>,
     opened: Option<Opened>,
     /// Where transfers are counted.
@@ -34,12 +30,6 @@ pub(crate) struct Holdings {
     data: Option<Stream>,
     pub(crate) progress: Progress,
     pub(crate) markers: Arc<Markers>,
-}
-
-/// Who is logged in.
-struct Member {
-    user: User,
-    tree: Arc<Tree>,
 }
 
 /// How an effect went, and what comes of it to hold.
@@ -87,6 +77,15 @@ impl From<Outcome> for Done {
     }
 }
 
+impl From<Result<(Member, Terms), Outcome>> for Done {
+    fn from(login: Result<(Member, Terms), Outcome>) -> Done {
+        match login {
+            Ok((member, terms)) => Done { member: Some(member), ..Done::from(Outcome::LoggedIn(terms)) },
+            Err(outcome) => outcome.into(),
+        }
+    }
+}
+
 impl Holdings {
     /// Those of a new session.
     pub(crate) fn new(door: Arc<Door>) -> Holdings {
@@ -122,7 +121,8 @@ impl Holdings {
     /// Takes room for a transfer of a file; false when the account has as many as it may have.
     fn take_room(&mut self, open: &Open, shared: &Shared) -> bool {
         self.room = None;
-        let Some(Member { user, tree }) = self.member.as_ref().filter(|_| !matches!(open, Open::List { .. }))
+        let Some(Member { user, tree, .. }) =
+            self.member.as_ref().filter(|_| !matches!(open, Open::List { .. }))
         else {
             return true;
         };
@@ -144,6 +144,11 @@ impl Holdings {
         self.data = None;
     }
 
+    /// True while who logged in then is still who is logged in.
+    pub(crate) fn is_same_login(&self, member: &Member) -> bool {
+        self.member.as_ref().is_some_and(|own| own.is_same_login(member))
+    }
+
     pub(crate) fn log_out(&mut self) {
         self.member = None;
     }
@@ -163,9 +168,10 @@ pub(crate) fn start(
     holdings: &mut Holdings,
     control: &Control,
     entry: &registry::Entry,
+    orders: &Arc<Orders>,
     shared: &Arc<Shared>,
 ) -> BoxFuture<'static, Done> {
-    let shared = Arc::clone(shared);
+    let (shared, orders) = (Arc::clone(shared), Arc::clone(orders));
     let progress = Progress::default();
     holdings.progress = progress.clone();
     let (peer, local, session) = (control.peer(), control.local(), entry.id());
@@ -175,7 +181,7 @@ pub(crate) fn start(
         Effect::Authenticate { host, user, proof, protected } => {
             let certificate = holdings.guard.certificate.clone();
             let login = Login { session, peer, host, user, proof, protected, certificate };
-            authenticate(shared, login).boxed()
+            login::authenticate(shared, orders, login).map(Done::from).boxed()
         }
         Effect::Who => {
             let lines = entry.companions();
@@ -196,7 +202,7 @@ pub(crate) fn start(
             let wanted = Wanted { door: Arc::clone(&holdings.door), peer, local, announce, from, guard };
             async move {
                 tokio::select! {
-                    done = listen(&shared, wanted, old) => done,
+                    done = listen(&shared, &orders, wanted, old) => done,
                     () = progress.stopped() => Outcome::Cancelled.into(),
                 }
             }
@@ -262,7 +268,11 @@ pub(crate) fn start(
                 let (markers, room) = (Arc::clone(&holdings.markers), holdings.room.take());
                 let upload = matches!(opened.content, Content::Upload(_));
                 let direction = if upload { Direction::Upload } else { Direction::Download };
-                let limits = holdings.member.as_ref().map(|member| limits(&shared, member, peer, direction));
+                let limits = holdings.member.as_ref().map(|member| {
+                    speeds::of(member, &orders.rules, peer.ip(), direction)
+                        .filter_map(|(whose, rate)| Some(shared.speeds.find(whose, direction, rate?)))
+                        .collect()
+                });
                 let progress = Progress::throttled(limits.unwrap_or_default());
                 holdings.progress = progress.clone();
                 async move {
@@ -281,126 +291,6 @@ fn failed(failure: Failure) -> BoxFuture<'static, Done> {
     std::future::ready(Outcome::Failed(failure).into()).boxed()
 }
 
-/// The limits of speed for a transfer in that direction.
-fn limits(shared: &Shared, member: &Member, peer: SocketAddr, direction: Direction) -> Vec<Arc<Limit>> {
-    let (account, options) = (&member.tree.account, &shared.options);
-    let mut all = Vec::new();
-    let mut add = |limits: SpeedLimits, whose: &dyn Fn() -> Whose| {
-        if let Some(rate) = limits.of(direction) {
-            all.push(shared.speeds.find(whose(), direction, rate));
-        }
-    };
-    add(options.speed, &|| Whose::Server);
-    add(options.speed_of_address, &|| Whose::Address(household(peer.ip())));
-    for total in &account.totals {
-        add(SpeedLimits { up: total.up, down: total.down }, &|| Whose::Group(total.group.clone()));
-    }
-    let own = SpeedLimits { up: *account.speed_up, down: *account.speed_down };
-    add(own, &|| Whose::User(member.user.clone()));
-    all
-}
-
-/// Somebody who wants to log in.
-struct Login {
-    session: u64,
-    peer: SocketAddr,
-    host: Host,
-    user: Vec<u8>,
-    proof: Proof,
-    protected: bool,
-    /// What the client showed in the TLS handshake.
-    certificate: Option<CertificateDer<'static>>,
-}
-
-async fn authenticate(shared: Arc<Shared>, login: Login) -> Done {
-    let Login { session, peer, host, user, proof, protected, certificate } = login;
-    let name = user.escape_ascii().to_string();
-    let accounts = match host {
-        Host::Virtual(number) => shared.options.host_accounts.get(number),
-        Host::Default => Some(&shared.options.accounts),
-    };
-    if let Some(left) = shared.options.bans.find(peer.ip()).and_then(|ban| ban.left()) {
-        // It began before.
-        return Outcome::Banned(left.as_secs()).into();
-    }
-    let account = match (&proof, accounts) {
-        (Proof::Password(password), Some(accounts)) => accounts.authenticate(&user, password).await,
-        (Proof::Certificate, Some(accounts)) => {
-            let names = certificate.map(|der| users_in(&der)).unwrap_or_default();
-            accounts.vouched(&user, &names).await
-        }
-        (_, None) => Err(Refusal::Wrong),
-    };
-    let account = match account {
-        Ok(account) => account,
-        // The reason is in the log.
-        Err(Refusal::Unusable) => return Outcome::Failed(Failure::Local).into(),
-        Err(refusal) => {
-            if proof != Proof::Certificate {
-                tracing::warn!(session, %peer, user = name, ?refusal, "login denied");
-                if refusal == Refusal::Wrong {
-                    shared.options.bans.note(peer.ip(), "wrong passwords").await;
-                }
-            }
-            return Outcome::Denied.into();
-        }
-    };
-    if *account.tls > TlsNeed::Nothing && !protected {
-        tracing::warn!(session, %peer, user = name, "login denied, since this user needs TLS");
-        return Outcome::NeedsTls.into();
-    }
-    if let Some((reason, origin)) = account.refuses(peer.ip()) {
-        tracing::warn!(session, %peer, user = name, reason, %origin, "login denied");
-        return Outcome::Denied.into();
-    }
-    let open = account.hours.at(minute_of_week());
-    if open == Allowed::Closed {
-        tracing::warn!(session, %peer, user = name, origin = %account.hours.origin, "login denied at this hour");
-        return Outcome::Denied.into();
-    }
-    match shared.trees.open(Arc::clone(&account), &shared.options).await {
-        Ok(tree) => {
-            let user = (host, account.name.clone().into_bytes());
-            if !shared.registry.log_in(session, &user, *account.sessions) {
-                tracing::warn!(session, %peer, user = name, "too many sessions of this user");
-                return Outcome::Full.into();
-            }
-            tracing::info!(session, %peer, user = name, "logged in");
-            let terms = Terms {
-                fxp: *account.fxp,
-                protected_data: *account.tls == TlsNeed::Data,
-                idle: account.idle.0,
-                until: time_left(&account, open).map(|left| std::time::Instant::now() + left),
-            };
-            let member = Some(Member { user, tree });
-            Done { member, ..Done::from(Outcome::LoggedIn(terms)) }
-        }
-        Err(error) => {
-            tracing::error!(session, %peer, user = name, %error, "a folder of the user cannot be opened");
-            Outcome::Failed(Failure::Local).into()
-        }
-    }
-}
-
-/// The minute of the week, here.
-fn minute_of_week() -> u16 {
-    let now = jiff::Zoned::now();
-    let day = now.weekday().to_monday_zero_offset();
-    [(day, 24 * 60), (now.hour(), 60), (now.minute(), 1)]
-        .into_iter()
-        .map(|(count, minutes)| u16::try_from(count).unwrap_or(0) * minutes)
-        .sum()
-}
-
-/// How long somebody may be logged in now.
-fn time_left(account: &Account, open: Allowed) -> Option<Duration> {
-    let of_hours = match open {
-        Allowed::For(minutes) => Some(Duration::from_secs(u64::from(minutes) * 60)),
-        Allowed::Always | Allowed::Closed => None,
-    };
-    [of_hours, account.session_time.0].into_iter().flatten().min()
-}
-
 /// What a session wants that goes into passive mode.
 struct Wanted {
     door: Arc<Door>,
@@ -413,7 +303,7 @@ struct Wanted {
     guard: Option<Guard>,
 }
 
-async fn listen(shared: &Shared, wanted: Wanted, old: Option<Place>) -> Done {
+async fn listen(shared: &Shared, orders: &Orders, wanted: Wanted, old: Option<Place>) -> Done {
     let Wanted { door, peer, local, announce, from, guard } = wanted;
     let renewed = match old {
         Some(place) => place.renewed().await,
@@ -431,7 +321,7 @@ async fn listen(shared: &Shared, wanted: Wanted, old: Option<Place>) -> Done {
         }
     };
     if let Some(pinholes) = &shared.options.pinholes {
-        let time = door.settings.limits.data_connection;
+        let time = orders.rules.settings.limits.data_connection;
         if let Err(error) = pinholes.open(peer.ip(), place.port(), time).await {
             tracing::error!(%peer, port = place.port(), %error, "no pinhole can be opened");
             return Outcome::Failed(Failure::NoPort).into();

@@ -7,9 +7,11 @@ mod digest;
 mod driver;
 mod effects;
 mod listing;
+mod login;
 mod moving;
 pub mod needs;
 mod options;
+mod orders;
 mod registry;
 mod security;
 mod speeds;
@@ -20,15 +22,17 @@ mod tree;
 mod twice;
 
 use driver::Driver;
-use portolan_accounts::bans;
-use portolan_net::{Active, KeepAlive, Listener, Newcomer, OnePort, PassivePool, is_no_ipv6};
-use portolan_proto::server::{Settings, replies};
+use orders::{Orders, Stop};
+use portolan_accounts::bans::{self, household};
+use portolan_net::{Active, Direction, KeepAlive, Listener, Newcomer, OnePort, PassivePool, is_no_ipv6};
+use portolan_proto::server::{TlsPolicy, replies};
 use portolan_reach::Outside;
 use registry::{Refusal, Registry};
-use speeds::Speeds;
+use speeds::{Speeds, Whose};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Arc, Weak};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use threads::{End, Threads};
 use tokio::sync::watch;
@@ -37,11 +41,15 @@ use tokio_util::task::TaskTracker;
 use tree::Trees;
 use twice::Twice;
 
-pub use options::{Listen, Options, SessionLimits};
+pub use options::{Listen, Options, Rules, SessionLimits};
+pub use orders::Lock;
 pub use speeds::SpeedLimits;
 
 /// How long sessions have to say goodbye after the grace time of a shutdown.
 const GOODBYE: Duration = Duration::from_secs(5);
+
+/// Longer than any transfer takes.
+const ENDLESS: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What all sessions of a server share.
 struct Shared {
@@ -50,16 +58,16 @@ struct Shared {
     registry: Registry,
     speeds: Speeds,
     trees: Trees,
-    /// When the server stops, once it does: running transfers have until then.
-    shutdown: watch::Sender<Option<Instant>>,
+    orders: watch::Sender<Arc<Orders>>,
     sessions: TaskTracker,
     threads: Threads,
 }
 
 /// How sessions begin that come by one listener, and where their data connections come to.
 struct Door {
-    settings: Arc<Settings>,
     implicit_tls: bool,
+    /// What TLS is needed for.
+    tls: TlsPolicy,
     passive: PassivePool,
     /// What passive clients are told to connect to.
     outside: watch::Receiver<Outside>,
@@ -71,17 +79,22 @@ struct Door {
 pub struct Server {
     shared: Arc<Shared>,
     places: Vec<Listen>,
+    /// The sockets of those, until the server stops.
+    sockets: Mutex<Vec<OwnedFd>>,
     end: End,
 }
 
 impl Server {
-    /// Listens on all addresses and serves whoever connects.
+    /// Listens on all addresses and serves whoever connects. Where a socket of `inherited` listens on an address
+    /// already, it is used.
     ///
     /// # Errors
     /// When an address cannot be listened on. One of all IPv6 addresses is passed over where the
     /// system has no IPv6, as long as another one works.
-    pub fn start(options: Options) -> io::Result<Server> {
-        let listeners = bind(&options.listen, options.keep_alive)?;
+    pub fn start(options: Options, rules: Rules, inherited: Vec<TcpListener>) -> io::Result<Server> {
+        let listeners = bind(&options.listen, inherited, options.keep_alive)?;
+        let sockets = listeners.iter().map(|(listener, _)| listener.as_fd().try_clone_to_owned());
+        let sockets = Mutex::new(sockets.collect::<io::Result<_>>()?);
         let place = |(listener, listen): &(Listener, Listen)| Listen {
             address: listener.address(),
             ..listen.clone()
@@ -97,17 +110,21 @@ impl Server {
         let (threads, end) = Threads::start()?;
         let shared = Arc::new(Shared {
             active: Active::new(options.active_port, keep_alive),
-            registry: Registry::new(options.sessions),
+            registry: Registry::default(),
             speeds: Speeds::default(),
             trees: Trees::default(),
-            shutdown: watch::Sender::new(None),
+            orders: watch::Sender::new(Arc::new(Orders {
+                rules: Arc::new(rules),
+                edition: 0,
+                lock: None,
+                stop: None,
+            })),
             sessions: TaskTracker::new(),
             threads,
             options,
         });
         tokio::spawn(bans::follow(Arc::downgrade(&shared.options.bans)));
         for (listener, listen) in listeners {
-            let settings = Settings { tls: listen.tls, ..(*shared.options.settings).clone() };
             // Where TLS begins at once, the handshake is made before it shows what a connection is. Where certificates
             // of clients are asked for, control connections must not resume anything, and data connections have to
             // be able to: no one handshake serves both.
@@ -128,9 +145,8 @@ impl Server {
                 Port::Shared(port) => port.pool(),
                 Port::Control(_) => passive.clone(),
             };
-            let settings = Arc::new(settings);
             let door = Door {
-                settings,
+                tls: listen.tls,
                 implicit_tls: listen.implicit_tls,
                 passive,
                 outside: listen.outside,
@@ -140,7 +156,7 @@ impl Server {
             tokio::spawn(follow(Arc::downgrade(&door)));
             tokio::spawn(accept(port, door, Arc::clone(&shared)));
         }
-        Ok(Server { shared, places, end })
+        Ok(Server { shared, places, sockets, end })
     }
 
     /// Where it listens, with the real ports.
@@ -148,11 +164,83 @@ impl Server {
         &self.places
     }
 
+    fn order(&self, change: impl FnOnce(&mut Orders)) {
+        self.shared.orders.send_modify(|orders| change(Arc::make_mut(orders)));
+    }
+
+    /// Puts other rules to use, for sessions that there are, too. Their hosts have to be the same.
+    pub fn change(&self, rules: Rules) {
+        self.shared.options.bans.set_rules(rules.bans.clone());
+        for (direction, own, each) in [
+            (Direction::Upload, rules.speed.up.0, rules.speed_of_address.up.0),
+            (Direction::Download, rules.speed.down.0, rules.speed_of_address.down.0),
+        ] {
+            self.shared.speeds.change(Whose::Server, direction, own);
+            for address in self.shared.speeds.addresses() {
+                self.shared.speeds.change(Whose::Address(household(address)), direction, each);
+            }
+        }
+        self.order(|orders| {
+            orders.rules = Arc::new(rules);
+            orders.edition += 1;
+        });
+    }
+
+    /// Accounts have changed: sessions look up theirs again.
+    pub fn look_again(&self) {
+        self.order(|orders| orders.edition += 1);
+    }
+
+    /// Takes nobody new in, or does so again.
+    pub fn set_lock(&self, lock: Option<Lock>) {
+        self.order(|orders| orders.lock = lock);
+    }
+
+    /// What keeps it from taking somebody new in, if anything does.
+    pub fn lock(&self) -> Option<Lock> {
+        self.shared.orders.borrow().lock.clone().filter(Lock::is_on)
+    }
+
+    /// How many sessions there are.
+    pub fn sessions(&self) -> usize {
+        self.shared.sessions.len()
+    }
+
+    /// Waits until there are none.
+    pub async fn wait_until_empty(&self) {
+        self.shared.sessions.close();
+        self.shared.sessions.wait().await;
+    }
+
+    /// The sockets that it listens on, for another process.
+    ///
+    /// # Errors
+    /// When the system has no room for more descriptors.
+    pub fn sockets(&self) -> io::Result<Vec<OwnedFd>> {
+        let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        sockets.iter().map(OwnedFd::try_clone).collect()
+    }
+
+    /// Waits until each thread that has sessions has done something for us: it does not hang.
+    pub async fn wait_until_alive(&self) {
+        self.shared.threads.are_alive().await;
+    }
+
     /// Stops: no new sessions, 421 for those that are idle, and `grace` for transfers that run.
     /// Returns when all sessions are over.
     pub async fn shutdown(&self, grace: Duration) {
-        let until = Instant::now() + grace;
-        self.shared.shutdown.send_replace(Some(until));
+        self.stop(Stop { until: Instant::now() + grace, succeeded: false }).await;
+    }
+
+    /// The same when another process has the [sockets](Self::sockets). Transfers that run go on to their end.
+    pub async fn hand_over(&self) {
+        self.stop(Stop { until: Instant::now() + ENDLESS, succeeded: true }).await;
+    }
+
+    async fn stop(&self, stop: Stop) {
+        let until = stop.until;
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.order(|orders| orders.stop = Some(stop));
         self.shared.sessions.close();
         if tokio::time::timeout_at(until + GOODBYE, self.shared.sessions.wait()).await.is_err() {
             tracing::warn!(sessions = self.shared.sessions.len(), "sessions are cut off");
@@ -179,17 +267,31 @@ async fn follow(door: Weak<Door>) {
     }
 }
 
-fn bind(places: &[Listen], keep_alive: KeepAlive) -> io::Result<Vec<(Listener, Listen)>> {
+fn bind(
+    places: &[Listen],
+    mut inherited: Vec<TcpListener>,
+    keep_alive: KeepAlive,
+) -> io::Result<Vec<(Listener, Listen)>> {
     let mut listeners = Vec::new();
     for place in places {
         let address = place.address;
-        match Listener::bind(address, keep_alive) {
+        let is_it = |socket: &TcpListener| socket.local_addr().is_ok_and(|own| own == address);
+        let there = inherited.iter().position(is_it).map(|number| inherited.swap_remove(number));
+        let listener = match there {
+            Some(socket) => Listener::of(socket, keep_alive),
+            None => Listener::bind(address, keep_alive),
+        };
+        match listener {
             Ok(listener) => listeners.push((listener, place.clone())),
             Err(error) if is_no_ipv6(address, &error) && places.len() > 1 => {
                 tracing::warn!(%address, %error, "no IPv6 on this system");
             }
             Err(error) => return Err(io::Error::new(error.kind(), format!("{address}: {error}"))),
         }
+    }
+    for socket in inherited {
+        let address = socket.local_addr()?;
+        tracing::warn!(%address, "a socket was handed over that the configuration does not name; it is closed");
     }
     Ok(listeners)
 }
@@ -219,28 +321,27 @@ enum Port {
 }
 
 async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
-    let mut shutdown = shared.shutdown.subscribe();
+    let mut orders = shared.orders.subscribe();
     loop {
         let newcomer = tokio::select! {
             // The socket closes with this task, so that nobody waits in its queue.
-            _ = shutdown.wait_for(Option::is_some) => break,
+            _ = orders.wait_for(|orders| orders.stop.is_some()) => break,
             accepted = async { match &mut port {
                 Port::Control(listener) => listener.accept().await,
                 Port::Shared(port) => port.accept().await,
             } } => accepted,
         };
-        let banned = shared.options.bans.find(newcomer.peer.ip()).and_then(|ban| ban.left());
-        let entered = match banned {
-            Some(left) => Err(Refusal::Banned(left.as_secs())),
-            None => shared.registry.enter(newcomer.peer),
-        };
-        match entered {
+        match admit(newcomer.peer, &shared) {
             Ok(entry) => seat(newcomer, entry, &door, &shared),
             Err(refusal) => turn_away(newcomer, refusal, &door),
         }
     }
-    // Transfers that run may still get their data connections; nobody else is served.
-    if let Port::Shared(mut port) = port {
+    // Transfers that run may still get their data connections, unless another process takes what comes; nobody else is
+    // served.
+    let succeeded = orders.borrow().stop.is_some_and(|stop| stop.succeeded);
+    if let Port::Shared(mut port) = port
+        && !succeeded
+    {
         let turn_away = async {
             loop {
                 drop(port.accept().await);
@@ -250,6 +351,18 @@ async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
             () = shared.sessions.wait() => {}
             () = turn_away => {}
         }
+    }
+}
+
+/// Lets somebody have a session, or says why not.
+fn admit(peer: SocketAddr, shared: &Shared) -> Result<registry::Entry, Refusal> {
+    if let Some(left) = shared.options.bans.find(peer.ip()).and_then(|ban| ban.left()) {
+        return Err(Refusal::Banned(left.as_secs()));
+    }
+    let orders = Arc::clone(&shared.orders.borrow());
+    match orders.lock.as_ref().filter(|lock| lock.is_on()) {
+        Some(lock) => Err(Refusal::Locked(lock.clone())),
+        None => shared.registry.enter(peer, orders.rules.sessions),
     }
 }
 
@@ -281,6 +394,10 @@ fn turn_away(newcomer: Newcomer, refusal: Refusal, door: &Door) {
         Refusal::Server => replies::too_many_sessions(),
         Refusal::Address => replies::too_many_sessions_of_peer(),
         Refusal::Banned(seconds) => replies::banned(seconds),
+        Refusal::Locked(lock) => {
+            let left = lock.until.map(|until| until.saturating_duration_since(Instant::now()).as_secs());
+            replies::locked(&lock.reason, left)
+        }
     };
     // Who expects TLS could not read it.
     if !door.implicit_tls {

@@ -2,10 +2,10 @@
 
 use crate::speeds::SpeedLimits;
 use encoding_rs::Encoding;
-use portolan_accounts::{Accounts, Bans};
+use portolan_accounts::{Accounts, BanRules, Bans};
 use portolan_net::tls::Tls;
 use portolan_net::{ActivePort, KeepAlive};
-use portolan_proto::server::{Settings, TlsPolicy};
+use portolan_proto::server::{Host, Settings, TlsPolicy};
 use portolan_reach::Outside;
 use portolan_reach::pinhole::Pinholes;
 use portolan_vfs_local::Uploads;
@@ -15,15 +15,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// What a server is made of.
+/// What a server is made of, and stays made of.
 #[derive(Debug)]
 pub struct Options {
     /// Where control connections are taken.
     pub listen: Vec<Listen>,
     /// What connections are protected with; without it, nothing is.
     pub tls: Option<Arc<Tls>>,
-    /// True when the certificate of a client can stand for the password of the user it names.
-    pub certificate_login: bool,
     /// Where passive data connections are taken.
     pub passive_ports: RangeInclusive<u16>,
     /// True when passive data connections come to the control port instead, where TLS does not begin at
@@ -35,6 +33,15 @@ pub struct Options {
     pub active_port: ActivePort,
     /// When a peer that is silent is asked whether it is still there.
     pub keep_alive: KeepAlive,
+    /// Addresses that may not connect.
+    pub bans: Arc<Bans>,
+}
+
+/// What may change while the server runs.
+#[derive(Debug)]
+pub struct Rules {
+    /// True when the certificate of a client can stand for the password of the user it names.
+    pub certificate_login: bool,
     /// What an upload writes to.
     pub uploads: Uploads,
     /// Files and folders that must not lie in what anybody sees, without links in their paths.
@@ -47,14 +54,24 @@ pub struct Options {
     pub speed: SpeedLimits,
     /// How fast those with one address may be together.
     pub speed_of_address: SpeedLimits,
-    /// Addresses that may not connect.
-    pub bans: Arc<Bans>,
-    /// Settings of the protocol.
+    /// When addresses are banned.
+    pub bans: BanRules,
+    /// Settings of the protocol. Their hosts stay the same.
     pub settings: Arc<Settings>,
     /// Who may log in.
     pub accounts: Accounts,
     /// Who may log in at each virtual host of the settings.
     pub host_accounts: Vec<Accounts>,
+}
+
+impl Rules {
+    /// Who may log in at a host.
+    pub(crate) fn accounts(&self, host: Host) -> Option<&Accounts> {
+        match host {
+            Host::Virtual(number) => self.host_accounts.get(number),
+            Host::Default => Some(&self.accounts),
+        }
+    }
 }
 
 /// Where control connections are taken, and how.

@@ -1,6 +1,7 @@
 //! The sessions that there are.
 
 use crate::options::SessionLimits;
+use crate::orders::Lock;
 use portolan_accounts::Count;
 use portolan_accounts::bans::household;
 use portolan_proto::server::Host;
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// Why a session is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The server is full.
     Server,
@@ -18,6 +19,8 @@ pub(crate) enum Refusal {
     Address,
     /// The address is banned, for so many seconds yet.
     Banned(u64),
+    /// Nobody new is taken in now.
+    Locked(Lock),
 }
 
 #[derive(Debug)]
@@ -56,9 +59,8 @@ struct Sessions {
 }
 
 /// The sessions that there are.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Registry {
-    limits: SessionLimits,
     sessions: Arc<Mutex<Sessions>>,
 }
 
@@ -78,21 +80,13 @@ fn lock(sessions: &Mutex<Sessions>) -> MutexGuard<'_, Sessions> {
 }
 
 impl Registry {
-    pub(crate) fn new(limits: SessionLimits) -> Registry {
-        Registry { limits, sessions: Arc::default() }
-    }
-
     /// Takes in a session; it leaves when the entry is dropped.
-    pub(crate) fn enter(&self, peer: SocketAddr) -> Result<Entry, Refusal> {
+    pub(crate) fn enter(&self, peer: SocketAddr, limits: SessionLimits) -> Result<Entry, Refusal> {
         let mut sessions = lock(&self.sessions);
-        if sessions.known.len() >= self.limits.total {
+        if sessions.known.len() >= limits.total {
             return Err(Refusal::Server);
         }
-        if sessions
-            .of_address
-            .get(&household(peer.ip()))
-            .is_some_and(|count| *count >= self.limits.per_address)
-        {
+        if sessions.of_address.get(&household(peer.ip())).is_some_and(|count| *count >= limits.per_address) {
             return Err(Refusal::Address);
         }
         *sessions.of_address.entry(household(peer.ip())).or_default() += 1;
@@ -240,18 +234,18 @@ mod tests {
 
     #[test]
     fn t28_one_address_cannot_lock_out_the_others() {
-        let registry = Registry::new(SessionLimits { total: 3, per_address: 2 });
+        let (registry, limits) = (Registry::default(), SessionLimits { total: 3, per_address: 2 });
         let peer = |last: u8| SocketAddr::from(([127, 0, 0, last], 1));
-        let first = registry.enter(peer(1)).unwrap();
-        let _second = registry.enter(peer(1)).unwrap();
-        assert_eq!(registry.enter(peer(1)).unwrap_err(), Refusal::Address);
-        let _third = registry.enter(peer(2)).unwrap();
-        assert_eq!(registry.enter(peer(3)).unwrap_err(), Refusal::Server);
-        let other = Registry::new(SessionLimits { total: 3, per_address: 1 });
-        let _one = other.enter("[2001:db8::1]:1".parse().unwrap()).unwrap();
-        assert_eq!(other.enter("[2001:db8::2]:1".parse().unwrap()).unwrap_err(), Refusal::Address);
-        other.enter("[2001:db8:0:1::1]:1".parse().unwrap()).unwrap();
+        let first = registry.enter(peer(1), limits).unwrap();
+        let _second = registry.enter(peer(1), limits).unwrap();
+        assert_eq!(registry.enter(peer(1), limits).unwrap_err(), Refusal::Address);
+        let _third = registry.enter(peer(2), limits).unwrap();
+        assert_eq!(registry.enter(peer(3), limits).unwrap_err(), Refusal::Server);
+        let (other, limits) = (Registry::default(), SessionLimits { total: 3, per_address: 1 });
+        let _one = other.enter("[2001:db8::1]:1".parse().unwrap(), limits).unwrap();
+        assert_eq!(other.enter("[2001:db8::2]:1".parse().unwrap(), limits).unwrap_err(), Refusal::Address);
+        other.enter("[2001:db8:0:1::1]:1".parse().unwrap(), limits).unwrap();
         drop(first);
-        registry.enter(peer(1)).unwrap();
+        registry.enter(peer(1), limits).unwrap();
     }
 }

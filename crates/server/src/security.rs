@@ -39,12 +39,12 @@ impl Driver {
         };
         let identity = self.holdings.guard.identity;
         let (id, peer) = (self.entry.id(), self.control.peer());
-        let mut shutdown = self.shared.shutdown.subscribe();
+        let mut orders = self.shared.orders.subscribe();
         let shaken = timeout(self.handshake_limit, async {
             self.flush().await?;
             tokio::select! {
                 shaken = self.control.protect(&tls, identity, host) => shaken,
-                _ = shutdown.wait_for(Option::is_some) => Err(io::ErrorKind::Interrupted.into()),
+                _ = orders.wait_for(|orders| orders.stop.is_some()) => Err(io::ErrorKind::Interrupted.into()),
             }
         });
         match shaken.await {
@@ -65,7 +65,7 @@ impl Driver {
         let resumed = handshake.resumed.is_some();
         let name = handshake.name;
         tracing::info!(session, %peer, version = handshake.version, resumed, name, "TLS begins");
-        let certificate = handshake.certificate.is_some() && self.shared.options.certificate_login;
+        let certificate = handshake.certificate.is_some() && self.orders.rules.certificate_login;
         self.holdings.guard.certificate = handshake.certificate;
         Outcome::Secured { name: name.map(String::into_bytes), certificate }
     }

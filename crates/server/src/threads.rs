@@ -71,6 +71,13 @@ impl Threads {
         Ok((Threads(threads.into()), End { begins, is_over }))
     }
 
+    /// Waits until each of them has done something.
+    pub(crate) async fn are_alive(&self) {
+        for thread in &*self.0 {
+            let _ = thread.runtime.spawn(async {}).await;
+        }
+    }
+
     /// Room for a session, where there are the fewest.
     pub(crate) fn seat(&self) -> Seat {
         let sessions = |number: &usize| self.0[*number].sessions.load(Ordering::Relaxed);

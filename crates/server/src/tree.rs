@@ -1,6 +1,6 @@
 //! The trees of files that those see who have logged in.
 
-use crate::options::Options;
+use crate::options::Rules;
 use portolan_accounts::Account;
 use portolan_vfs::charset::Charset;
 use portolan_vfs::{Mount, Mounts, Vfs};
@@ -28,10 +28,10 @@ impl Trees {
     /// # Errors
     /// When one of them is not there: what lies behind it must not come to light, with other rights. The message says
     /// which.
-    pub(crate) async fn open(&self, account: Arc<Account>, options: &Options) -> io::Result<Arc<Tree>> {
+    pub(crate) async fn open(&self, account: Arc<Account>, rules: &Rules) -> io::Result<Arc<Tree>> {
         let mut folders = Vec::with_capacity(account.mounts.len());
         for mount in &account.mounts {
-            let opened = folder(mount, options).await;
+            let opened = folder(mount, rules).await;
             let named = |error: io::Error| {
                 io::Error::new(error.kind(), format!("{}: {error}", mount.folder.display()))
             };
@@ -42,7 +42,7 @@ impl Trees {
         if let Some(same) = trees.get(&key).and_then(Weak::upgrade).filter(|tree| tree.folders == folders) {
             return Ok(same);
         }
-        let tree = Arc::new(Tree::new(account, folders, options));
+        let tree = Arc::new(Tree::new(account, folders, rules));
         trees.retain(|_, tree| tree.strong_count() > 0);
         trees.insert(key, Arc::downgrade(&tree));
         Ok(tree)
@@ -50,7 +50,7 @@ impl Trees {
 }
 
 impl Tree {
-    fn new(account: Arc<Account>, folders: Vec<Local>, options: &Options) -> Tree {
+    fn new(account: Arc<Account>, folders: Vec<Local>, rules: &Rules) -> Tree {
         let mounts = account.mounts.iter().zip(&folders).map(|(mount, folder)| Mount {
             at: mount.at.clone(),
             storage: Arc::new(folder.clone()),
@@ -58,7 +58,7 @@ impl Tree {
             subfolders: mount.subfolders,
         });
         let mounts = Mounts::new(mounts);
-        let view: Arc<dyn Vfs> = match options.charset {
+        let view: Arc<dyn Vfs> = match rules.charset {
             Some(encoding) => Arc::new(Charset::new(mounts, encoding)),
             None => Arc::new(mounts),
         };
@@ -67,16 +67,16 @@ impl Tree {
 }
 
 /// Opens a folder, and makes it, if it is to be made.
-async fn folder(mount: &portolan_accounts::Mount, options: &Options) -> io::Result<Local> {
-    let folder = match Local::open(&mount.folder, options.uploads).await {
+async fn folder(mount: &portolan_accounts::Mount, rules: &Rules) -> io::Result<Local> {
+    let folder = match Local::open(&mount.folder, rules.uploads).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound && mount.make => {
             make(&mount.folder).await?;
-            Local::open(&mount.folder, options.uploads).await
+            Local::open(&mount.folder, rules.uploads).await
         }
         opened => opened,
     }?;
     let path = folder.path().unwrap_or(&mount.folder);
-    match options.secrets.iter().find(|secret| secret.starts_with(path)) {
+    match rules.secrets.iter().find(|secret| secret.starts_with(path)) {
         Some(secret) => {
             Err(io::Error::other(format!("it has secrets of the server in it: {}", secret.display())))
         }

@@ -70,11 +70,11 @@ impl Transcript {
         let peer = steps.first().and_then(|(_, line)| line.strip_prefix("* peer "));
         let peer: SocketAddr = peer.unwrap_or("192.0.2.9:4000").parse().unwrap();
         let local = SocketAddr::new(if peer.is_ipv4() { [192, 0, 2, 1].into() } else { peer.ip() }, 21);
-        let mut connection = Connection { peer, local, implicit_tls: false };
+        let mut connection = Connection { peer, local, implicit_tls: false, tls: TlsPolicy::Offer };
         let mut settings = Settings::default();
         for (_, line) in &steps {
             match line.split(' ').collect::<Vec<_>>()[..] {
-                ["*", "tls", policy] => settings.tls = policy_of(policy),
+                ["*", "tls", policy] => connection.tls = policy_of(policy),
                 ["*", "clear", "control"] => settings.clear_control = true,
                 ["*", "implicit"] => connection.implicit_tls = true,
                 ["*", "default", name] => settings.names.push(name.to_owned()),
@@ -224,6 +224,7 @@ fn direct(world: &mut World, rest: &str) -> Result<(), String> {
         "read" => world.mounts[0].rights = Rights::READ_ONLY,
         "servers" => world.terms.fxp = true,
         "until" => world.end_in(seconds(rest)?),
+        "revoked" => world.revoke(),
         "idle" => world.terms.idle = Some(seconds(rest)?),
         "unreachable" => world.reachable = false,
         "unanswered" => world.silent = true,

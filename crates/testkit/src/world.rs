@@ -6,7 +6,8 @@
 
 use portolan_net::dtp::{Sink, Source};
 use portolan_proto::server::{
-    Connection, Effect, Failure, Host, Input, Outcome, Output, Proof, Session, Settings, Target, Terms,
+    Connection, Effect, Ending, Failure, Host, Input, Outcome, Output, Proof, Session, Settings, Target,
+    Terms, TlsPolicy,
 };
 use portolan_server::storage;
 use portolan_server::transfer::{self, Content, Markers, Opened};
@@ -99,7 +100,7 @@ impl World {
     /// A world with an empty disk, seen from the client at `peer`.
     pub fn new(settings: Settings, peer: SocketAddr) -> World {
         let local = SocketAddr::new(if peer.is_ipv4() { [192, 0, 2, 1].into() } else { HOME_V6.into() }, 21);
-        World::at(settings, Connection { peer, local, implicit_tls: false }, None)
+        World::at(settings, Connection { peer, local, implicit_tls: false, tls: TlsPolicy::Offer }, None)
     }
 
     /// A world with an empty disk, at the other end of this connection; in a TLS handshake the client
@@ -235,7 +236,13 @@ impl World {
 
     /// The server stops; a transfer that runs has `grace`.
     pub fn shut_down(&mut self, grace: Duration) {
-        self.input(Input::Shutdown { until: self.now + grace });
+        self.input(Input::End { until: self.now + grace, why: Ending::Shutdown });
+        self.settle();
+    }
+
+    /// The account may not be used any more.
+    pub fn revoke(&mut self) {
+        self.input(Input::End { until: self.now, why: Ending::Revoked });
         self.settle();
     }
 

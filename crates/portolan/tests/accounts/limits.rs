@@ -89,7 +89,7 @@ fn a_user_comes_at_the_hours_of_the_week_that_are_allowed() {
     let served = serve(&["root"], &(now + &user("otto", format!("{} 08:00-18:00", day(3)))));
     assert!(log_in(&mut served.talk(), "anna").starts_with("230"));
     assert!(log_in(&mut served.talk(), "otto").starts_with("530"));
-    served.wait_for_log("login denied at this hour");
+    served.wait_for_log("none of the user's hours");
 }
 
 #[test]

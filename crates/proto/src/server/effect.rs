@@ -1,6 +1,6 @@
 //! What a session asks of its owner, and what it is told.
 
-use super::settings::Host;
+use super::settings::{Host, Settings};
 use portolan_wire::data::Marker;
 use portolan_wire::facts::FactSet;
 use portolan_wire::hash::Algorithm;
@@ -9,6 +9,7 @@ use portolan_wire::parameters::Parameters;
 use portolan_wire::{Entry, Timestamp, VirtualPath};
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What happened.
@@ -24,11 +25,26 @@ pub enum Input<'a> {
     Marker(Marker),
     /// The deadline of [`Output::Wait`] has come.
     Tick,
-    /// The server stops: a running transfer has until then, everything else ends now.
-    Shutdown {
+    /// These settings count from now on. They have the hosts that there were, in the same order.
+    Settings(Arc<Settings>),
+    /// On these terms somebody is logged in from now on, if anybody is.
+    Terms(Terms),
+    /// The session ends: a running transfer has until then, everything else ends now.
+    End {
         /// When a transfer that still runs is cut off.
         until: Instant,
+        /// Why.
+        why: Ending,
     },
+}
+
+/// Why a session ends that did nothing wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The server stops.
+    Shutdown,
+    /// The account may not be used any more, or not from there, or not now.
+    Revoked,
 }
 
 /// What the owner is to do, in this order.

@@ -33,6 +33,13 @@ impl Login {
         }
     }
 
+    /// From now on these count, if somebody is logged in.
+    pub(super) fn set_terms(&mut self, terms: Terms) {
+        if let Login::Somebody(somebody) = self {
+            somebody.terms = terms;
+        }
+    }
+
     pub(super) fn user(&self) -> Option<&[u8]> {
         self.logged_in().ok().map(|somebody| &somebody.user[..])
     }

@@ -28,7 +28,9 @@ mod transfer;
 mod verb;
 mod verbs;
 
-pub use effect::{Effect, Failure, Input, Listing, Open, Outcome, Output, Proof, Storage, Target, Terms};
+pub use effect::{
+    Effect, Ending, Failure, Input, Listing, Open, Outcome, Output, Proof, Storage, Target, Terms,
+};
 pub use session::{Connection, Session};
 pub use settings::{Host, Limits, Settings, TlsPolicy, VirtualHost};
 pub use verbs::{Entry, VERBS, When};

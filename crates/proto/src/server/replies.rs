@@ -4,7 +4,7 @@
 //! the client sent, names of paths where an RFC asks for them apart: an echo is what attackers
 //! build on (reply injection, helpers in routers that look for addresses).
 
-use super::effect::{Failure, Target};
+use super::effect::{Ending, Failure, Target};
 use super::verbs::{Entry, VERBS};
 use portolan_wire::address::Family;
 use portolan_wire::data::Marker;
@@ -56,9 +56,23 @@ pub fn banned(seconds: u64) -> Reply {
     Reply::new(ReplyCode::ServiceUnavailable, text)
 }
 
-/// 421 when the server stops.
-pub fn shutting_down() -> Reply {
-    Reply::new(ReplyCode::ServiceUnavailable, "The server is shutting down")
+/// 421 for a session that did nothing wrong and ends all the same.
+pub fn ending(why: Ending) -> Reply {
+    let text = match why {
+        Ending::Shutdown => "The server is shutting down",
+        Ending::Revoked => "This account may not be used any more as it was",
+    };
+    Reply::new(ReplyCode::ServiceUnavailable, text)
+}
+
+/// 421 while the server takes nobody in, for so many seconds yet, if that is known. `reason` is one line.
+pub fn locked(reason: &str, seconds: Option<u64>) -> Reply {
+    let reason = if reason.is_empty() { "The server takes nobody in now" } else { reason };
+    let text = match seconds {
+        Some(seconds) => format!("{reason}; try again in {} min", seconds.div_ceil(60).max(1)),
+        None => format!("{reason}; try again later"),
+    };
+    Reply::new(ReplyCode::ServiceUnavailable, text)
 }
 
 pub(super) fn idle_too_long() -> Reply {

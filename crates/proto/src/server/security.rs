@@ -62,7 +62,7 @@ impl Session {
     /// The reply 521.
     pub(super) fn allow_data(&self) -> Result<(), Reply> {
         use super::settings::TlsPolicy;
-        let needed = self.settings.tls == TlsPolicy::RequireData
+        let needed = self.tls == TlsPolicy::RequireData
             || self.login.logged_in().is_ok_and(|somebody| somebody.terms.protected_data);
         if needed && !self.security.data { Err(replies::data_needs_tls()) } else { Ok(()) }
     }

@@ -1,10 +1,10 @@
 //! One control connection, seen from the server.
 
 use super::data::DataSetup;
-use super::effect::{Effect, Input, Outcome, Output, Target, Terms};
+use super::effect::{Effect, Ending, Input, Outcome, Output, Target, Terms};
 use super::login::Login;
 use super::security::Security;
-use super::settings::{Host, Settings};
+use super::settings::{Host, Settings, TlsPolicy};
 use super::transfer::{CancelReason, Stage, Transfer};
 use super::verbs::{self, Entry};
 use super::{When, replies};
@@ -58,6 +58,8 @@ pub struct Connection {
     pub local: SocketAddr,
     /// True when TLS begins at once, before the greeting.
     pub implicit_tls: bool,
+    /// What TLS is needed for.
+    pub tls: TlsPolicy,
 }
 
 /// One control connection, seen from the server. See the [module](super).
@@ -68,6 +70,8 @@ pub struct Session {
     pub(super) local: SocketAddr,
     /// TLS began at once.
     pub(super) implicit_tls: bool,
+    /// What TLS is needed for.
+    pub(super) tls: TlsPolicy,
     pub(super) security: Security,
     /// The host that `HOST` or the TLS handshake chose.
     pub(super) chosen: Option<Host>,
@@ -92,20 +96,22 @@ pub struct Session {
     heard: bool,
     unknown_commands: u32,
     ended: bool,
-    shutdown: Option<Instant>,
+    /// Since when the session has to end, why, and how long a transfer has.
+    ending: Option<(Instant, Ending)>,
 }
 
 impl Session {
     /// A session on a new control connection. The greeting is the first output, after the handshake
     /// where TLS is implicit.
     pub fn new(settings: Arc<Settings>, now: Instant, connection: Connection) -> Session {
-        let Connection { peer, local, implicit_tls } = connection;
+        let Connection { peer, local, implicit_tls, tls } = connection;
         let mut session = Session {
             settings,
             now,
             peer,
             local,
             implicit_tls,
+            tls,
             security: Security::NONE,
             chosen: None,
             login: Login::Nobody,
@@ -125,7 +131,7 @@ impl Session {
             heard: false,
             unknown_commands: 0,
             ended: false,
-            shutdown: None,
+            ending: None,
         };
         if implicit_tls {
             // Nothing says PROT here: RFC 4217 never had this form, and everybody has data protected.
@@ -175,7 +181,9 @@ impl Session {
             Input::Finished(outcome) => self.finish(outcome),
             Input::Marker(marker) => self.send(&replies::restart_marker(&marker)),
             Input::Tick => self.tick(),
-            Input::Shutdown { until } => self.shutdown = Some(until),
+            Input::Settings(settings) => self.settings = settings,
+            Input::Terms(terms) => self.login.set_terms(terms),
+            Input::End { until, why } => self.ending = Some((until, why)),
         }
         self.advance();
     }
@@ -273,7 +281,7 @@ impl Session {
     fn advance(&mut self) {
         loop {
             match &self.work {
-                Work::Idle if self.shutdown.is_some() => return self.close(&replies::shutting_down()),
+                Work::Idle if let Some((_, why)) = self.ending => return self.close(&replies::ending(why)),
                 Work::Idle if self.is_out_of_time() => return self.close(&replies::out_of_time()),
                 Work::Idle => match self.lines.next_frame() {
                     Some(frame) => self.take_frame(frame),
@@ -450,7 +458,7 @@ impl Session {
         self.send(&transfer.final_reply(outcome));
         match transfer.cancelled {
             Some(CancelReason::Abort) => self.send(&replies::aborted()),
-            Some(CancelReason::Shutdown) => self.close(&replies::shutting_down()),
+            Some(CancelReason::Ending(why)) => self.close(&replies::ending(why)),
             // Commands that wait are answered, should somebody still read it.
             Some(
                 CancelReason::AbortAhead
@@ -508,8 +516,8 @@ impl Session {
                 }
             }
             Work::Transfer(transfer) => {
-                if self.shutdown.is_some_and(|until| until <= self.now) {
-                    self.cancel_transfer(CancelReason::Shutdown);
+                if let Some((_, why)) = self.ending.filter(|(until, _)| *until <= self.now) {
+                    self.cancel_transfer(CancelReason::Ending(why));
                 } else if let Some(reason) = transfer.overdue(self.now, self.settings.limits.stall) {
                     self.cancel_transfer(reason);
                 }
@@ -520,6 +528,7 @@ impl Session {
 
     fn deadline(&self) -> Option<Instant> {
         let limits = &self.settings.limits;
+        let end = self.ending.map(|(until, _)| until);
         match &self.work {
             Work::Idle => match self.terms() {
                 Some(terms) => {
@@ -529,10 +538,10 @@ impl Session {
                 None => Some(self.logged_out_at + limits.login),
             },
             Work::Waiting { cancelled: true, .. } => None,
-            Work::Waiting { deadline, .. } => [*deadline, self.shutdown].into_iter().flatten().min(),
+            Work::Waiting { deadline, .. } => [*deadline, end].into_iter().flatten().min(),
             Work::Pausing { until, .. } => Some(*until),
             Work::Transfer(transfer) if transfer.cancelled.is_some() => None,
-            Work::Transfer(transfer) => [transfer.deadline, self.shutdown].into_iter().flatten().min(),
+            Work::Transfer(transfer) => [transfer.deadline, end].into_iter().flatten().min(),
             Work::Over => None,
         }
     }

@@ -9,8 +9,6 @@ pub struct Settings {
     pub welcome: Vec<String>,
     /// True when names are UTF-8 on the wire, which `FEAT` tells and `OPTS UTF8` asks for.
     pub utf8: bool,
-    /// What TLS is needed for.
-    pub tls: TlsPolicy,
     /// True when `CCC` may end the protection of the control connection, so that helpers in routers
     /// can read it again.
     pub clear_control: bool,
@@ -27,7 +25,6 @@ impl Default for Settings {
         Settings {
             welcome: Vec::new(),
             utf8: true,
-            tls: TlsPolicy::Offer,
             clear_control: false,
             names: Vec::new(),
             hosts: Vec::new(),

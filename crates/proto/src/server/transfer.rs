@@ -1,6 +1,6 @@
 //! A transfer: from the command to its final reply.
 
-use super::effect::{Failure, Outcome, Target};
+use super::effect::{Ending, Failure, Outcome, Target};
 use super::replies;
 use portolan_wire::Reply;
 use std::time::{Duration, Instant};
@@ -32,8 +32,8 @@ pub(super) enum CancelReason {
     Stalled,
     /// The control connection was closed.
     PeerLeft,
-    /// The server stops.
-    Shutdown,
+    /// The session has to end.
+    Ending(Ending),
 }
 
 pub(super) struct Transfer {
@@ -102,7 +102,7 @@ impl Transfer {
                     CancelReason::Abort
                     | CancelReason::AbortAhead
                     | CancelReason::PeerLeft
-                    | CancelReason::Shutdown,
+                    | CancelReason::Ending(_),
                 ),
             ) => replies::transfer_aborted(),
             (Outcome::Failed(failure), None) => replies::failure(*failure),

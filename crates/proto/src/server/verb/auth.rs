@@ -6,7 +6,7 @@ use crate::server::session::{Answer, Session, Step};
 use crate::server::settings::TlsPolicy;
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
-    if session.settings.tls == TlsPolicy::Off {
+    if session.tls == TlsPolicy::Off {
         return Err(replies::not_offered());
     }
     if session.security.is_protected() {

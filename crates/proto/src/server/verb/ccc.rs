@@ -10,7 +10,7 @@ pub(crate) fn run(session: &mut Session, _: &[u8]) -> Answer {
     if !session.security.is_protected() {
         return Err(replies::not_protected());
     }
-    if !session.settings.clear_control || session.settings.tls > TlsPolicy::Offer {
+    if !session.settings.clear_control || session.tls > TlsPolicy::Offer {
         return Err(replies::clear_control_refused());
     }
     session.send(&replies::okay("The control connection goes on in the clear"));

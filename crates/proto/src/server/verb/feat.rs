@@ -9,8 +9,8 @@ use portolan_wire::Verb;
 
 pub(crate) fn run(session: &mut Session, _: &[u8]) -> Answer {
     let offered = |verb: Verb| match verb {
-        Verb::Auth | Verb::Pbsz | Verb::Prot => session.settings.tls != TlsPolicy::Off,
-        Verb::Ccc => session.settings.clear_control && session.settings.tls == TlsPolicy::Offer,
+        Verb::Auth | Verb::Pbsz | Verb::Prot => session.tls != TlsPolicy::Off,
+        Verb::Ccc => session.settings.clear_control && session.tls == TlsPolicy::Offer,
         _ => true,
     };
     let entries = VERBS.iter().filter(|entry| offered(entry.verb));

@@ -14,7 +14,7 @@ pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     }
     let data = match argument.to_ascii_uppercase().as_slice() {
         b"P" => true,
-        b"C" if session.settings.tls == TlsPolicy::RequireData => return Err(replies::clear_data_refused()),
+        b"C" if session.tls == TlsPolicy::RequireData => return Err(replies::clear_data_refused()),
         b"C" => false,
         b"S" | b"E" => return Err(replies::protection_not_supported()),
         _ => return Err(replies::parameter_not_offered()),

@@ -13,7 +13,7 @@ pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
         return Err(replies::argument_missing());
     }
     let protected = session.security.is_protected();
-    if session.settings.tls > TlsPolicy::Offer && !protected {
+    if session.tls > TlsPolicy::Offer && !protected {
         return Err(replies::tls_first());
     }
     session.log_out();

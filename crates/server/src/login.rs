@@ -1,0 +1,195 @@
+//! Who logs in, and what counts for them from then on.
+//!
+//! What this is not: it checks no passwords. The accounts do.
+
+use crate::orders::Orders;
+use crate::registry::User;
+use crate::tree::Tree;
+use crate::{Shared, speeds};
+use portolan_accounts::{Account, Open as Allowed, Refusal, TlsNeed};
+use portolan_certs::users_in;
+use portolan_net::Direction;
+use portolan_proto::server::{Failure, Host, Outcome, Proof, Terms};
+use rustls::pki_types::CertificateDer;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Somebody who wants to log in.
+pub(crate) struct Login {
+    pub(crate) session: u64,
+    pub(crate) peer: SocketAddr,
+    pub(crate) host: Host,
+    pub(crate) user: Vec<u8>,
+    pub(crate) proof: Proof,
+    pub(crate) protected: bool,
+    /// What the client showed in the TLS handshake.
+    pub(crate) certificate: Option<CertificateDer<'static>>,
+}
+
+/// Somebody who is logged in.
+#[derive(Clone)]
+pub(crate) struct Member {
+    pub(crate) user: User,
+    pub(crate) tree: Arc<Tree>,
+    peer: SocketAddr,
+    /// TLS protected the control connection at the login.
+    protected: bool,
+    since: Instant,
+    /// The [edition](Orders::edition) by which all that is so.
+    pub(crate) edition: u64,
+}
+
+impl Member {
+    /// True for what has come of one and the same login.
+    pub(crate) fn is_same_login(&self, other: &Member) -> bool {
+        self.user == other.user && self.since == other.since
+    }
+}
+
+/// Why somebody with the right password may not log in.
+enum Hindrance {
+    NeedsTls,
+    Elsewhere(String),
+    Hours(String),
+}
+
+impl fmt::Display for Hindrance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Hindrance::NeedsTls => f.write_str("this user needs TLS"),
+            Hindrance::Elsewhere(reason) => f.write_str(reason),
+            Hindrance::Hours(origin) => write!(f, "this is none of the user's hours ({origin})"),
+        }
+    }
+}
+
+/// Lets somebody in, or says why not.
+pub(crate) async fn authenticate(
+    shared: Arc<Shared>,
+    orders: Arc<Orders>,
+    login: Login,
+) -> Result<(Member, Terms), Outcome> {
+    let Login { session, peer, host, user, proof, protected, certificate } = login;
+    let name = user.escape_ascii().to_string();
+    if let Some(left) = shared.options.bans.find(peer.ip()).and_then(|ban| ban.left()) {
+        // It began before.
+        return Err(Outcome::Banned(left.as_secs()));
+    }
+    let account = match (&proof, orders.rules.accounts(host)) {
+        (Proof::Password(password), Some(accounts)) => accounts.authenticate(&user, password).await,
+        (Proof::Certificate, Some(accounts)) => {
+            let names = certificate.map(|der| users_in(&der)).unwrap_or_default();
+            accounts.vouched(&user, &names).await
+        }
+        (_, None) => Err(Refusal::Wrong),
+    };
+    let account = match account {
+        Ok(account) => account,
+        // The reason is in the log.
+        Err(Refusal::Unusable) => return Err(Outcome::Failed(Failure::Local)),
+        Err(refusal) => {
+            if proof != Proof::Certificate {
+                tracing::warn!(session, %peer, user = name, ?refusal, "login denied");
+                if refusal == Refusal::Wrong {
+                    shared.options.bans.note(peer.ip(), "wrong passwords").await;
+                }
+            }
+            return Err(Outcome::Denied);
+        }
+    };
+    let since = Instant::now();
+    let terms = terms(&account, peer, protected, since).map_err(|hindrance| {
+        tracing::warn!(session, %peer, user = name, "login denied: {hindrance}");
+        if let Hindrance::NeedsTls = hindrance { Outcome::NeedsTls } else { Outcome::Denied }
+    })?;
+    let tree = shared.trees.open(Arc::clone(&account), &orders.rules).await.map_err(|error| {
+        tracing::error!(session, %peer, user = name, %error, "a folder of the user cannot be opened");
+        Outcome::Failed(Failure::Local)
+    })?;
+    let user = (host, account.name.clone().into_bytes());
+    if !shared.registry.log_in(session, &user, *account.sessions) {
+        tracing::warn!(session, %peer, user = name, "too many sessions of this user");
+        return Err(Outcome::Full);
+    }
+    tracing::info!(session, %peer, user = name, "logged in");
+    Ok((Member { user, tree, peer, protected, since, edition: orders.edition }, terms))
+}
+
+/// Somebody who is logged in as they are now, on other terms where these are given; `None` when they may be so no longer.
+pub(crate) type Looked = Option<(Member, Option<Terms>)>;
+
+/// Looks up again what counts for somebody who is logged in. What cannot be looked up stays as it was.
+pub(crate) async fn look_again(
+    shared: Arc<Shared>,
+    orders: Arc<Orders>,
+    session: u64,
+    member: Member,
+) -> Looked {
+    let (host, name) = &member.user;
+    let (peer, user) = (member.peer, name.escape_ascii().to_string());
+    let stays = |member: &Member| Some((Member { edition: orders.edition, ..member.clone() }, None));
+    let account = match orders.rules.accounts(*host)?.again(name).await {
+        Ok(account) => account,
+        Err(Refusal::Unusable) => return stays(&member),
+        Err(Refusal::Wrong | Refusal::Disabled) => {
+            tracing::info!(session, %peer, user, "the account is no more, or not enabled");
+            return None;
+        }
+    };
+    let terms = match terms(&account, peer, member.protected, member.since) {
+        Ok(terms) => terms,
+        Err(hindrance) => {
+            tracing::info!(session, %peer, user, "the account may not be used any more: {hindrance}");
+            return None;
+        }
+    };
+    match shared.trees.open(account, &orders.rules).await {
+        Ok(tree) => {
+            let member = Member { tree, edition: orders.edition, ..member };
+            for direction in [Direction::Upload, Direction::Download] {
+                for (whose, rate) in speeds::of(&member, &orders.rules, peer.ip(), direction) {
+                    shared.speeds.change(whose, direction, rate);
+                }
+            }
+            Some((member, Some(terms)))
+        }
+        Err(error) => {
+            tracing::error!(session, %peer, user, %error, "a folder of the user cannot be opened");
+            None
+        }
+    }
+}
+
+/// On what terms somebody may be logged in who began then.
+fn terms(account: &Account, peer: SocketAddr, protected: bool, since: Instant) -> Result<Terms, Hindrance> {
+    if *account.tls > TlsNeed::Nothing && !protected {
+        return Err(Hindrance::NeedsTls);
+    }
+    if let Some((reason, origin)) = account.refuses(peer.ip()) {
+        return Err(Hindrance::Elsewhere(format!("{reason} ({origin})")));
+    }
+    let of_hours = match account.hours.at(minute_of_week()) {
+        Allowed::Closed => return Err(Hindrance::Hours(account.hours.origin.to_string())),
+        Allowed::For(minutes) => Some(Instant::now() + Duration::from_secs(u64::from(minutes) * 60)),
+        Allowed::Always => None,
+    };
+    let of_session = account.session_time.0.map(|time| since + time);
+    Ok(Terms {
+        fxp: *account.fxp,
+        protected_data: *account.tls == TlsNeed::Data,
+        idle: account.idle.0,
+        until: [of_hours, of_session].into_iter().flatten().min(),
+    })
+}
+
+/// The minute of the week, here.
+fn minute_of_week() -> u16 {
+    let now = jiff::Zoned::now();
+    let day = now.weekday().to_monday_zero_offset();
+    [(day, 24 * 60), (now.hour(), 60), (now.minute(), 1)]
+        .into_iter()
+        .map(|(count, minutes)| u16::try_from(count).unwrap_or(0) * minutes)
+        .sum()
+}
