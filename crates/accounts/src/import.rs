@@ -40,8 +40,6 @@ pub struct Imported {
     pub home: Option<PathBuf>,
     /// What is set for them.
     pub profile: Profile,
-    /// What the file says and is not known here, in words.
-    pub left_out: Vec<&'static str>,
 }
 
 /// A line that is no user.

@@ -11,6 +11,7 @@ mod mount;
 mod password;
 mod setting;
 mod store;
+mod tally;
 mod value;
 
 use std::borrow::Cow;
@@ -25,7 +26,8 @@ use password::Checker;
 pub use password::{HashError, PasswordHash};
 pub use setting::{Account, Origin, Profile, SETTINGS, Setting, Total};
 pub use store::{Store, StoreError};
-pub use value::{Count, Networks, Seconds, Speed, TlsNeed, parse_networks, parse_speed};
+pub use tally::Tally;
+pub use value::{Bytes, Count, Networks, Ratio, Seconds, Speed, TlsNeed, parse_networks, parse_speed};
 
 /// Somebody who logs in with a password.
 #[derive(Debug, Clone)]
@@ -61,6 +63,8 @@ pub struct Accounts {
     /// Where there are more, and the host that they belong to there.
     store: Option<(Arc<Store>, String)>,
     checker: Checker,
+    /// What was moved, where there is no store to keep it.
+    tallies: Mutex<HashMap<String, Tally>>,
     /// Accounts of those who are logged in.
     used: Mutex<HashMap<String, Weak<Account>>>,
 }
@@ -70,8 +74,8 @@ impl Accounts {
     /// the later counts.
     pub fn new(groups: Groups, users: impl IntoIterator<Item = User>, anonymous: Option<Member>) -> Accounts {
         let users = users.into_iter().map(|user| (user.name.clone().into_bytes(), user)).collect();
-        let (checker, used) = (Checker::new(), Mutex::default());
-        Accounts { groups, users, anonymous, store: None, checker, used }
+        let (checker, tallies, used) = (Checker::new(), Mutex::default(), Mutex::default());
+        Accounts { groups, users, anonymous, store: None, checker, tallies, used }
     }
 
     /// With those of this host in a store as well. Who is here comes before who is there.

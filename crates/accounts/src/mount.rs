@@ -20,6 +20,8 @@ pub struct Mount {
     pub subfolders: bool,
     /// True when it is made at a login, if it is not there.
     pub make: bool,
+    /// True when the user's name was put into the path: nobody else sees it so.
+    pub own: bool,
 }
 
 impl Mount {
@@ -27,7 +29,7 @@ impl Mount {
     pub fn root(folder: impl Into<PathBuf>, rights: Rights) -> Mount {
         let folder = folder.into();
         let make = is_template(&folder);
-        Mount { at: VirtualPath::root(), folder, rights, subfolders: true, make }
+        Mount { at: VirtualPath::root(), folder, rights, subfolders: true, make, own: false }
     }
 
     /// The part of the folder's path that is the same for all users.
@@ -48,7 +50,7 @@ impl Mount {
         }
         let usable = !matches!(name, "" | "." | "..") && !name.contains(['/', '\0']);
         let folder = self.folder.to_str()?.replace(USER, name).into();
-        usable.then(|| Mount { folder, ..self.clone() })
+        usable.then(|| Mount { folder, own: true, ..self.clone() })
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::hours::Hours;
 use crate::mount::Mount;
-use crate::value::{Count, Networks, Seconds, Speed, TlsNeed, Value};
+use crate::value::{Bytes, Count, Networks, Ratio, Seconds, Speed, TlsNeed, Value};
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Deref;
@@ -144,6 +144,13 @@ macro_rules! settings {
     };
 }
 
+impl Setting<Mount> {
+    /// True for a folder that is the account's own: by the name in its path, or since it is set for the account alone.
+    pub fn is_own(&self) -> bool {
+        self.value.own || self.origin == Origin::User
+    }
+}
+
 impl Account {
     /// Why somebody may not log in from an address, and where that comes from; `None` where they may.
     pub fn refuses(&self, address: IpAddr) -> Option<(String, &Origin)> {
@@ -201,4 +208,10 @@ settings! {
     speed_up "speed-up" Speed = Speed(None),
     /// How fast they may download, in all their sessions together.
     speed_down "speed-down" Speed = Speed(None),
+    /// How much may lie in their own folders, like 10 GB.
+    quota_bytes "quota-bytes" Bytes = Bytes(None),
+    /// How many files and links may lie in their own folders.
+    quota_files "quota-files" Count = Count(None),
+    /// How many bytes they may download for those that they upload, like 1:3.
+    ratio "ratio" Ratio = Ratio(None),
 }

@@ -8,6 +8,7 @@ mod document;
 use crate::bans::Ban;
 use crate::group::{Group, Member};
 use crate::password::PasswordHash;
+use crate::tally::Tally;
 use crate::{HashError, User};
 use document::Document;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow, install_default_drivers};
@@ -27,13 +28,15 @@ const CONNECTIONS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The tables, which are made where they are missing. What is set is kept as JSON, by the names that it has elsewhere.
-const TABLES: [&str; 4] = [
+const TABLES: [&str; 5] = [
     "CREATE TABLE IF NOT EXISTS portolan_users (
         host TEXT NOT NULL, name TEXT NOT NULL, password TEXT NOT NULL, profile TEXT NOT NULL,
         PRIMARY KEY (host, name))",
     "CREATE TABLE IF NOT EXISTS portolan_groups (name TEXT NOT NULL PRIMARY KEY, profile TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS portolan_bans (
         address TEXT NOT NULL PRIMARY KEY, until BIGINT NOT NULL, times BIGINT NOT NULL, reason TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS portolan_tallies (
+        host TEXT NOT NULL, name TEXT NOT NULL, up BIGINT NOT NULL, down BIGINT NOT NULL, PRIMARY KEY (host, name))",
     "CREATE TABLE IF NOT EXISTS portolan_editions (name TEXT NOT NULL PRIMARY KEY, edition BIGINT NOT NULL)",
 ];
 
@@ -262,6 +265,35 @@ impl Store {
         let removed = query.bind(name).execute(self.pool().await?).await?.rows_affected() > 0;
         self.note_change().await?;
         Ok(removed)
+    }
+
+    /// What a user of this host has moved so far.
+    ///
+    /// # Errors
+    /// When the database is not there.
+    pub(crate) async fn tally(&self, host: &str, name: &str) -> Result<Tally, StoreError> {
+        if !self.is_there() {
+            return Ok(Tally::default());
+        }
+        let query = sqlx::query("SELECT up, down FROM portolan_tallies WHERE host = $1 AND name = $2");
+        let row = query.bind(host).bind(name).fetch_optional(self.pool().await?).await?;
+        let Some(row) = row else { return Ok(Tally::default()) };
+        let bytes = |number: i64| u64::try_from(number).unwrap_or(0);
+        Ok(Tally { up: bytes(row.try_get(0)?), down: bytes(row.try_get(1)?) })
+    }
+
+    /// Adds what a user of this host has moved.
+    ///
+    /// # Errors
+    /// When the database does not do it.
+    pub(crate) async fn add_to_tally(&self, host: &str, name: &str, more: Tally) -> Result<(), StoreError> {
+        let query = "INSERT INTO portolan_tallies (host, name, up, down) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (host, name) DO UPDATE SET
+            up = portolan_tallies.up + excluded.up, down = portolan_tallies.down + excluded.down";
+        let bytes = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let query = sqlx::query(query).bind(host).bind(name).bind(bytes(more.up)).bind(bytes(more.down));
+        query.execute(self.pool().await?).await?;
+        Ok(())
     }
 
     /// Bans that last until after this time, in seconds since 1970. What cannot be read is passed over.

@@ -145,6 +145,57 @@ fn bytes_text(bytes: u64) -> String {
         .map_or_else(|| "0 B".to_owned(), |(unit, factor)| format!("{} {unit}", bytes / factor))
 }
 
+/// A greatest number of bytes; none is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bytes(pub Option<u64>);
+
+impl Value for Bytes {
+    fn parse(text: &str) -> Result<Bytes, String> {
+        if text == UNLIMITED {
+            return Ok(Bytes(None));
+        }
+        let wrong = || format!("`{text}` is no size; write it like 500 MB or 10 GiB, or {UNLIMITED}");
+        parse_bytes(text).map(|bytes| Bytes(Some(bytes))).ok_or_else(wrong)
+    }
+
+    fn to_text(&self) -> String {
+        self.0.map_or_else(|| UNLIMITED.to_owned(), bytes_text)
+    }
+}
+
+/// For so many bytes that come, so many may go: each at least 1; none is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ratio(pub Option<(u32, u32)>);
+
+impl Ratio {
+    /// Bytes that may have been downloaded by somebody who has uploaded so many.
+    pub fn allows(self, uploaded: u64) -> Option<u64> {
+        let (up, down) = self.0?;
+        let bytes = u128::from(uploaded) * u128::from(down) / u128::from(up.max(1));
+        Some(u64::try_from(bytes).unwrap_or(u64::MAX))
+    }
+}
+
+impl Value for Ratio {
+    fn parse(text: &str) -> Result<Ratio, String> {
+        if text == UNLIMITED {
+            return Ok(Ratio(None));
+        }
+        let number = |text: &str| text.trim().parse().ok().filter(|number: &u32| *number > 0);
+        let both = text.split_once(':').and_then(|(up, down)| Some((number(up)?, number(down)?)));
+        let wrong = || {
+            format!(
+                "`{text}` is no ratio; write it like 1:3, which lets three bytes go for each one that comes, or {UNLIMITED}"
+            )
+        };
+        both.map(|both| Ratio(Some(both))).ok_or_else(wrong)
+    }
+
+    fn to_text(&self) -> String {
+        self.0.map_or_else(|| UNLIMITED.to_owned(), |(up, down)| format!("{up}:{down}"))
+    }
+}
+
 /// Bytes in a second; none is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Speed(pub Option<u64>);
@@ -237,6 +288,21 @@ mod tests {
         assert_eq!(Speed::parse(UNLIMITED).unwrap(), Speed(None));
         for text in ["", "fast", "-1", "0", "1 XB/s", "99999999999 TB/s"] {
             assert!(Speed::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_and_ratios_are_read_as_they_are_written() {
+        for text in ["10 GB", "1 KiB", "0 B", UNLIMITED] {
+            assert_eq!(Bytes::parse(text).unwrap().to_text(), text);
+        }
+        for text in ["1:3", "5:1", UNLIMITED] {
+            assert_eq!(Ratio::parse(text).unwrap().to_text(), text);
+        }
+        assert_eq!(Ratio::parse("2:3").unwrap().allows(5), Some(7));
+        assert_eq!(Ratio::parse("1:4294967295").unwrap().allows(u64::MAX), Some(u64::MAX));
+        for text in ["", "3", "0:1", "1:0", "-1:2", "a:b", "1:2:3"] {
+            assert!(Ratio::parse(text).is_err() && Bytes::parse(&format!("{text} ?")).is_err(), "{text}");
         }
     }
 

@@ -74,7 +74,7 @@ async fn take(
     groups: &[(String, Vec<String>)],
     wanted: &Wanted,
 ) -> Result<String, Exit> {
-    let Imported { name, password, home, mut profile, left_out } = imported;
+    let Imported { name, password, home, mut profile } = imported;
     people.must_not_be_written(&name)?;
     if people.store.user(&people.host, &name).await?.is_some() {
         return Err(Exit::failed(format!("there is a user `{name}` already")));
@@ -97,9 +97,7 @@ async fn take(
         }
     };
     let weak = password.is_weak().then_some("the hash of the password is weak until the next login");
-    let left_out = left_out.iter().map(|what| format!("{what} is not taken over"));
-    let remarks: Vec<String> = weak.map(str::to_owned).into_iter().chain(left_out).collect();
-    let said = [name.escape_debug().to_string(), remarks.join("; ")];
+    let said = [name.escape_debug().to_string(), weak.unwrap_or_default().to_owned()];
     people.must_not_expose(&member.profile)?;
     if !wanted.dry_run {
         people.store.put_user(&people.host, &User { name, password, member }).await?;

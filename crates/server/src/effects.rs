@@ -2,9 +2,9 @@
 
 use crate::login::{self, Login, Member};
 use crate::orders::Orders;
-use crate::registry::TransferRoom;
+use crate::registry::{SetAside, TransferRoom};
 use crate::transfer::{self, Content, Markers, Opened};
-use crate::{Door, Shared, moving, registry, speeds, storage};
+use crate::{Door, Shared, moving, ratio, registry, speeds, storage};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use portolan_accounts::Count;
@@ -27,6 +27,8 @@ pub(crate) struct Holdings {
     opened: Option<Opened>,
     /// Where transfers are counted.
     room: Option<TransferRoom>,
+    /// What a download needs of what the account may have.
+    aside: Option<SetAside>,
     data: Option<Stream>,
     pub(crate) progress: Progress,
     pub(crate) markers: Arc<Markers>,
@@ -38,6 +40,7 @@ pub(crate) struct Done {
     member: Option<Member>,
     place: Option<Awaited>,
     opened: Option<Opened>,
+    aside: Option<SetAside>,
     data: Option<Stream>,
 }
 
@@ -73,7 +76,7 @@ impl Awaited {
 
 impl From<Outcome> for Done {
     fn from(outcome: Outcome) -> Done {
-        Done { outcome, member: None, place: None, opened: None, data: None }
+        Done { outcome, member: None, place: None, opened: None, aside: None, data: None }
     }
 }
 
@@ -96,6 +99,7 @@ impl Holdings {
             place: None,
             opened: None,
             room: None,
+            aside: None,
             data: None,
             progress: Progress::default(),
             markers: Arc::default(),
@@ -109,6 +113,7 @@ impl Holdings {
         self.member = done.member.or(self.member.take());
         self.place = done.place.or(self.place.take());
         self.opened = done.opened.or(self.opened.take());
+        self.aside = done.aside.or(self.aside.take());
         self.data = done.data.or(self.data.take());
         done.outcome
     }
@@ -134,6 +139,11 @@ impl Holdings {
         true
     }
 
+    /// Who is logged in, where it counts what they move.
+    fn with_ratio(&self) -> Option<Member> {
+        self.member.as_ref().filter(|member| ratio::is_limited(&member.tree.account)).cloned()
+    }
+
     /// An upload is open.
     pub(crate) fn is_upload(&self) -> bool {
         matches!(&self.opened, Some(Opened { content: Content::Upload(_), .. }))
@@ -155,7 +165,7 @@ impl Holdings {
 
     /// Lets go of what a transfer left behind that never came to move anything.
     pub(crate) async fn let_go(&mut self) {
-        (self.data, self.room) = (None, None);
+        (self.data, self.room, self.aside) = (None, None, None);
         if let Some(opened) = self.opened.take() {
             opened.discard().await;
         }
@@ -187,6 +197,16 @@ pub(crate) fn start(
             let lines = entry.companions();
             std::future::ready(Outcome::Lines { lines, more: false, directory: false }.into()).boxed()
         }
+        Effect::Quota => match holdings.member.clone() {
+            Some(member) => async move {
+                match ratio::lines(&orders, &member).await {
+                    Ok(lines) => Outcome::Lines { lines, more: false, directory: false }.into(),
+                    Err(failure) => Outcome::Failed(failure).into(),
+                }
+            }
+            .boxed(),
+            None => failed(Failure::Local),
+        },
         Effect::Listen { announce, anyone, protected } => {
             holdings.data = None;
             let from = match peer.ip() {
@@ -254,18 +274,32 @@ pub(crate) fn start(
         },
         Effect::Open(open) => match holdings.view() {
             Some(_) if !holdings.take_room(&open, &shared) => failed(Failure::TooManyTransfers),
-            Some(tree) => async move {
-                match transfer::open(tree, open).await {
-                    Ok((opened, outcome)) => Done { opened: Some(opened), ..Done::from(outcome) },
-                    Err(failure) => Outcome::Failed(failure).into(),
+            Some(tree) => {
+                let member = holdings.with_ratio();
+                async move {
+                    let (opened, outcome) = match transfer::open(tree, open).await {
+                        Ok(opened) => opened,
+                        Err(failure) => return Outcome::Failed(failure).into(),
+                    };
+                    let length = opened.download_length();
+                    let aside = match member.zip(length) {
+                        Some((member, length)) => ratio::set_aside(&shared, &orders, &member, length).await,
+                        None => Ok(None),
+                    };
+                    match aside {
+                        Ok(aside) => Done { opened: Some(opened), aside, ..Done::from(outcome) },
+                        Err(failure) => Outcome::Failed(failure).into(),
+                    }
                 }
+                .boxed()
             }
-            .boxed(),
             None => failed(Failure::Local),
         },
         Effect::Move => match (holdings.opened.take(), holdings.data.take()) {
             (Some(opened), Some(data)) => {
-                let (markers, room) = (Arc::clone(&holdings.markers), holdings.room.take());
+                let markers = Arc::clone(&holdings.markers);
+                let (room, aside) = (holdings.room.take(), holdings.aside.take());
+                let member = holdings.with_ratio();
                 let upload = matches!(opened.content, Content::Upload(_));
                 let direction = if upload { Direction::Upload } else { Direction::Download };
                 let limits = holdings.member.as_ref().map(|member| {
@@ -276,9 +310,12 @@ pub(crate) fn start(
                 let progress = Progress::throttled(limits.unwrap_or_default());
                 holdings.progress = progress.clone();
                 async move {
-                    let done = moving::run(opened, data, progress, markers, session).await.into();
-                    drop(room);
-                    done
+                    let outcome = moving::run(opened, data, progress.clone(), markers, session).await;
+                    if let Some(member) = member {
+                        ratio::note(&orders, &member, direction, progress.moved()).await;
+                    }
+                    drop((room, aside));
+                    outcome.into()
                 }
                 .boxed()
             }

@@ -12,6 +12,7 @@ mod moving;
 pub mod needs;
 mod options;
 mod orders;
+mod ratio;
 mod registry;
 mod security;
 mod speeds;

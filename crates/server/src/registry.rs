@@ -39,6 +39,8 @@ struct Usage {
     sessions: usize,
     /// Transfers, where they are limited.
     transfers: usize,
+    /// Bytes of downloads that run, where they are limited.
+    downloading: u64,
 }
 
 /// TLS handshakes that run at the same time on control connections from one address: each costs a fair
@@ -69,7 +71,7 @@ impl Sessions {
     fn change(&mut self, user: &User, change: impl FnOnce(&mut Usage)) {
         let usage = self.of_user.entry(user.clone()).or_default();
         change(usage);
-        if usage.sessions == 0 && usage.transfers == 0 {
+        if usage.sessions == 0 && usage.transfers == 0 && usage.downloading == 0 {
             self.of_user.remove(user);
         }
     }
@@ -122,6 +124,33 @@ impl Registry {
             sessions.change(&user, |usage| usage.transfers += 1);
             TransferRoom { user, sessions: Arc::clone(&self.sessions) }
         })
+    }
+}
+
+impl Registry {
+    /// Sets bytes aside that a user is about to download, until what is set aside is dropped; `None` when they may not
+    /// have so many besides those that others of their sessions download now.
+    pub(crate) fn set_aside(&self, user: &User, bytes: u64, most: u64) -> Option<SetAside> {
+        let mut sessions = lock(&self.sessions);
+        let others = sessions.of_user.get(user).map_or(0, |usage| usage.downloading);
+        (others.saturating_add(bytes) <= most).then(|| {
+            sessions.change(user, |usage| usage.downloading += bytes);
+            SetAside { user: user.clone(), bytes, sessions: Arc::clone(&self.sessions) }
+        })
+    }
+}
+
+/// Bytes that a user is about to download.
+#[derive(Debug)]
+pub(crate) struct SetAside {
+    user: User,
+    bytes: u64,
+    sessions: Arc<Mutex<Sessions>>,
+}
+
+impl Drop for SetAside {
+    fn drop(&mut self) {
+        lock(&self.sessions).change(&self.user, |usage| usage.downloading -= self.bytes);
     }
 }
 

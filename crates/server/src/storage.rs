@@ -34,6 +34,7 @@ pub fn failure(error: Error) -> Failure {
         Error::Outside => Failure::Outside,
         Error::BadName => Failure::BadName,
         Error::NoSpace => Failure::NoSpace,
+        Error::QuotaExceeded => Failure::Quota,
         Error::Busy => Failure::Busy,
         Error::BadOffset => Failure::BadOffset,
         Error::NotOffered => Failure::NotOffered,

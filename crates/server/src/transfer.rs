@@ -85,6 +85,14 @@ async fn upload(
 }
 
 impl Opened {
+    /// Bytes of the file that are to be sent, if it is one.
+    pub fn download_length(&self) -> Option<u64> {
+        match &self.content {
+            Content::Download(Download { file, offset, .. }) => Some(file.size().saturating_sub(*offset)),
+            Content::Listing(_) | Content::Upload(_) => None,
+        }
+    }
+
     /// Lets go of it without having moved anything.
     pub async fn discard(self) {
         if let Content::Upload(upload) = self.content {

@@ -3,9 +3,10 @@
 use crate::options::Rules;
 use portolan_accounts::Account;
 use portolan_vfs::charset::Charset;
-use portolan_vfs::{Mount, Mounts, Vfs};
+use portolan_vfs::quota::{Allowance, Folder, Ledger, Most, Quota};
+use portolan_vfs::{Mount, Mounts, Right, Vfs};
 use portolan_vfs_local::Local;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -14,13 +15,19 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 pub(crate) struct Tree {
     pub(crate) account: Arc<Account>,
     pub(crate) view: Arc<dyn Vfs>,
+    /// What may lie in folders of its own, where that is limited.
+    pub(crate) allowance: Option<Arc<Allowance>>,
     folders: Vec<Local>,
 }
 
 /// The trees that there are, by the address of their account, which they keep: all sessions of an account have the same
 /// one, as long as its folders are.
 #[derive(Default)]
-pub(crate) struct Trees(Mutex<HashMap<usize, Weak<Tree>>>);
+pub(crate) struct Trees {
+    known: Mutex<HashMap<usize, Weak<Tree>>>,
+    /// What lies in folders for which that counts.
+    ledger: Ledger,
+}
 
 impl Trees {
     /// Opens the folders of an account, and makes those that are to be made.
@@ -37,12 +44,12 @@ impl Trees {
             };
             folders.push(opened.map_err(named)?);
         }
-        let mut trees = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut trees = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let key = Arc::as_ptr(&account) as usize;
         if let Some(same) = trees.get(&key).and_then(Weak::upgrade).filter(|tree| tree.folders == folders) {
             return Ok(same);
         }
-        let tree = Arc::new(Tree::new(account, folders, rules));
+        let tree = Arc::new(Tree::new(account, folders, rules, &self.ledger));
         trees.retain(|_, tree| tree.strong_count() > 0);
         trees.insert(key, Arc::downgrade(&tree));
         Ok(tree)
@@ -50,10 +57,22 @@ impl Trees {
 }
 
 impl Tree {
-    fn new(account: Arc<Account>, folders: Vec<Local>, rules: &Rules) -> Tree {
-        let mounts = account.mounts.iter().zip(&folders).map(|(mount, folder)| Mount {
+    fn new(account: Arc<Account>, folders: Vec<Local>, rules: &Rules, ledger: &Ledger) -> Tree {
+        let most = Most { bytes: account.quota_bytes.0, files: account.quota_files.0 };
+        let counted = counted(&account, &folders, ledger);
+        let allowance = (most != Most::default() && !counted.is_empty())
+            .then(|| Arc::new(Allowance::new(most, counted.values().cloned().collect())));
+        let storage = |number: usize, folder: &Local| -> Arc<dyn Vfs> {
+            match (&allowance, counted.get(&number)) {
+                (Some(allowance), Some(counted)) => {
+                    Arc::new(Quota::new(Arc::clone(counted), Arc::clone(allowance)))
+                }
+                _ => Arc::new(folder.clone()),
+            }
+        };
+        let mounts = account.mounts.iter().zip(&folders).enumerate().map(|(number, (mount, folder))| Mount {
             at: mount.at.clone(),
-            storage: Arc::new(folder.clone()),
+            storage: storage(number, folder),
             rights: mount.rights,
             subfolders: mount.subfolders,
         });
@@ -62,8 +81,29 @@ impl Tree {
             Some(encoding) => Arc::new(Charset::new(mounts, encoding)),
             None => Arc::new(mounts),
         };
-        Tree { account, view, folders }
+        Tree { account, view, allowance, folders }
     }
+}
+
+/// What counts for a quota of those folders, by their number: the account's own, in which something may come to be. One
+/// that lies in another is counted with that.
+fn counted(account: &Account, folders: &[Local], ledger: &Ledger) -> BTreeMap<usize, Arc<Folder>> {
+    let path = |number: usize| folders[number].path().unwrap_or(&account.mounts[number].folder);
+    let own = |number: &usize| {
+        let mount = &account.mounts[*number];
+        let makes = [Right::Write, Right::Append].iter().any(|right| mount.rights.contains(*right));
+        mount.is_own() && makes
+    };
+    let own: Vec<usize> = (0..folders.len()).filter(own).collect();
+    let outermost = |number: usize| {
+        let around = own.iter().copied().filter(|other| path(number).starts_with(path(*other)));
+        around.min_by_key(|other| path(*other).components().count()).unwrap_or(number)
+    };
+    let folder = |number: usize| {
+        let (name, storage) = (path(number).display().to_string(), Arc::new(folders[number].clone()));
+        (number, ledger.folder(&name, storage))
+    };
+    own.iter().copied().filter(|number| path(outermost(*number)) == path(*number)).map(folder).collect()
 }
 
 /// Opens a folder, and makes it, if it is to be made.

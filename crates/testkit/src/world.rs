@@ -378,6 +378,7 @@ impl World {
                 self.hosts.push(*host);
                 Some(Outcome::LoggedIn(self.terms))
             }
+            Effect::Quota => Some(Outcome::Lines { lines: Vec::new(), more: false, directory: false }),
             Effect::Who => Some(Outcome::Lines { lines: vec![b"1".to_vec()], more: false, directory: false }),
             Effect::Listen { .. } => {
                 (self.listening, self.data) = (true, None);

@@ -314,6 +314,10 @@ impl WriteFile for Writer {
         self.position
     }
 
+    fn is_in_place(&self) -> bool {
+        matches!(self.place, Some(Place::InPlace { .. }))
+    }
+
     async fn begin(&mut self) -> Result<()> {
         let Some(Place::InPlace { appends, made }) = &self.place else { return Ok(()) };
         let (file, start, appends) = (Arc::clone(&self.file), self.start, *appends);

@@ -141,6 +141,10 @@ impl WriteFile for Named {
         self.file.position()
     }
 
+    fn is_in_place(&self) -> bool {
+        self.file.is_in_place()
+    }
+
     async fn begin(&mut self) -> Result<()> {
         self.file.begin().await
     }

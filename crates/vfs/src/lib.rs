@@ -8,6 +8,7 @@ pub mod battery;
 pub mod charset;
 pub mod memory;
 pub mod mounts;
+pub mod quota;
 mod rights;
 
 use async_trait::async_trait;
@@ -55,6 +56,9 @@ pub enum Error {
     /// No space left.
     #[error("no space left")]
     NoSpace,
+    /// The account has used up what it may store.
+    #[error("the quota is used up")]
+    QuotaExceeded,
     /// Somebody else writes that file.
     #[error("another session writes that file")]
     Busy,
@@ -156,6 +160,8 @@ pub trait WriteFile: Send {
     fn name(&self) -> &[u8];
     /// Where the next byte goes.
     fn position(&self) -> u64;
+    /// True when bytes go into the file itself, and not to where nobody sees them before [`commit`](Self::commit).
+    fn is_in_place(&self) -> bool;
     /// Makes ready for the first byte: what lies behind the position goes now.
     async fn begin(&mut self) -> Result<()>;
     /// The file itself with its cursor at the position, once it has begun, where the kernel can

@@ -344,6 +344,11 @@ impl WriteFile for Writer {
         self.bytes.len() as u64
     }
 
+    fn is_in_place(&self) -> bool {
+        // What is written is there when it is put there.
+        false
+    }
+
     async fn begin(&mut self) -> Result<()> {
         self.begun = true;
         Ok(())

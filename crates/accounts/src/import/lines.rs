@@ -51,6 +51,8 @@ pub(super) fn pure_ftpd(fields: &[&str]) -> Parsed {
         ("speed-up", up),
         ("speed-down", down),
         ("sessions", sessions),
+        ("quota-files", files),
+        ("quota-bytes", bytes),
         ("allow", allow),
         ("deny", deny),
         ("hours", &&*hours),
@@ -61,12 +63,10 @@ pub(super) fn pure_ftpd(fields: &[&str]) -> Parsed {
         }
     }
     let is_set = |text: &&str| !matches!(*text, "" | "0");
-    let unknown = [
-        ("a quota of files", is_set(files)),
-        ("a quota of bytes", is_set(bytes)),
-        ("a ratio", is_set(ratio_up) || is_set(ratio_down)),
-    ];
-    imported.left_out = unknown.iter().filter(|(_, set)| *set).map(|(what, _)| *what).collect();
+    if is_set(ratio_up) && is_set(ratio_down) {
+        let ratio = format!("{ratio_up}:{ratio_down}");
+        imported.profile.set("ratio", &ratio).map_err(|problem| format!("ratio: {problem}"))?;
+    }
     if is_set(local) || is_set(not_local) {
         return Err("it is for some addresses of the server only, which is not known here".to_owned());
     }
@@ -96,13 +96,7 @@ fn with(name: &str, password: Secret) -> Parsed {
     if name.is_empty() || name.contains(char::is_control) {
         return Err("the name is empty, or has control characters".to_owned());
     }
-    Ok(Imported {
-        name: name.to_owned(),
-        password,
-        home: None,
-        profile: Profile::default(),
-        left_out: Vec::new(),
-    })
+    Ok(Imported { name: name.to_owned(), password, home: None, profile: Profile::default() })
 }
 
 /// The folder that a home is; what is before `/./` is the root there.
@@ -160,9 +154,11 @@ mod tests {
                 "sessions=3",
                 "speed-up=50 KiB/s",
                 "speed-down=100 KiB/s",
+                "quota-bytes=20 MiB",
+                "quota-files=10",
+                "ratio=1:2",
             ]
         );
-        assert_eq!(anna.left_out, ["a quota of files", "a quota of bytes", "a ratio"]);
         assert_eq!(users[1].as_ref().unwrap().profile, Profile::default());
         assert_eq!(users[2].as_ref().unwrap_err().line, 4);
         assert_eq!(users[3].as_ref().unwrap_err().problem, "it has not eighteen fields");

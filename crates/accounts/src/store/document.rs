@@ -102,7 +102,7 @@ impl Document {
             let at = VirtualPath::root().join(mount.at.as_bytes()).map_err(|error| error.to_string())?;
             let rights = Rights::parse(&mount.rights)?;
             let MountDocument { folder, subfolders, make, .. } = mount;
-            profile.mounts.push(Mount { at, folder, rights, subfolders, make });
+            profile.mounts.push(Mount { at, folder, rights, subfolders, make, own: false });
         }
         Ok(profile)
     }

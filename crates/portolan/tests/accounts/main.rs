@@ -4,6 +4,7 @@
 mod bans;
 mod limits;
 mod mounts;
+mod quota;
 mod store;
 
 use portolan_testkit::launch::{Served, Talk, must_run};

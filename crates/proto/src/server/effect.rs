@@ -111,6 +111,8 @@ pub enum Effect {
     },
     /// Do something on the storage of this login.
     Storage(Storage),
+    /// What the account has used of what it may. Outcome: [`Outcome::Lines`], without any where nothing is limited.
+    Quota,
     /// Who else is logged in under the same name. Outcome: [`Outcome::Lines`].
     Who,
     /// Find a place where the peer can open a data connection, in this session's address family;
@@ -418,6 +420,10 @@ pub enum Failure {
     TooMuch,
     /// The account has as many transfers as it may have.
     TooManyTransfers,
+    /// The account has used up what it may store.
+    Quota,
+    /// The account has to upload more before it may download that.
+    Ratio,
     /// Anything else; the owner's log has it.
     Local,
     /// The data connection was refused, or timed out.

@@ -434,6 +434,14 @@ pub fn failure(failure: Failure) -> Reply {
         Failure::TooManyTransfers => {
             (ReplyCode::FileBusy, "This account has as many transfers as it may have, try again later")
         }
+        Failure::Quota => (
+            ReplyCode::QuotaExceeded,
+            "The quota of this account is used up: delete something first; SITE QUOTA tells more",
+        ),
+        Failure::Ratio => (
+            ReplyCode::FileUnavailable,
+            "This account has to upload more before it may download that; SITE QUOTA tells more",
+        ),
         Failure::TooMuch => (ReplyCode::LocalError, "Too many files for one command"),
         Failure::Local => (ReplyCode::LocalError, "Local error, see the log of the server"),
         Failure::NoConnection => return no_data_connection(Target::Passive),
@@ -566,6 +574,13 @@ pub(super) fn identification() -> Reply {
     let version = env!("CARGO_PKG_VERSION");
     let text = format!("Name=Portolan; Version={version}; OS=Unix; CaseSensitive=1; DirSep=/;");
     Reply::new(ReplyCode::Okay, text)
+}
+
+pub(super) fn quota(lines: Vec<Vec<u8>>) -> Reply {
+    if lines.is_empty() {
+        return okay("No quota is set for this account");
+    }
+    Reply::lines(ReplyCode::SystemStatus, "What this account has used", lines, "End")
 }
 
 pub(super) fn who(lines: Vec<Vec<u8>>) -> Reply {

@@ -3,14 +3,14 @@
 use crate::server::effect::{Effect, Outcome, Storage};
 use crate::server::replies;
 use crate::server::session::{Answer, Session, Step};
-use portolan_wire::Timestamp;
+use portolan_wire::{Reply, Timestamp};
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     let (word, rest) = super::split_word(argument);
     match word.to_ascii_uppercase().as_slice() {
         b"HELP" => Ok(Step::Reply(replies::help(SYNTAX))),
-        b"QUOTA" => Ok(Step::Reply(replies::okay("No quota is set for this account"))),
-        b"WHO" => Ok(who()),
+        b"QUOTA" => Ok(lines_of(Effect::Quota, replies::quota)),
+        b"WHO" => Ok(lines_of(Effect::Who, replies::who)),
         b"CHMOD" => chmod(session, rest),
         b"SYMLINK" => symlink(session, rest),
         b"UTIME" => utime(session, rest),
@@ -27,14 +27,14 @@ const SYNTAX: &[&str] = &[
     "SITE WHO",
 ];
 
-fn who() -> Step {
-    let then = |_: &mut Session, outcome| {
+fn lines_of(effect: Effect, reply: fn(Vec<Vec<u8>>) -> Reply) -> Step {
+    let then = move |_: &mut Session, outcome| {
         Step::Reply(match outcome {
-            Outcome::Lines { lines, .. } => replies::who(lines),
+            Outcome::Lines { lines, .. } => reply(lines),
             outcome => replies::other(&outcome),
         })
     };
-    Step::Start(Effect::Who, Box::new(then))
+    Step::Start(effect, Box::new(then))
 }
 
 fn chmod(session: &Session, argument: &[u8]) -> Answer {
