@@ -161,23 +161,22 @@ impl Bans {
     }
 
     /// Notes a fault of this address, which may be one too many: then it is banned.
-    pub async fn note(&self, address: IpAddr, fault: &str) {
+    pub async fn note(&self, address: IpAddr, fault: &str) -> Option<Ban> {
         let spared = {
             let rules = self.rules();
             rules.mode == BanMode::Off || rules.never.find(address).is_some()
         };
         if spared {
-            return;
+            return None;
         }
-        let Some(ban) = self.count(address, fault) else { return };
-        let (until, times) = (ban.left().unwrap_or_default().as_secs(), ban.times);
-        tracing::warn!(address = %ban.address, seconds = until, times, reason = fault, "banned");
+        let ban = self.count(address, fault)?;
         if let Some(store) = &self.store {
             match store.put_ban(&ban, long_ago()).await {
                 Ok(()) => self.known().get_mut(&ban.address).into_iter().for_each(|known| known.kept = true),
                 Err(error) => tracing::warn!(%error, "the ban is not kept"),
             }
         }
+        Some(ban)
     }
 
     /// Counts a fault; gives the ban that it leads to.

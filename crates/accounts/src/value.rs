@@ -248,6 +248,11 @@ impl Networks {
         self.0.is_empty()
     }
 
+    /// The networks.
+    pub fn all(&self) -> impl Iterator<Item = IpNet> {
+        self.0.iter().copied()
+    }
+
     /// The first that this address is in.
     pub fn find(&self, address: IpAddr) -> Option<String> {
         let address = address.to_canonical();

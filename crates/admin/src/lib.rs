@@ -5,9 +5,11 @@
 
 mod client;
 mod command;
+mod metrics;
 mod routes;
 mod socket;
 
 pub use client::{CallError, call};
 pub use command::{Answer, Asked, Command, Locked, Reply, Status};
+pub use metrics::serve_metrics;
 pub use socket::{Socket, bind};

@@ -1,9 +1,9 @@
 //! The file as it is written.
 
 use crate::problem::Problem;
-use crate::values::{parse_active_port, parse_ban_mode, parse_ports};
-use crate::{Config, StorePlace, acme, host, listen, person, reach, tls};
-use portolan_accounts::{BanRules, Store, parse_networks, parse_speed};
+use crate::values::{parse_active_port, parse_address, parse_ban_mode, parse_ports};
+use crate::{Config, StorePlace, acme, host, listen, log, person, reach, tls};
+use portolan_accounts::{BanRules, Networks, Store, parse_networks, parse_speed};
 use portolan_net::KeepAlive;
 use portolan_proto::server::Limits;
 use portolan_server::{SessionLimits, SpeedLimits};
@@ -40,6 +40,7 @@ struct File {
     dynamic_dns: Vec<reach::DynamicDns>,
     active_port: Option<Spanned<TextOrPort>>,
     keep_alive: Option<u64>,
+    proxy_protocol: Option<Spanned<reach::OneOrMore>>,
     uploads: Option<UploadsWord>,
     charset: Option<Spanned<String>>,
     welcome: Option<String>,
@@ -48,6 +49,11 @@ struct File {
     limits: LimitsTable,
     #[serde(default)]
     bans: BansTable,
+    #[serde(default)]
+    log: log::LogTable,
+    metrics: Option<Spanned<String>>,
+    #[serde(default)]
+    hook: Vec<Spanned<log::HookTable>>,
     /// These are read by name, since there is a table of their settings.
     #[serde(rename = "anonymous")]
     _anonymous: Option<IgnoredAny>,
@@ -222,6 +228,7 @@ fn convert(file: File, tables: &DeTable<'_>, check: &mut Check<'_>) -> Config {
     if let Some(seconds) = file.keep_alive {
         config.keep_alive = KeepAlive((seconds > 0).then(|| Duration::from_secs(seconds)));
     }
+    config.proxies = file.proxy_protocol.map(|networks| self::networks(networks, check)).unwrap_or_default();
     config.uploads = match file.uploads {
         None | Some(UploadsWord::Atomic) => Uploads::Atomic,
         Some(UploadsWord::Direct) => Uploads::Direct,
@@ -237,6 +244,9 @@ fn convert(file: File, tables: &DeTable<'_>, check: &mut Check<'_>) -> Config {
     config.welcome = file.welcome.unwrap_or_default().lines().map(str::to_owned).collect();
     config.grace = file.grace.map_or(config.grace, Duration::from_secs);
     config.bans = bans(file.bans, check);
+    config.log = file.log.convert(check);
+    config.metrics = file.metrics.and_then(|text| check.value(&text, parse_address));
+    config.hooks = log::hooks(file.hook, check);
     let mut speed = |text: Option<&Spanned<String>>| {
         text.and_then(|text| check.value(text, parse_speed)).unwrap_or_default()
     };
@@ -250,6 +260,16 @@ fn convert(file: File, tables: &DeTable<'_>, check: &mut Check<'_>) -> Config {
     config.anonymous = person::anonymous(tables, &config.groups, check);
     config.users = person::users(tables, &config.groups, check);
     config
+}
+
+/// The networks that texts mean; what is wrong is noted.
+fn networks(written: Spanned<reach::OneOrMore>, check: &mut Check<'_>) -> Networks {
+    let span = written.span();
+    let texts = match written.into_inner() {
+        reach::OneOrMore::One(one) => vec![one],
+        reach::OneOrMore::More(more) => more,
+    };
+    check.value(&Spanned::new(span, texts.join(" ")), parse_networks).unwrap_or_default()
 }
 
 fn bans(table: BansTable, check: &mut Check<'_>) -> BanRules {

@@ -8,6 +8,7 @@ mod acme;
 mod file;
 mod host;
 mod listen;
+mod log;
 mod person;
 mod problem;
 mod reach;
@@ -15,9 +16,10 @@ mod tls;
 mod values;
 
 use encoding_rs::Encoding;
-use portolan_accounts::{Accounts, BanRules, Bans, Groups, Member, Mount, Store, StoreError, User};
+use portolan_accounts::{Accounts, BanRules, Bans, Groups, Member, Mount, Networks, Store, StoreError, User};
 use portolan_certs::{CertError, Certificates, ClientCertificates, Source};
-use portolan_net::{ActivePort, KeepAlive};
+use portolan_hooks::Hook;
+use portolan_net::{ActivePort, KeepAlive, Proxies};
 use portolan_proto::server::{Limits, Settings, TlsPolicy};
 use portolan_reach::ddns::Record;
 use portolan_reach::mapping::Method;
@@ -32,6 +34,7 @@ use std::time::Duration;
 
 pub use host::Host;
 pub use listen::Listener;
+pub use log::Log;
 pub use problem::Problem;
 pub use reach::{Reach, parse_methods};
 pub use tls::Tls;
@@ -89,6 +92,8 @@ pub struct Config {
     pub active_port: ActivePort,
     /// When a peer that is silent is asked whether it is still there.
     pub keep_alive: KeepAlive,
+    /// Proxies that are trusted to say whose the connections are that come from them.
+    pub proxies: Networks,
     /// What an upload writes to.
     pub uploads: Uploads,
     /// The charset of names on the wire, when it is not UTF-8.
@@ -101,6 +106,12 @@ pub struct Config {
     pub sessions: SessionLimits,
     /// When addresses are banned.
     pub bans: BanRules,
+    /// What is logged.
+    pub log: Log,
+    /// Where metrics are served.
+    pub metrics: Option<SocketAddr>,
+    /// Who else is told what happens.
+    pub hooks: Vec<Hook>,
     /// How fast all transfers together may be.
     pub speed: SpeedLimits,
     /// How fast those with one address may be together.
@@ -135,12 +146,16 @@ impl Default for Config {
             dynamic_dns: Vec::new(),
             active_port: ActivePort::Auto,
             keep_alive: KeepAlive::default(),
+            proxies: Networks::default(),
             uploads: Uploads::Atomic,
             charset: None,
             welcome: Vec::new(),
             grace: Duration::from_secs(30),
             sessions: SessionLimits::default(),
             bans: BanRules::default(),
+            log: Log::default(),
+            metrics: None,
+            hooks: Vec::new(),
             speed: SpeedLimits::default(),
             speed_of_address: SpeedLimits::default(),
             limits: Limits::default(),
@@ -194,7 +209,9 @@ impl Config {
             pinholes: None,
             active_port: self.active_port,
             keep_alive: self.keep_alive,
+            proxies: Proxies::new(self.proxies.all()),
             bans: Arc::new(Bans::new(self.bans.clone(), store)),
+            events: Arc::default(),
         };
         Ok((options, certificates, reach))
     }
@@ -247,6 +264,10 @@ impl Config {
             ("dynamic-dns", self.dynamic_dns == before.dynamic_dns),
             ("active-port", self.active_port == before.active_port),
             ("keep-alive", self.keep_alive == before.keep_alive),
+            ("proxy-protocol", self.proxies == before.proxies),
+            ("log", self.log == before.log),
+            ("metrics", self.metrics == before.metrics),
+            ("hook", self.hooks == before.hooks),
         ];
         same.into_iter().filter_map(|(key, same)| (!same).then_some(key)).collect()
     }

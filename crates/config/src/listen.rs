@@ -2,7 +2,7 @@
 
 use crate::file::Check;
 use crate::reach::{self, OneOrMore};
-use crate::values::parse_tls;
+use crate::values::{parse_address, parse_tls};
 use portolan_proto::server::TlsPolicy;
 use portolan_reach::source::AddressSource;
 use serde::Deserialize;
@@ -72,12 +72,7 @@ pub(crate) fn listeners(
             let text = "TLS is off, and cannot begin at once then; leave this listener out, or write tls = \"offer\"";
             check.wrong(&Spanned::new(span.clone(), ()), text.to_owned());
         }
-        let parse = |text: &str| {
-            text.parse().map_err(|_| {
-                format!("`{text}` is no address with a port; write it like 0.0.0.0:2121 or [::]:2121")
-            })
-        };
-        if let Some(address) = check.value(&Spanned::new(span, address), parse) {
+        if let Some(address) = check.value(&Spanned::new(span, address), parse_address) {
             listeners.push(Listener { address, implicit_tls: implicit.is_some(), tls, announce });
         }
     }

@@ -5,6 +5,7 @@ use portolan_certs::ClientCertificates;
 use portolan_net::ActivePort;
 use portolan_net::tls::Resume;
 use portolan_proto::server::TlsPolicy;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 /// Reads `50000-50099`, or one port.
@@ -94,4 +95,10 @@ pub(crate) fn parse_host_name(text: &str) -> Result<String, String> {
     } else {
         Err(format!("`{text}` is no host name; write it like ftp.example.org"))
     }
+}
+
+/// An address with a port.
+pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is no address with a port; write it like 0.0.0.0:2121 or [::]:2121"))
 }

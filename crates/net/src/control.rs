@@ -1,5 +1,6 @@
 //! A control connection.
 
+use crate::proxied::Route;
 use crate::socket;
 use crate::tls::{Handshake, Identity, Purpose, Read, Session, Tls};
 use rustix::net::{RecvFlags, SendFlags};
@@ -26,13 +27,15 @@ pub struct Control {
 const RECORDS: usize = 4 << 10;
 
 impl Control {
-    /// Takes a connection as a control connection. It has its settings from its listener.
+    /// Takes a connection as a control connection. It has its settings from its listener. `route` is the one that it took
+    /// to a proxy.
     ///
     /// # Errors
     /// When it is gone already.
-    pub(crate) fn new(stream: TcpStream, peer: SocketAddr) -> io::Result<Control> {
-        let local = socket::canonical(stream.local_addr()?);
-        let peer = socket::canonical(peer);
+    pub(crate) fn new(stream: TcpStream, peer: SocketAddr, route: Option<Route>) -> io::Result<Control> {
+        let own = Route { peer, local: stream.local_addr()? };
+        let Route { peer, local } = route.unwrap_or(own);
+        let (peer, local) = (socket::canonical(peer), socket::canonical(local));
         Ok(Control { stream, peer, local, tls: None, left: Vec::new(), ended_tls: false })
     }
 
@@ -40,8 +43,13 @@ impl Control {
     ///
     /// # Errors
     /// When it is gone already.
-    pub(crate) fn secured(stream: TcpStream, peer: SocketAddr, session: Session) -> io::Result<Control> {
-        let control = Control::new(stream, peer)?;
+    pub(crate) fn secured(
+        stream: TcpStream,
+        peer: SocketAddr,
+        route: Option<Route>,
+        session: Session,
+    ) -> io::Result<Control> {
+        let control = Control::new(stream, peer, route)?;
         // A byte out of band belongs to no record.
         SockRef::from(&control.stream).set_out_of_band_inline(false)?;
         Ok(Control { tls: Some(Box::new(session)), ..control })

@@ -1,13 +1,15 @@
 //! Listeners for control connections.
 
 use crate::passive::Newcomer;
+use crate::proxied::{self, Proxies};
 use crate::socket::{self, KeepAlive};
 use socket2::SockRef;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 
 /// Connections that wait to be taken.
 const QUEUE: i32 = 1024;
@@ -28,23 +30,30 @@ pub fn is_no_ipv6(address: SocketAddr, error: &io::Error) -> bool {
 pub struct Listener {
     listener: TcpListener,
     address: SocketAddr,
+    proxies: Proxies,
+    /// Connections that came by way of a proxy, once it has said whose they are.
+    proxied: (mpsc::UnboundedSender<Newcomer>, mpsc::UnboundedReceiver<Newcomer>),
 }
 
 impl Listener {
     /// Listens. An IPv6 address takes IPv6 connections only: `0.0.0.0` is for IPv4. Port 0 is one of
-    /// the system's choice. `keep_alive` is for the connections that come.
+    /// the system's choice. `keep_alive` is for the connections that come, and `proxies` say whose they are.
     ///
     /// # Errors
     /// When the address is in use, not this machine's, or not allowed.
-    pub fn bind(address: SocketAddr, keep_alive: KeepAlive) -> io::Result<Listener> {
-        Listener::of(socket::listen_with(address, keep_alive, QUEUE)?, keep_alive)
+    pub fn bind(address: SocketAddr, keep_alive: KeepAlive, proxies: Proxies) -> io::Result<Listener> {
+        Listener::of(socket::listen_with(address, keep_alive, QUEUE)?, keep_alive, proxies)
     }
 
     /// Takes a socket that listens already.
     ///
     /// # Errors
     /// When it does not.
-    pub fn of(listener: std::net::TcpListener, keep_alive: KeepAlive) -> io::Result<Listener> {
+    pub fn of(
+        listener: std::net::TcpListener,
+        keep_alive: KeepAlive,
+        proxies: Proxies,
+    ) -> io::Result<Listener> {
         listener.set_nonblocking(true)?;
         keep_alive.set(&SockRef::from(&listener))?;
         // What comes by it has the same settings from the start.
@@ -54,7 +63,8 @@ impl Listener {
         // ABOR comes as urgent data from some clients; it belongs where it stands in the stream.
         options.set_out_of_band_inline(true)?;
         let address = listener.local_addr()?;
-        Ok(Listener { listener: TcpListener::from_std(listener)?, address })
+        let (listener, proxied) = (TcpListener::from_std(listener)?, mpsc::unbounded_channel());
+        Ok(Listener { listener, address, proxies, proxied })
     }
 
     /// The address, with the real port.
@@ -67,23 +77,53 @@ impl Listener {
         self.listener.as_fd()
     }
 
-    /// The socket.
-    pub(crate) fn into_socket(self) -> TcpListener {
-        self.listener
+    /// The socket, and whom it trusts.
+    pub(crate) fn into_parts(self) -> (TcpListener, Proxies) {
+        (self.listener, self.proxies)
+    }
+
+    /// What comes from a proxy says first whose it is.
+    fn sort(&self, socket: std::net::TcpStream, peer: SocketAddr) -> Option<Newcomer> {
+        let Some(leave) = self.proxies.leave(peer) else { return Some(Newcomer::new(socket, peer)) };
+        let (Ok(leave), Ok(mut socket)) = (leave, TcpStream::from_std(socket)) else {
+            tracing::warn!(%peer, "too many connections from proxies");
+            return None;
+        };
+        let proxied = self.proxied.0.clone();
+        tokio::spawn(async move {
+            let routed = proxied::route(&mut socket).await;
+            drop(leave);
+            match routed.and_then(|route| Ok((route, socket.into_std()?))) {
+                // It fails when the server stops.
+                Ok((route, socket)) => drop(proxied.send(Newcomer::proxied(socket, peer, route))),
+                Err(error) => tracing::info!(%peer, %error, "a connection from a proxy is of no use"),
+            }
+        });
+        None
     }
 
     /// The next connection.
-    pub async fn accept(&self) -> Newcomer {
+    pub async fn accept(&mut self) -> Newcomer {
         // Where many come, others on this thread get their turn.
         tokio::task::coop::consume_budget().await;
         // Of one that is there already this runtime need not hear, since another is going to look after it.
-        if let Ok((socket, peer)) = socket::accept(&self.listener) {
-            return Newcomer::new(socket, peer);
+        while let Ok((socket, peer)) = socket::accept(&self.listener) {
+            if let Some(newcomer) = self.sort(socket, peer) {
+                return newcomer;
+            }
         }
         loop {
-            let accepted = self.listener.accept().await;
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                // The sender is ours.
+                Some(newcomer) = self.proxied.1.recv() => return newcomer,
+            };
             match accepted.and_then(|(socket, peer)| Ok((socket.into_std()?, peer))) {
-                Ok((socket, peer)) => return Newcomer::new(socket, peer),
+                Ok((socket, peer)) => {
+                    if let Some(newcomer) = self.sort(socket, peer) {
+                        return newcomer;
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "cannot take a connection");
                     tokio::time::sleep(PAUSE).await;

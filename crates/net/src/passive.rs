@@ -20,6 +20,7 @@ mod prove;
 mod state;
 mod visitors;
 
+use crate::proxied::Proxies;
 use crate::socket::{self, KeepAlive};
 use crate::stream::{ConnectError, Guard, Stream};
 use crate::tls::{Resume, Tls};
@@ -50,6 +51,7 @@ struct Shared {
     addresses: (Ipv4Addr, Ipv6Addr),
     tls: Option<Arc<Tls>>,
     keep_alive: KeepAlive,
+    proxies: Proxies,
     /// Control connections come to the port as well.
     shared_port: Option<SharedPort>,
     state: Mutex<State>,
@@ -78,14 +80,15 @@ const ELSEWHERE: Duration = Duration::from_secs(5);
 
 impl PassivePool {
     /// A pool of these ports on these addresses; unspecified ones mean all of the family. Each port is
-    /// bound when it is first drawn. `tls` is what connections are protected with.
+    /// bound when it is first drawn. `tls` is what connections are protected with, and `proxies` say whose they are.
     pub fn new(
         ports: RangeInclusive<u16>,
         addresses: (Ipv4Addr, Ipv6Addr),
         tls: Option<Arc<Tls>>,
         keep_alive: KeepAlive,
+        proxies: Proxies,
     ) -> PassivePool {
-        PassivePool::with(ports, addresses, tls, keep_alive, None)
+        PassivePool::with(ports, addresses, tls, keep_alive, proxies, None)
     }
 
     fn with(
@@ -93,6 +96,7 @@ impl PassivePool {
         addresses: (Ipv4Addr, Ipv6Addr),
         tls: Option<Arc<Tls>>,
         keep_alive: KeepAlive,
+        proxies: Proxies,
         shared_port: Option<SharedPort>,
     ) -> PassivePool {
         let sharing = match &shared_port {
@@ -102,7 +106,7 @@ impl PassivePool {
         let state = Mutex::new(State::new(ports, sharing));
         let (held, swept) = (Arc::default(), Once::new());
         let runtime = Handle::current();
-        let shared = Shared { addresses, tls, keep_alive, shared_port, state, held, swept, runtime };
+        let shared = Shared { addresses, tls, keep_alive, proxies, shared_port, state, held, swept, runtime };
         PassivePool { shared: Arc::new(shared) }
     }
 
@@ -230,7 +234,7 @@ impl Shared {
             IpAddr::V6(_) => IpAddr::V6(self.addresses.1),
         };
         let listener = socket::listen_with(SocketAddr::new(address, port), self.keep_alive, QUEUE)?;
-        let bound = Arc::new(Bound::new(port, listener, Arc::downgrade(self), self.runtime.clone()));
+        let bound = Arc::new(Bound::new(port, listener, self));
         self.swept.call_once(|| {
             drop(self.runtime.spawn(bound::sweep(Arc::downgrade(self), Arc::clone(&self.held))));
         });

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod control;
+mod hook;
 mod people;
 
 use clap::{Parser, Subcommand};
@@ -15,6 +16,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 pub(crate) use control::ControlCommand;
+pub(crate) use hook::HookCommand;
 pub(crate) use people::{
     BanCommand, Changes, GroupCommand, ImportFormat, Output, Source, Totals, UserCommand, WhichGroup, Who,
 };
@@ -53,6 +55,9 @@ Ctrl-C ends it: running transfers get some time, everybody else is told.")]
     /// Work with addresses that may not connect.
     #[command(subcommand)]
     Ban(BanCommand),
+    /// Work with events that hooks are told of.
+    #[command(subcommand)]
+    Hook(HookCommand),
     #[command(flatten)]
     Control(ControlCommand),
     /// Opens holes in the firewall for a server that runs.

@@ -10,6 +10,7 @@ mod config;
 mod control;
 mod edit;
 mod group;
+mod hook;
 mod import;
 mod password;
 mod people;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::User(command) => user::run(command),
         Command::Group(command) => group::run(command),
         Command::Ban(command) => ban::run(command),
+        Command::Hook(command) => hook::run(command),
         Command::Control(command) => control::run(command),
     };
     match done {

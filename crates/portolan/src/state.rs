@@ -22,3 +22,8 @@ pub(crate) fn make(folder: &Path) -> io::Result<()> {
 pub(crate) fn socket(folder: &Path) -> PathBuf {
     folder.join("control.sock")
 }
+
+/// The journal of events for hooks.
+pub(crate) fn journal(folder: &Path) -> PathBuf {
+    folder.join("events.db")
+}

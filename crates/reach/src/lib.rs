@@ -4,7 +4,6 @@
 //! What this crate is not: it knows nothing of FTP, and opens no connection that carries files.
 
 mod gateway;
-mod http;
 mod outside;
 mod scope;
 

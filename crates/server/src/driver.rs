@@ -7,6 +7,7 @@ use crate::login::{self, Looked};
 use crate::orders::Orders;
 use crate::{Door, registry, threads};
 use futures_util::future::BoxFuture;
+use portolan_events::What;
 use portolan_net::{Control, Secured};
 use portolan_proto::server::{Connection, Effect, Ending, Input, Outcome, Output, Session};
 use std::collections::VecDeque;
@@ -110,12 +111,8 @@ impl Driver {
 
     /// Runs the session to its end.
     pub(crate) async fn run(&mut self) {
-        let (id, peer) = (self.entry.id(), self.control.peer());
-        tracing::info!(session = id, %peer, "session begins");
-        match self.drive().await {
-            Ok(()) => tracing::info!(session = id, %peer, "session ends"),
-            Err(error) => tracing::info!(session = id, %peer, %error, "session breaks off"),
-        }
+        self.note(What::SessionBegin).await;
+        let reason = self.drive().await.err().map(|error| error.to_string());
         // What an upload has got so far is put where it can be resumed.
         self.holdings.progress.stop();
         if let Some(effect) = self.effect.take() {
@@ -123,7 +120,15 @@ impl Driver {
         }
         self.holdings.drop_data();
         self.holdings.let_go().await;
+        self.note(What::SessionEnd { reason }).await;
         self.control.finish();
+    }
+
+    /// Says what has happened in this session.
+    pub(crate) async fn note(&mut self, what: What) {
+        let who = self.holdings.who(self.entry.id(), self.control.peer());
+        // It is rare: an idle session has no room for it.
+        Box::pin(self.shared.options.events.note(who, what)).await;
     }
 
     async fn drive(&mut self) -> io::Result<()> {
@@ -209,7 +214,9 @@ impl Driver {
     async fn take_outputs(&mut self) -> io::Result<()> {
         loop {
             match self.session.poll_output() {
+                Output::Took(verb) => self.shared.options.events.metrics.count_command(verb.as_str()),
                 Output::Send { bytes, alone } => {
+                    self.shared.options.events.metrics.count_reply(&bytes);
                     let sealed = self.control.seal(bytes)?;
                     self.send(sealed, alone);
                 }
@@ -241,7 +248,8 @@ impl Driver {
                 }
                 Output::Injected => self.note_attack(),
                 Output::Abuse => {
-                    self.shared.options.bans.note(self.control.peer().ip(), "speaks no FTP").await;
+                    let who = self.holdings.who(self.entry.id(), self.control.peer());
+                    Box::pin(self.shared.note_fault(who, "speaks no FTP")).await;
                 }
                 Output::EndTls => {
                     let goodbye = self.control.end_tls();

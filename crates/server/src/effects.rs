@@ -8,6 +8,7 @@ use crate::{Door, Shared, moving, ratio, registry, speeds, storage};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use portolan_accounts::Count;
+use portolan_events::{What, Who};
 use portolan_net::dtp::Progress;
 use portolan_net::tls::Identity;
 use portolan_net::{ConnectError, Control, Direction, Guard, Place, Stream};
@@ -30,6 +31,8 @@ pub(crate) struct Holdings {
     /// What a download needs of what the account may have.
     aside: Option<SetAside>,
     data: Option<Stream>,
+    /// It is opened by this side.
+    active: bool,
     pub(crate) progress: Progress,
     pub(crate) markers: Arc<Markers>,
 }
@@ -101,6 +104,7 @@ impl Holdings {
             room: None,
             aside: None,
             data: None,
+            active: false,
             progress: Progress::default(),
             markers: Arc::default(),
         }
@@ -152,6 +156,12 @@ impl Holdings {
     pub(crate) fn drop_data(&mut self) {
         self.place.take().map(Awaited::into_place);
         self.data = None;
+    }
+
+    /// Whom it happens to, what happens in this session.
+    pub(crate) fn who(&self, session: u64, peer: SocketAddr) -> Who {
+        let user = self.member.as_ref().map(|member| member.tree.account.name.clone());
+        Who { session, peer, user }
     }
 
     /// True while who logged in then is still who is logged in.
@@ -229,6 +239,7 @@ pub(crate) fn start(
             .boxed()
         }
         Effect::Connect { target: Target::Passive, .. } => {
+            holdings.active = false;
             let awaited = holdings.place.take();
             if let Some(awaited) = &awaited {
                 // Now, before 150 leaves.
@@ -247,6 +258,7 @@ pub(crate) fn start(
             .boxed()
         }
         Effect::Connect { target: Target::Active(target), protected } => {
+            holdings.active = true;
             let guard = protected.then(|| holdings.guard.clone());
             connect(
                 async move {
@@ -269,7 +281,18 @@ pub(crate) fn start(
                 }
             }
             .boxed(),
-            Some(tree) => async move { storage::run(&*tree, request).await.into() }.boxed(),
+            Some(tree) => {
+                let who = holdings.who(session, peer);
+                async move {
+                    let what = storage::event(&request);
+                    let outcome = storage::run(&*tree, request).await;
+                    if let (Outcome::Done, Some(what)) = (&outcome, what) {
+                        shared.options.events.note(who, what).await;
+                    }
+                    outcome.into()
+                }
+                .boxed()
+            }
             None => failed(Failure::Local),
         },
         Effect::Open(open) => match holdings.view() {
@@ -297,7 +320,8 @@ pub(crate) fn start(
         },
         Effect::Move => match (holdings.opened.take(), holdings.data.take()) {
             (Some(opened), Some(data)) => {
-                let markers = Arc::clone(&holdings.markers);
+                let (markers, active) = (Arc::clone(&holdings.markers), holdings.active);
+                let who = holdings.who(session, peer);
                 let (room, aside) = (holdings.room.take(), holdings.aside.take());
                 let member = holdings.with_ratio();
                 let upload = matches!(opened.content, Content::Upload(_));
@@ -310,11 +334,12 @@ pub(crate) fn start(
                 let progress = Progress::throttled(limits.unwrap_or_default());
                 holdings.progress = progress.clone();
                 async move {
-                    let outcome = moving::run(opened, data, progress.clone(), markers, session).await;
+                    let (outcome, transfer) = moving::run(opened, data, active, progress, markers).await;
                     if let Some(member) = member {
-                        ratio::note(&orders, &member, direction, progress.moved()).await;
+                        ratio::note(&orders, &member, direction, transfer.bytes).await;
                     }
                     drop((room, aside));
+                    shared.options.events.note(who, What::of(transfer)).await;
                     outcome.into()
                 }
                 .boxed()

@@ -25,7 +25,10 @@ mod twice;
 use driver::Driver;
 use orders::{Orders, Stop};
 use portolan_accounts::bans::{self, household};
-use portolan_net::{Active, Direction, KeepAlive, Listener, Newcomer, OnePort, PassivePool, is_no_ipv6};
+use portolan_events::{What, Who};
+use portolan_net::{
+    Active, Direction, KeepAlive, Listener, Newcomer, OnePort, PassivePool, Proxies, is_no_ipv6,
+};
 use portolan_proto::server::{TlsPolicy, replies};
 use portolan_reach::Outside;
 use registry::{Refusal, Registry};
@@ -64,6 +67,17 @@ struct Shared {
     threads: Threads,
 }
 
+impl Shared {
+    /// Notes a fault of an address, which may be one too many.
+    async fn note_fault(&self, who: Who, fault: &str) {
+        if let Some(ban) = self.options.bans.note(who.peer.ip(), fault).await {
+            let (address, times, reason) = (ban.address, ban.times, fault.to_owned());
+            let seconds = ban.left().unwrap_or_default().as_secs();
+            self.options.events.note(who, What::Ban { address, seconds, times, reason }).await;
+        }
+    }
+}
+
 /// How sessions begin that come by one listener, and where their data connections come to.
 struct Door {
     implicit_tls: bool,
@@ -93,7 +107,7 @@ impl Server {
     /// When an address cannot be listened on. One of all IPv6 addresses is passed over where the
     /// system has no IPv6, as long as another one works.
     pub fn start(options: Options, rules: Rules, inherited: Vec<TcpListener>) -> io::Result<Server> {
-        let listeners = bind(&options.listen, inherited, options.keep_alive)?;
+        let listeners = bind(&options.listen, inherited, options.keep_alive, &options.proxies)?;
         let sockets = listeners.iter().map(|(listener, _)| listener.as_fd().try_clone_to_owned());
         let sockets = Mutex::new(sockets.collect::<io::Result<_>>()?);
         let place = |(listener, listen): &(Listener, Listen)| Listen {
@@ -107,6 +121,7 @@ impl Server {
             data_addresses(&places),
             options.tls.clone(),
             keep_alive,
+            options.proxies.clone(),
         );
         let (threads, end) = Threads::start()?;
         let shared = Arc::new(Shared {
@@ -272,6 +287,7 @@ fn bind(
     places: &[Listen],
     mut inherited: Vec<TcpListener>,
     keep_alive: KeepAlive,
+    proxies: &Proxies,
 ) -> io::Result<Vec<(Listener, Listen)>> {
     let mut listeners = Vec::new();
     for place in places {
@@ -279,8 +295,8 @@ fn bind(
         let is_it = |socket: &TcpListener| socket.local_addr().is_ok_and(|own| own == address);
         let there = inherited.iter().position(is_it).map(|number| inherited.swap_remove(number));
         let listener = match there {
-            Some(socket) => Listener::of(socket, keep_alive),
-            None => Listener::bind(address, keep_alive),
+            Some(socket) => Listener::of(socket, keep_alive, proxies.clone()),
+            None => Listener::bind(address, keep_alive, proxies.clone()),
         };
         match listener {
             Ok(listener) => listeners.push((listener, place.clone())),
@@ -334,7 +350,7 @@ async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
         };
         match admit(newcomer.peer, &shared) {
             Ok(entry) => seat(newcomer, entry, &door, &shared),
-            Err(refusal) => turn_away(newcomer, refusal, &door),
+            Err(refusal) => turn_away(newcomer, refusal, &door, &shared).await,
         }
     }
     // Transfers that run may still get their data connections, unless another process takes what comes; nobody else is
@@ -384,12 +400,9 @@ fn seat(newcomer: Newcomer, entry: registry::Entry, door: &Arc<Door>, shared: &A
 }
 
 /// Tells somebody that there is no room.
-fn turn_away(newcomer: Newcomer, refusal: Refusal, door: &Door) {
-    let peer = newcomer.peer;
-    // Who is banned is in the log already.
-    if !matches!(refusal, Refusal::Banned(_)) {
-        tracing::info!(%peer, ?refusal, "session refused");
-    }
+async fn turn_away(newcomer: Newcomer, refusal: Refusal, door: &Door, shared: &Shared) {
+    let who = Who { session: 0, peer: newcomer.peer, user: None };
+    shared.options.events.note(who, What::SessionRefused { reason: refusal.reason() }).await;
     let Ok((control, _)) = newcomer.into_control() else { return };
     let reply = match refusal {
         Refusal::Server => replies::too_many_sessions(),

@@ -8,6 +8,7 @@ use crate::tree::Tree;
 use crate::{Shared, speeds};
 use portolan_accounts::{Account, Open as Allowed, Refusal, TlsNeed};
 use portolan_certs::users_in;
+use portolan_events::{What, Who, text};
 use portolan_net::Direction;
 use portolan_proto::server::{Failure, Host, Outcome, Proof, Terms};
 use rustls::pki_types::CertificateDer;
@@ -73,6 +74,10 @@ pub(crate) async fn authenticate(
 ) -> Result<(Member, Terms), Outcome> {
     let Login { session, peer, host, user, proof, protected, certificate } = login;
     let name = user.escape_ascii().to_string();
+    let who = || Who { session, peer, user: Some(text(&user)) };
+    let deny = async |reason: &str| {
+        shared.options.events.note(who(), What::LoginFailed { reason: reason.to_owned() }).await;
+    };
     if let Some(left) = shared.options.bans.find(peer.ip()).and_then(|ban| ban.left()) {
         // It began before.
         return Err(Outcome::Banned(left.as_secs()));
@@ -88,33 +93,40 @@ pub(crate) async fn authenticate(
     let account = match account {
         Ok(account) => account,
         // The reason is in the log.
-        Err(Refusal::Unusable) => return Err(Outcome::Failed(Failure::Local)),
+        Err(Refusal::Unusable) => {
+            deny("the account is of no use").await;
+            return Err(Outcome::Failed(Failure::Local));
+        }
         Err(refusal) => {
             if proof != Proof::Certificate {
-                tracing::warn!(session, %peer, user = name, ?refusal, "login denied");
+                deny(if refusal == Refusal::Wrong { "wrong name or password" } else { "not enabled" }).await;
                 if refusal == Refusal::Wrong {
-                    shared.options.bans.note(peer.ip(), "wrong passwords").await;
+                    shared.note_fault(who(), "wrong passwords").await;
                 }
             }
             return Err(Outcome::Denied);
         }
     };
     let since = Instant::now();
-    let terms = terms(&account, peer, protected, since).map_err(|hindrance| {
-        tracing::warn!(session, %peer, user = name, "login denied: {hindrance}");
-        if let Hindrance::NeedsTls = hindrance { Outcome::NeedsTls } else { Outcome::Denied }
-    })?;
+    let terms = match terms(&account, peer, protected, since) {
+        Ok(terms) => terms,
+        Err(hindrance) => {
+            deny(&hindrance.to_string()).await;
+            let needs_tls = matches!(hindrance, Hindrance::NeedsTls);
+            return Err(if needs_tls { Outcome::NeedsTls } else { Outcome::Denied });
+        }
+    };
     let tree = shared.trees.open(Arc::clone(&account), &orders.rules).await.map_err(|error| {
         tracing::error!(session, %peer, user = name, %error, "a folder of the user cannot be opened");
         Outcome::Failed(Failure::Local)
     })?;
-    let user = (host, account.name.clone().into_bytes());
-    if !shared.registry.log_in(session, &user, *account.sessions) {
-        tracing::warn!(session, %peer, user = name, "too many sessions of this user");
+    let number = (host, account.name.clone().into_bytes());
+    if !shared.registry.log_in(session, &number, *account.sessions) {
+        deny("too many sessions of this user").await;
         return Err(Outcome::Full);
     }
-    tracing::info!(session, %peer, user = name, "logged in");
-    Ok((Member { user, tree, peer, protected, since, edition: orders.edition }, terms))
+    shared.options.events.note(Who { session, peer, user: Some(account.name.clone()) }, What::Login).await;
+    Ok((Member { user: number, tree, peer, protected, since, edition: orders.edition }, terms))
 }
 
 /// Somebody who is logged in as they are now, on other terms where these are given; `None` when they may be so no longer.

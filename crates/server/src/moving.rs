@@ -1,6 +1,7 @@
 //! Transfers on their way over a data connection.
 
 use crate::transfer::{Content, Download, Markers, Opened, Upload};
+use portolan_events::{Direction, Transfer, text};
 use portolan_net::Stream;
 use portolan_net::dtp::{self, Progress};
 use portolan_proto::server::{Failure, Outcome};
@@ -17,32 +18,45 @@ type Moved = Result<(), dtp::Failure<Failure>>;
 pub(crate) async fn run(
     opened: Opened,
     mut data: Stream,
+    active: bool,
     progress: Progress,
     markers: Arc<Markers>,
-    session: u64,
-) -> Outcome {
+) -> (Outcome, Transfer) {
+    let (begun, tls, binary) = (Instant::now(), data.protection(), opened.is_binary());
     let Opened { path, content } = opened;
-    let (begun, tls) = (Instant::now(), data.protection());
-    let (done, verb) = match content {
-        Content::Download(download) => (send(download, &mut data, &progress).await, "sent"),
-        Content::Listing(mut source) => (dtp::send(&mut data, &mut source, &progress).await, "listed"),
-        Content::Upload(upload) => (receive(upload, &mut data, &progress, markers).await, "received"),
+    let (done, direction) = match content {
+        Content::Download(download) => (send(download, &mut data, &progress).await, Direction::Download),
+        Content::Listing(mut source) => {
+            (dtp::send(&mut data, &mut source, &progress).await, Direction::Listing)
+        }
+        Content::Upload(upload) => (receive(upload, &mut data, &progress, markers).await, Direction::Upload),
     };
     let (bytes, seconds) = (progress.moved(), begun.elapsed().as_secs_f64());
-    match done {
-        Ok(()) => {
-            tracing::info!(session, %path, bytes, seconds, tls, "{verb}");
-            Outcome::Moved { bytes }
-        }
+    let (outcome, reason) = match done {
+        Ok(()) => (Outcome::Moved { bytes }, None),
         Err(reason) => {
             data.break_off();
-            tracing::info!(session, %path, bytes, seconds, tls, ?reason, "not {verb}");
-            match reason {
-                dtp::Failure::Stopped => Outcome::Cancelled,
-                dtp::Failure::Connection(_) => Outcome::Failed(Failure::Broken),
-                dtp::Failure::Storage(failure) => Outcome::Failed(failure),
-            }
+            tracing::debug!(%path, ?reason, "a transfer breaks off");
+            let (outcome, reason) = match reason {
+                dtp::Failure::Stopped => (Outcome::Cancelled, "stopped"),
+                dtp::Failure::Connection(_) => (Outcome::Failed(Failure::Broken), "connection broken"),
+                dtp::Failure::Storage(failure) => (Outcome::Failed(failure), word(failure)),
+            };
+            (outcome, Some(reason))
         }
+    };
+    let path = text(path.as_bytes());
+    (outcome, Transfer { direction, path, bytes, seconds, tls, active, binary, reason })
+}
+
+/// A failure of storage in a word or two.
+fn word(failure: Failure) -> &'static str {
+    match failure {
+        Failure::NoSpace => "no space left",
+        Failure::Quota => "quota used up",
+        Failure::BadData => "malformed data",
+        Failure::Expands => "expands too much",
+        _ => "storage",
     }
 }
 

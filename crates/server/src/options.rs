@@ -3,8 +3,9 @@
 use crate::speeds::SpeedLimits;
 use encoding_rs::Encoding;
 use portolan_accounts::{Accounts, BanRules, Bans};
+use portolan_events::Events;
 use portolan_net::tls::Tls;
-use portolan_net::{ActivePort, KeepAlive};
+use portolan_net::{ActivePort, KeepAlive, Proxies};
 use portolan_proto::server::{Host, Settings, TlsPolicy};
 use portolan_reach::Outside;
 use portolan_reach::pinhole::Pinholes;
@@ -33,8 +34,12 @@ pub struct Options {
     pub active_port: ActivePort,
     /// When a peer that is silent is asked whether it is still there.
     pub keep_alive: KeepAlive,
+    /// Proxies that are trusted to say whose the connections are that come from them.
+    pub proxies: Proxies,
     /// Addresses that may not connect.
     pub bans: Arc<Bans>,
+    /// Where it goes what happens.
+    pub events: Arc<Events>,
 }
 
 /// What may change while the server runs.

@@ -23,6 +23,18 @@ pub(crate) enum Refusal {
     Locked(Lock),
 }
 
+impl Refusal {
+    /// In one word or two.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Refusal::Server => "server full",
+            Refusal::Address => "address full",
+            Refusal::Banned(_) => "banned",
+            Refusal::Locked(_) => "locked",
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Known {
     peer: SocketAddr,
@@ -270,10 +282,10 @@ mod tests {
         assert_eq!(registry.enter(peer(1), limits).unwrap_err(), Refusal::Address);
         let _third = registry.enter(peer(2), limits).unwrap();
         assert_eq!(registry.enter(peer(3), limits).unwrap_err(), Refusal::Server);
-        let (other, limits) = (Registry::default(), SessionLimits { total: 3, per_address: 1 });
-        let _one = other.enter("[2001:db8::1]:1".parse().unwrap(), limits).unwrap();
-        assert_eq!(other.enter("[2001:db8::2]:1".parse().unwrap(), limits).unwrap_err(), Refusal::Address);
-        other.enter("[2001:db8:0:1::1]:1".parse().unwrap(), limits).unwrap();
+        let (other, tight) = (Registry::default(), SessionLimits { total: 3, per_address: 1 });
+        let _one = other.enter("[2001:db8::1]:1".parse().unwrap(), tight).unwrap();
+        assert_eq!(other.enter("[2001:db8::2]:1".parse().unwrap(), tight).unwrap_err(), Refusal::Address);
+        other.enter("[2001:db8:0:1::1]:1".parse().unwrap(), tight).unwrap();
         drop(first);
         registry.enter(peer(1), limits).unwrap();
     }

@@ -1,6 +1,7 @@
 //! TLS on the control connection, for the driver.
 
 use crate::driver::Driver;
+use portolan_events::What;
 use portolan_net::Secured;
 use portolan_net::tls::Handshake;
 use portolan_proto::server::{Failure, Host, Outcome};
@@ -30,7 +31,7 @@ impl Driver {
         self.holdings.guard.host = host;
         if let Some(Secured { identity, handshake }) = self.secured.take() {
             self.holdings.guard.identity = identity;
-            return Ok(self.note_secured(handshake));
+            return Ok(self.note_secured(handshake).await);
         }
         // With implicit TLS nothing was prepared.
         let room = self.handshake.take().or_else(|| self.entry.begin_handshake());
@@ -48,7 +49,7 @@ impl Driver {
             }
         });
         match shaken.await {
-            Ok(Ok(handshake)) => Ok(self.note_secured(handshake)),
+            Ok(Ok(handshake)) => Ok(self.note_secured(handshake).await),
             Ok(Err(error)) => {
                 tracing::info!(session = id, %peer, %error, "no TLS");
                 Ok(Outcome::Failed(Failure::NoHandshake))
@@ -60,11 +61,10 @@ impl Driver {
         }
     }
 
-    fn note_secured(&mut self, handshake: Handshake) -> Outcome {
-        let (session, peer) = (self.entry.id(), self.control.peer());
-        let resumed = handshake.resumed.is_some();
+    async fn note_secured(&mut self, handshake: Handshake) -> Outcome {
+        let (version, resumed) = (handshake.version, handshake.resumed.is_some());
         let name = handshake.name;
-        tracing::info!(session, %peer, version = handshake.version, resumed, name, "TLS begins");
+        self.note(What::Tls { version, resumed, name: name.clone() }).await;
         let certificate = handshake.certificate.is_some() && self.orders.rules.certificate_login;
         self.holdings.guard.certificate = handshake.certificate;
         Outcome::Secured { name: name.map(String::into_bytes), certificate }

@@ -2,6 +2,7 @@
 
 use crate::digest;
 use crate::listing::Lister;
+use portolan_events::{What, text};
 use portolan_proto::server::{Failure, Listing, Outcome, Storage};
 use portolan_vfs::{Error, ReadFile, Result, Right, Vfs, Write, WriteFile};
 use portolan_wire::{Kind, VirtualPath};
@@ -18,6 +19,20 @@ const BUFFER: usize = 1 << 20;
 /// Does what a session asks of its storage.
 pub async fn run(tree: &dyn Vfs, request: Storage) -> Outcome {
     try_run(tree, request).await.unwrap_or_else(|error| Outcome::Failed(failure(error)))
+}
+
+/// What has happened when a request is done, if it is worth to be told.
+pub(crate) fn event(request: &Storage) -> Option<What> {
+    let text = |path: &VirtualPath| text(path.as_bytes());
+    match request {
+        Storage::Delete(path) => Some(What::Delete { path: text(path) }),
+        Storage::Rename { from, to } => Some(What::Rename { from: text(from), to: text(to) }),
+        Storage::MakeDirectory(path) => Some(What::MakeFolder { path: text(path) }),
+        Storage::RemoveDirectory(path) | Storage::RemoveTree(path) => {
+            Some(What::RemoveFolder { path: text(path) })
+        }
+        _ => None,
+    }
 }
 
 /// What an error of storage means to a session.

@@ -7,8 +7,8 @@ use portolan_net::dtp::{Sink, Source};
 use portolan_proto::server::{Failure, Open, Outcome};
 use portolan_vfs::{Error, ReadFile, Vfs, Write, WriteFile};
 use portolan_wire::VirtualPath;
-use portolan_wire::data::{Decoder, Encoder, Marker};
-use portolan_wire::parameters::{Parameters, Structure};
+use portolan_wire::data::{DecodeError, Decoder, Encoder, Marker};
+use portolan_wire::parameters::{Mode, Parameters, Representation, Structure};
 use std::fs::File;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -93,6 +93,16 @@ impl Opened {
         }
     }
 
+    /// True when bytes move as they are.
+    pub fn is_binary(&self) -> bool {
+        let parameters = match &self.content {
+            Content::Download(download) => download.parameters,
+            Content::Upload(upload) => upload.parameters,
+            Content::Listing(_) => return false,
+        };
+        parameters.representation == Representation::Image
+    }
+
     /// Lets go of it without having moved anything.
     pub async fn discard(self) {
         if let Content::Upload(upload) = self.content {
@@ -118,7 +128,7 @@ impl Download {
     /// The bytes to send, encoded.
     pub fn into_source(self) -> FileSource {
         let encoder = Some(Encoder::new(self.parameters, self.offset));
-        FileSource { file: self.file, offset: self.offset, encoder }
+        FileSource { file: self.file, offset: self.offset, parameters: self.parameters, encoder }
     }
 }
 
@@ -126,6 +136,7 @@ impl Download {
 pub struct FileSource {
     file: Box<dyn ReadFile>,
     offset: u64,
+    parameters: Parameters,
     encoder: Option<Encoder>,
 }
 
@@ -138,15 +149,36 @@ impl Source<Failure> for FileSource {
         {
             let bytes = self.file.read_at(self.offset, BUFFER).await.map_err(failure)?;
             self.offset += bytes.len() as u64;
-            if bytes.is_empty() {
-                encoder.finish(&mut wire);
+            let ends = bytes.is_empty();
+            let encode = move || {
+                let mut wire = Vec::new();
+                if ends {
+                    encoder.finish(&mut wire);
+                } else {
+                    encoder.encode(&bytes, &mut wire);
+                }
+                (encoder, wire)
+            };
+            let encoded = if is_work(self.parameters) { elsewhere(encode).await } else { Some(encode()) };
+            let (encoder, made) = encoded.ok_or(Failure::Local)?;
+            wire = made;
+            if ends {
                 break;
             }
-            encoder.encode(&bytes, &mut wire);
             self.encoder = Some(encoder);
         }
         Ok(wire)
     }
+}
+
+/// True where to encode or decode takes so long that other sessions of this thread would notice.
+fn is_work(parameters: Parameters) -> bool {
+    matches!(parameters.mode, Mode::Deflate(_))
+}
+
+/// Does work on a thread that may take its time; nothing comes of it only at the end of the program.
+async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
 }
 
 /// The lines of a listing, encoded.
@@ -230,6 +262,24 @@ impl Upload {
         let _ = self.file.keep().await;
     }
 
+    /// Decodes a piece into the buffer.
+    async fn decode(&mut self, piece: &[u8]) -> Result<(), DecodeError> {
+        if !is_work(self.parameters) {
+            return self.decoder.decode(piece, &mut self.buffer);
+        }
+        let nothing = Decoder::new(self.parameters, 0);
+        let (mut decoder, mut buffer) =
+            (std::mem::replace(&mut self.decoder, nothing), std::mem::take(&mut self.buffer));
+        let piece = piece.to_vec();
+        let decoded = elsewhere(move || {
+            let done = decoder.decode(&piece, &mut buffer);
+            (decoder, buffer, done)
+        });
+        let Some((decoder, buffer, done)) = decoded.await else { return Err(DecodeError::Invalid) };
+        (self.decoder, self.buffer) = (decoder, buffer);
+        done
+    }
+
     async fn write(&mut self) -> Result<(), Error> {
         let bytes = std::mem::take(&mut self.buffer);
         if !bytes.is_empty() {
@@ -244,9 +294,14 @@ impl Upload {
 #[async_trait]
 impl Sink<Failure> for Upload {
     async fn take(&mut self, bytes: &[u8]) -> Result<bool, Failure> {
-        let decoded = self.decoder.decode(bytes, &mut self.buffer);
-        self.write().await.map_err(failure)?;
-        decoded.map_err(|_| Failure::BadData)?;
+        for piece in bytes.chunks(self.decoder.piece()) {
+            let decoded = self.decode(piece).await;
+            self.write().await.map_err(failure)?;
+            decoded.map_err(|error| match error {
+                DecodeError::Expands => Failure::Expands,
+                DecodeError::Invalid | DecodeError::Truncated => Failure::BadData,
+            })?;
+        }
         Ok(self.decoder.is_ended())
     }
 }

@@ -312,6 +312,7 @@ impl World {
                 Output::EndTls => self.protected = false,
                 Output::Injected => self.injected += 1,
                 Output::Abuse => self.abuses += 1,
+                Output::Took(_) => {}
                 Output::Close => self.closed = true,
                 Output::Wait { deadline, read } => {
                     (self.deadline, self.room) = (deadline, read);

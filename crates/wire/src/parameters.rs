@@ -22,7 +22,7 @@ pub enum Structure {
     Record,
 }
 
-/// Transfer mode (RFC 959 §3.4). Compressed mode is not offered.
+/// Transfer mode (RFC 959 §3.4). Its compressed mode is not offered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Mode {
     /// A stream of bytes: the default.
@@ -30,6 +30,33 @@ pub enum Mode {
     Stream,
     /// Blocks with headers and restart markers.
     Block,
+    /// A stream that is deflated (draft-preston-ftpext-deflate).
+    Deflate(Level),
+}
+
+/// How hard deflating tries: 0, not at all, to 9. By default 6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level(u8);
+
+impl Default for Level {
+    fn default() -> Level {
+        Level(6)
+    }
+}
+
+impl Level {
+    /// Reads a level.
+    pub fn parse(text: &[u8]) -> Option<Level> {
+        match text {
+            [digit @ b'0'..=b'9'] => Some(Level(digit - b'0')),
+            _ => None,
+        }
+    }
+
+    /// The number, 0 to 9.
+    pub fn number(self) -> u8 {
+        self.0
+    }
 }
 
 /// Why a parameter is not taken.
@@ -103,8 +130,18 @@ impl Mode {
         match argument {
             b"S" | b"s" => Ok(Mode::Stream),
             b"B" | b"b" => Ok(Mode::Block),
-            b"C" | b"c" | b"Z" | b"z" => Err(ParameterError::NotOffered),
+            b"Z" | b"z" => Ok(Mode::Deflate(Level::default())),
+            b"C" | b"c" => Err(ParameterError::NotOffered),
             _ => Err(ParameterError::Unknown),
+        }
+    }
+
+    /// The mode in the words of `STAT`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Stream => "Stream",
+            Mode::Block => "Block",
+            Mode::Deflate(_) => "Deflate",
         }
     }
 }

@@ -7,8 +7,9 @@
 //! anybody be forgotten, all ports where places are held for long are looked at from time to time.
 
 use super::{Shared, Stream};
+use crate::proxied::{self, Proxies};
 use crate::socket;
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Once, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -35,12 +36,42 @@ pub(super) struct Bound {
     served: Once,
     /// Whose it is, and where connections are waited for.
     shared: Weak<Shared>,
+    proxies: Proxies,
     runtime: Handle,
 }
 
 impl Bound {
-    pub(super) fn new(port: u16, listener: TcpListener, shared: Weak<Shared>, runtime: Handle) -> Bound {
-        Bound { port, listener, waited_for: Notify::new(), served: Once::new(), shared, runtime }
+    pub(super) fn new(port: u16, listener: TcpListener, shared: &Arc<Shared>) -> Bound {
+        let (proxies, runtime) = (shared.proxies.clone(), shared.runtime.clone());
+        let (waited_for, served, shared) = (Notify::new(), Once::new(), Arc::downgrade(shared));
+        Bound { port, listener, waited_for, served, shared, proxies, runtime }
+    }
+
+    /// What comes from a proxy says first whose it is, and is delivered then.
+    fn sort(&self, socket: TcpStream, peer: SocketAddr) -> Option<(Stream, SocketAddr)> {
+        let leave = match self.proxies.leave(peer) {
+            None => return Some((Stream::bare(socket), socket::canonical(peer))),
+            Some(leave) => {
+                leave.map_err(|_| tracing::warn!(%peer, "too many connections from proxies")).ok()?
+            }
+        };
+        let (shared, port) = (self.shared.clone(), self.port);
+        self.runtime.spawn(async move {
+            // Where the system has no room for it, it is closed.
+            let Ok(mut socket) = tokio::net::TcpStream::from_std(socket) else { return };
+            let routed = proxied::route(&mut socket).await;
+            drop(leave);
+            match routed.and_then(|route| Ok((route, socket.into_std()?))) {
+                Ok((route, socket)) => {
+                    let peer = route.map_or(peer, |route| route.peer);
+                    if let Some(shared) = shared.upgrade() {
+                        shared.deliver(Stream::bare(socket), socket::canonical(peer), port);
+                    }
+                }
+                Err(error) => tracing::info!(%peer, %error, "a connection from a proxy is of no use"),
+            }
+        });
+        None
     }
 
     /// Somebody has to wait for a connection.
@@ -55,10 +86,14 @@ impl Bound {
     }
 
     /// Takes a connection that is there already, and where it comes from.
-    pub(super) fn accept(&self) -> Option<(Stream, std::net::SocketAddr)> {
-        // What keeps it from being taken is heard of where it is waited for.
-        let (socket, peer) = socket::accept(&self.listener).ok()?;
-        Some((Stream::bare(socket), socket::canonical(peer)))
+    pub(super) fn accept(&self) -> Option<(Stream, SocketAddr)> {
+        loop {
+            // What keeps it from being taken is heard of where it is waited for.
+            let (socket, peer) = socket::accept(&self.listener).ok()?;
+            if let Some(sorted) = self.sort(socket, peer) {
+                return Some(sorted);
+            }
+        }
     }
 
     /// Takes the connections that somebody waits for, until one comes when the pool is gone.
@@ -94,8 +129,10 @@ impl Bound {
                 match accepted {
                     Ok((socket, peer)) => {
                         // Where the system has no room for it, it is closed.
-                        if let Ok(socket) = socket.into_std() {
-                            shared.deliver(Stream::bare(socket), socket::canonical(peer), port);
+                        if let Ok(socket) = socket.into_std()
+                            && let Some((stream, peer)) = self.sort(socket, peer)
+                        {
+                            shared.deliver(stream, peer, port);
                         }
                     }
                     Err(error) => {

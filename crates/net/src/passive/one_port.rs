@@ -34,6 +34,7 @@ use super::state::Sharing;
 use super::{Direction, PassivePool, Shared};
 use crate::control::Control;
 use crate::listen::{Listener, PAUSE};
+use crate::proxied::{self, Route};
 use crate::socket::{self, KeepAlive};
 use crate::tls::{Handshake, Identity, Resume, Session, Tls};
 use std::future::poll_fn;
@@ -66,6 +67,8 @@ pub struct OnePort {
 pub(super) struct Arrived {
     socket: TcpStream,
     peer: SocketAddr,
+    /// The one that it took to a proxy.
+    route: Option<Route>,
     /// TLS has begun on it already.
     tls: Option<(Session, Secured)>,
 }
@@ -76,6 +79,8 @@ pub struct Newcomer {
     socket: std::net::TcpStream,
     /// Where it comes from.
     pub peer: SocketAddr,
+    /// The one that it took to a proxy. It is rare.
+    route: Option<Box<Route>>,
     /// It is large, and rare.
     tls: Option<Box<(Session, Secured)>>,
 }
@@ -92,12 +97,19 @@ pub struct Secured {
 impl Newcomer {
     /// One on which nothing has been said yet; its socket does not block.
     pub(crate) fn new(socket: std::net::TcpStream, peer: SocketAddr) -> Newcomer {
-        Newcomer { socket, peer: socket::canonical(peer), tls: None }
+        Newcomer { socket, peer: socket::canonical(peer), route: None, tls: None }
+    }
+
+    /// One from a proxy, which has said whose it is; `None` if it is its own.
+    pub(crate) fn proxied(socket: std::net::TcpStream, proxy: SocketAddr, route: Option<Route>) -> Newcomer {
+        let peer = socket::canonical(route.map_or(proxy, |route| route.peer));
+        Newcomer { socket, peer, route: route.map(Box::new), tls: None }
     }
 
     fn of(arrived: Arrived) -> io::Result<Newcomer> {
-        let Arrived { socket, peer, tls } = arrived;
-        Ok(Newcomer { socket: socket.into_std()?, peer: socket::canonical(peer), tls: tls.map(Box::new) })
+        let Arrived { socket, peer, route, tls } = arrived;
+        let newcomer = Newcomer::proxied(socket.into_std()?, peer, route);
+        Ok(Newcomer { tls: tls.map(Box::new), ..newcomer })
     }
 
     /// Takes it as a control connection, which the runtime looks after where this is called.
@@ -105,13 +117,14 @@ impl Newcomer {
     /// # Errors
     /// When it is gone already.
     pub fn into_control(self) -> io::Result<(Control, Option<Secured>)> {
-        let Newcomer { socket, peer, tls } = self;
+        let Newcomer { socket, peer, route, tls } = self;
+        let route = route.map(|route| *route);
         let socket = TcpStream::from_std(socket)?;
         match tls {
-            None => Ok((Control::new(socket, peer)?, None)),
+            None => Ok((Control::new(socket, peer, route)?, None)),
             Some(tls) => {
                 let (session, secured) = *tls;
-                Ok((Control::secured(socket, peer, session)?, Some(secured)))
+                Ok((Control::secured(socket, peer, route, session)?, Some(secured)))
             }
         }
     }
@@ -144,15 +157,19 @@ impl OnePort {
     pub fn new(listener: Listener, tls: Option<Arc<Tls>>, keep_alive: KeepAlive, implicit: bool) -> OnePort {
         let port = listener.address().port();
         let (sender, control) = mpsc::unbounded_channel();
+        let (listener, proxies) = listener.into_parts();
         let shared_port = SharedPort {
-            listener: listener.into_socket(),
+            listener,
             taking: Mutex::default(),
             port,
             implicit: tls.clone().filter(|_| implicit),
             control: sender,
         };
         let any = (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED);
-        OnePort { pool: PassivePool::with(port..=port, any, tls, keep_alive, Some(shared_port)), control }
+        OnePort {
+            pool: PassivePool::with(port..=port, any, tls, keep_alive, proxies, Some(shared_port)),
+            control,
+        }
     }
 
     /// Where its data connections go.
@@ -192,7 +209,7 @@ impl SharedPort {
         while let Ok((socket, peer)) = socket::accept(&self.listener) {
             // Where the system has no room for it, it is closed.
             if let Ok(socket) = TcpStream::from_std(socket) {
-                shared.come(socket, peer);
+                shared.arrive(socket, peer);
             }
         }
     }
@@ -205,17 +222,35 @@ impl Shared {
         loop {
             let _taking = shared_port.taking.lock().unwrap_or_else(PoisonError::into_inner);
             match shared_port.listener.poll_accept(context) {
-                Poll::Ready(Ok((socket, peer))) => self.come(socket, peer),
+                Poll::Ready(Ok((socket, peer))) => self.arrive(socket, peer),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,
             }
         }
     }
 
+    /// What comes from a proxy says first whose it is.
+    fn arrive(self: &Arc<Self>, mut socket: TcpStream, peer: SocketAddr) {
+        let leave = match self.proxies.leave(peer) {
+            None => return self.come(socket, peer, None),
+            Some(Ok(leave)) => leave,
+            Some(Err(_)) => return tracing::warn!(%peer, "too many connections from proxies"),
+        };
+        let shared = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let routed = proxied::route(&mut socket).await;
+            drop(leave);
+            match routed {
+                Ok(route) => shared.come(socket, route.map_or(peer, |route| route.peer), route),
+                Err(error) => tracing::info!(%peer, %error, "a connection from a proxy is of no use"),
+            }
+        });
+    }
+
     /// Begins to see what a connection is. What came before it was looked at before it.
-    fn come(self: &Arc<Self>, socket: TcpStream, peer: SocketAddr) {
+    fn come(self: &Arc<Self>, socket: TcpStream, peer: SocketAddr, route: Option<Route>) {
         let Some(SharedPort { port, control, implicit, .. }) = &self.shared_port else { return };
-        let arrived = Arrived { socket, peer, tls: None };
+        let arrived = Arrived { socket, peer, route, tls: None };
         let Some(suspicion) = self.suspect(socket::canonical(peer).ip(), *port) else {
             // It fails when the server stops.
             return drop(control.send(arrived));

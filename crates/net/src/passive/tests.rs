@@ -29,6 +29,7 @@ async fn pool(count: u16) -> PassivePool {
                 (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST),
                 None,
                 KeepAlive::default(),
+                Proxies::default(),
             );
         }
     }
@@ -189,7 +190,8 @@ async fn who_holds_a_place_for_long_without_using_it_loses_it_to_who_waits() {
 
 /// A control port that data connections come to as well, and the control connections that are recognized.
 async fn one_port() -> (PassivePool, u16, mpsc::UnboundedReceiver<u16>) {
-    let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), KeepAlive::default()).unwrap();
+    let listener =
+        Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), KeepAlive::default(), Proxies::default()).unwrap();
     let number = listener.address().port();
     let mut port = OnePort::new(listener, None, KeepAlive::default(), false);
     let (pool, (sender, control)) = (port.pool(), mpsc::unbounded_channel());

@@ -1,5 +1,6 @@
 //! `portolan serve`.
 
+mod events;
 mod handover;
 mod lock;
 mod manager;
@@ -12,7 +13,6 @@ use crate::Exit;
 use crate::args::ServeArgs;
 use overrides::Overrides;
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
 
 /// Serves until a signal ends it.
 pub(crate) fn run(args: ServeArgs) -> Result<(), Exit> {
@@ -20,7 +20,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Exit> {
     let handed = handover::take();
     let overrides = Overrides::new(args)?;
     let config = overrides.configuration()?;
-    start_log();
+    events::start_log(&config);
     raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Exit::failed(format!("cannot start: {error}")))?;
@@ -28,12 +28,6 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Exit> {
     // A disk that hangs must not keep the program from ending.
     runtime.shutdown_timeout(Duration::from_secs(1));
     done
-}
-
-fn start_log() {
-    let filter = EnvFilter::try_from_env("PORTOLAN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
 }
 
 /// Each session needs a descriptor or two, and the usual limit of 1,024 is from another age.

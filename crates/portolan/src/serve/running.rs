@@ -5,7 +5,7 @@ use super::lock::Keeper;
 use super::manager::{self, Watchdog};
 use super::overrides::Overrides;
 use super::watch::{self, Change};
-use super::{reach, watch::watch};
+use super::{events, reach, watch::watch};
 use crate::{Exit, banner, state};
 use portolan_accounts::Store;
 use portolan_admin::{Answer, Asked, Command, Locked, Reply, Status};
@@ -70,6 +70,7 @@ pub(super) async fn serve(overrides: Overrides, config: Config, handed: Handed) 
     let made = config.options(store.clone(), reach::nonce(&config));
     let (mut options, certificates, reach) = made.map_err(|error| Exit::failed(error.to_string()))?;
     options.pinholes = pinholes;
+    options.events = events::start(&config).await?;
     let (mut handed, lock) = (handed, Keeper::of(&config));
     let inherited = std::mem::take(&mut handed.sockets);
     let server = Server::start(options, config.rules(store.as_ref()), inherited).map_err(cannot)?;

@@ -39,6 +39,37 @@ fn everything_in_every_mode_over_both_families() {
 }
 
 #[test]
+fn deflated_both_ways() {
+    let scene = Scene::new();
+    fs::write(scene.local("bytes"), bytes()).unwrap();
+    fs::write(scene.local("text"), text()).unwrap();
+    fs::write(scene.local("empty"), "").unwrap();
+    fs::write(scene.local("zeros"), vec![0; 16 << 20]).unwrap();
+    for level in [0, 1, 6, 9] {
+        let script = format!(
+            "set ftp:use-mode-z yes; set ftp:mode-z-level {level}; mput bytes empty zeros; put -a text; \
+             get bytes -o down; get empty -o none; get zeros -o nothing; get -a text -o down.txt; cls; rm bytes"
+        );
+        scene.lftp("127.0.0.1", true, &script);
+        for (remote, local) in
+            [("bytes", "down"), ("empty", "none"), ("zeros", "nothing"), ("text", "down.txt")]
+        {
+            must_be_same(&scene.local(local), &scene.local(remote));
+        }
+        scene.must_be_same("zeros", "zeros");
+        scene.must_be_same("empty", "empty");
+        scene.must_be_same("text", "text");
+        for name in ["down", "none", "nothing", "down.txt"] {
+            fs::remove_file(scene.local(name)).unwrap();
+        }
+    }
+    let said = scene.served.log().join("\n");
+    // What went over the connection is counted: next to nothing, where there is nothing in the file.
+    let sizes = said.lines().filter_map(|line| line.split_once("path=/zeros bytes=")?.1.split(' ').next());
+    assert!(sizes.filter_map(|size| size.parse::<u64>().ok()).any(|size| size < 100_000), "{said}");
+}
+
+#[test]
 fn resume_past_4_gib_both_ways() {
     let scene = Scene::new();
     make_large(&scene.remote("large"));

@@ -3,6 +3,7 @@
 
 mod lock;
 mod manager;
+mod proxied;
 mod reload;
 mod restart;
 

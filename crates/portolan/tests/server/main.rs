@@ -4,6 +4,7 @@
 mod active;
 mod command_line;
 mod control;
+mod deflate;
 mod holes;
 mod passive;
 mod shutdown;

@@ -59,8 +59,7 @@ impl Scene {
     /// Each transfer since the last call has to have been protected in this way.
     fn must_have_been(&self, tls: &str) {
         let log = self.served.log();
-        let transfers: Vec<&String> =
-            log.iter().filter(|line| line.contains("portolan_server::moving")).collect();
+        let transfers: Vec<&String> = log.iter().filter(|line| line.contains("portolan::transfer")).collect();
         assert!(!transfers.is_empty());
         for line in transfers {
             assert!(line.contains(&format!("tls=\"{tls}\"")), "{line}");
@@ -153,7 +152,7 @@ fn curl_goes_back_to_a_clear_control_connection() {
             let text = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(output.status.success() && text.contains("CCC"), "{mode} {version}: {text}");
             assert!(fs::read(home.path().join("down")).unwrap() == bytes());
-            assert!(!served.wait_for_log("moving: sent").contains("tls=\"no\""));
+            assert!(!served.wait_for_log("transfer: sent").contains("tls=\"no\""));
         }
     }
 }
@@ -208,7 +207,7 @@ fn lftp_leaves_data_in_the_clear_when_it_wants() {
         );
         assert!(fs::read(served.root().join("up")).unwrap() == bytes());
         for verb in ["sent", "received"] {
-            let line = served.wait_for_log(&format!("moving: {verb}"));
+            let line = served.wait_for_log(&format!("transfer: {verb}"));
             assert!(line.contains(&format!("tls=\"{tls}\"")), "{line}");
         }
     }

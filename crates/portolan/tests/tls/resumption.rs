@@ -29,7 +29,7 @@ fn two_hundred_small_files_cost_one_full_handshake() {
             assert_eq!(kind, HandshakeKind::Resumed, "{number}");
         }
         for _ in 0..200 {
-            let line = served.wait_for_log("portolan_server::moving");
+            let line = served.wait_for_log("portolan::transfer");
             assert!(line.contains("tls=\"resumed\""), "{line}");
         }
     }

@@ -6,7 +6,7 @@ use portolan_wire::facts::FactSet;
 use portolan_wire::hash::Algorithm;
 use portolan_wire::list::Options;
 use portolan_wire::parameters::Parameters;
-use portolan_wire::{Entry, Timestamp, VirtualPath};
+use portolan_wire::{Entry, Timestamp, Verb, VirtualPath};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -73,6 +73,8 @@ pub enum Output {
     Injected,
     /// The peer speaks something else than FTP, and is about to be closed.
     Abuse,
+    /// A command with this verb has come, whatever becomes of it. For statistics.
+    Took(Verb),
     /// Close the control connection once everything is sent. Nothing follows.
     Close,
     /// Nothing more to do now.
@@ -444,6 +446,8 @@ pub enum Failure {
     Broken,
     /// The data did not have the form that `MODE` and `STRU` ask for.
     BadData,
+    /// The data that came deflated became more than so little should.
+    Expands,
 }
 
 /// On what terms somebody is logged in. What they may do with files is for storage to say.

@@ -468,6 +468,9 @@ pub fn failure(failure: Failure) -> Reply {
             (ReplyCode::SecurityUnavailable, "Too many TLS handshakes at the same time, try again later")
         }
         Failure::Broken => (ReplyCode::TransferAborted, "The data connection broke, transfer aborted"),
+        Failure::Expands => {
+            (ReplyCode::QuotaExceeded, "So little data should not become so much: send it in MODE S")
+        }
         Failure::BadData => {
             (ReplyCode::TransferAborted, "The data does not have the form that MODE and STRU ask for")
         }

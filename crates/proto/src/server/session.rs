@@ -10,7 +10,7 @@ use super::verbs::{self, Entry};
 use super::{When, replies};
 use portolan_wire::facts::FactSet;
 use portolan_wire::hash::Algorithm;
-use portolan_wire::parameters::Parameters;
+use portolan_wire::parameters::{Level, Parameters};
 use portolan_wire::{Command, CommandError, Frame, LineBuffer, Reply, ReplyCode, Verb, VirtualPath};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -81,6 +81,8 @@ pub struct Session {
     pub(super) parameters: Parameters,
     pub(super) facts: FactSet,
     pub(super) hash: Algorithm,
+    /// What `OPTS MODE Z LEVEL` set.
+    pub(super) deflate: Level,
     pub(super) data: DataSetup,
     /// Set by `EPSV ALL`: no other way to set up a data connection is taken (RFC 2428 §4).
     pub(super) epsv_all: bool,
@@ -119,6 +121,7 @@ impl Session {
             parameters: Parameters::default(),
             facts: FactSet::default(),
             hash: Algorithm::Sha256,
+            deflate: Level::default(),
             data: DataSetup::Default,
             epsv_all: false,
             restart: 0,
@@ -250,6 +253,7 @@ impl Session {
         self.parameters = Parameters::default();
         self.facts = FactSet::default();
         self.hash = Algorithm::Sha256;
+        self.deflate = Level::default();
         self.epsv_all = false;
         self.restart = 0;
         self.rename_from = None;
@@ -370,6 +374,7 @@ impl Session {
 
     fn take_command(&mut self, entry: &'static Entry, argument: &[u8]) {
         self.active_at = self.now;
+        self.outputs.push_back(Output::Took(entry.verb));
         let step = self.allow(entry).and_then(|()| (entry.run)(self, argument));
         if !entry.during_transfer && !matches!(entry.verb, Verb::Rnfr | Verb::Rnto) {
             // RFC 959 §4.1.3: RNTO follows RNFR at once, or not at all. Questions do no harm.

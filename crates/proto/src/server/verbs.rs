@@ -106,7 +106,7 @@ pub const VERBS: &[Entry] = table! {
     Mkd mkd LoggedIn "MKD path" "make a directory" "RFC 959";
     Mlsd mlsd LoggedIn "MLSD [path]" "list for programs" "RFC 3659" transfers true;
     Mlst mlst LoggedIn "MLST [path]" "describe for programs" "RFC 3659" feature Some(|session| format!("MLST {}", session.facts.feature()));
-    Mode mode LoggedIn "MODE S|B" "transfer mode" "RFC 959" feature Some(|_| "MODE S;B".into());
+    Mode mode LoggedIn "MODE S|B|Z" "transfer mode" "RFC 959" feature Some(|_| "MODE S;B".into());
     Nlst nlst LoggedIn "NLST [-options] [path]" "list names" "RFC 959" transfers true;
     Noop noop Always "NOOP" "do nothing" "RFC 959" during_transfer true;
     Opts opts Always "OPTS command options" "set options" "RFC 2389";

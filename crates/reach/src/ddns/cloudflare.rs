@@ -1,9 +1,9 @@
 //! Cloudflare's interface.
 
 use super::{Addresses, Refusal};
-use crate::http::Http;
 use http_body_util::Full;
 use hyper::{Method, Request, StatusCode, header};
+use portolan_http::Http;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -58,7 +58,7 @@ pub(super) async fn write(
     name: &str,
     addresses: Addresses,
 ) -> Result<(), Refusal> {
-    let interface = Interface { http: Http::new().map_err(Refusal::later)?, page, token };
+    let interface = Interface { http: Http::over_ipv4().map_err(Refusal::later)?, page, token };
     let zones: Vec<Zone> = interface.ask(Method::GET, &format!("/zones?name={zone}"), None).await?;
     let none = || {
         let why =

@@ -1,9 +1,9 @@
 //! Duck DNS.
 
 use super::{Addresses, Refusal};
-use crate::http::Http;
 use http_body_util::Full;
 use hyper::Request;
+use portolan_http::Http;
 
 pub(super) async fn write(page: &str, token: &str, name: &str, addresses: Addresses) -> Result<(), Refusal> {
     let own = name.strip_suffix(".duckdns.org").unwrap_or(name);
@@ -15,7 +15,7 @@ pub(super) async fn write(page: &str, token: &str, name: &str, addresses: Addres
         question.push_str(&format!("&ipv6={v6}"));
     }
     let request = Request::get(question).body(Full::default()).map_err(Refusal::later)?;
-    let http = Http::new().map_err(Refusal::later)?;
+    let http = Http::over_ipv4().map_err(Refusal::later)?;
     let (status, text) = http.send(request).await.map_err(Refusal::later)?;
     match text.trim() {
         "OK" => Ok(()),

@@ -1,10 +1,10 @@
 //! The protocol of Dyn, which No-IP and many others speak.
 
 use super::{Addresses, Refusal};
-use crate::http::Http;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use http_body_util::Full;
 use hyper::{Request, StatusCode, header};
+use portolan_http::Http;
 use std::time::Duration;
 
 /// How long `911` asks to wait.
@@ -27,7 +27,7 @@ pub(super) async fn write(
         )
         .body(Full::default())
         .map_err(Refusal::later)?;
-    let http = Http::new().map_err(Refusal::later)?;
+    let http = Http::over_ipv4().map_err(Refusal::later)?;
     let (status, text) = http.send(request).await.map_err(Refusal::later)?;
     judge(status, &text)
 }

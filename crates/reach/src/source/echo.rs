@@ -1,12 +1,12 @@
 //! The address that a page on the web says.
 
-use crate::http::Http;
 use http_body_util::Full;
 use hyper::Request;
+use portolan_http::Http;
 use std::net::Ipv4Addr;
 
 pub(super) async fn ask(page: &str) -> Result<Ipv4Addr, String> {
-    let http = Http::new().map_err(|error| error.to_string())?;
+    let http = Http::over_ipv4().map_err(|error| error.to_string())?;
     let request = Request::get(page).body(Full::default()).map_err(|error| error.to_string())?;
     let (status, text) = http.send(request).await.map_err(|error| error.to_string())?;
     if !status.is_success() {

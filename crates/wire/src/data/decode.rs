@@ -1,8 +1,12 @@
 //! Wire to file.
 
+use super::deflate::Inflater;
 use super::{block, ebcdic, record};
 use crate::data::Marker;
 use crate::parameters::{Mode, Parameters, Representation, Structure};
+
+/// Bytes of deflated data that are decoded at once: 16 MiB may come of them.
+const DEFLATED_PIECE: usize = 16 << 10;
 
 /// Why what came over the wire is not a whole file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +17,9 @@ pub enum DecodeError {
     /// Bytes that the structure or the mode does not allow.
     #[error("the data does not have the structure or the mode that was agreed")]
     Invalid,
+    /// So little data does not become so much by honest means.
+    #[error("the data expands too much")]
+    Expands,
 }
 
 /// Turns the bytes of the wire into those of a file.
@@ -25,6 +32,7 @@ pub struct Decoder {
     written: u64,
     markers: Vec<Marker>,
     ended: bool,
+    inflater: Option<Box<Inflater>>,
 }
 
 impl Decoder {
@@ -38,17 +46,27 @@ impl Decoder {
             written: offset,
             markers: Vec::new(),
             ended: false,
+            inflater: match parameters.mode {
+                Mode::Deflate(_) => Some(Box::new(Inflater::new())),
+                Mode::Stream | Mode::Block => None,
+            },
         }
+    }
+
+    /// How many bytes should be decoded at once, so that not too many come of them.
+    pub fn piece(&self) -> usize {
+        if self.inflater.is_some() { DEFLATED_PIECE } else { usize::MAX }
     }
 
     /// Decodes the next bytes of the wire onto the end of `file`.
     ///
     /// # Errors
-    /// [`DecodeError::Invalid`].
+    /// [`DecodeError::Invalid`] or [`DecodeError::Expands`].
     pub fn decode(&mut self, wire: &[u8], file: &mut Vec<u8>) -> Result<(), DecodeError> {
         let before = file.len();
         match self.parameters.mode {
             Mode::Stream => self.decode_stream(wire, file)?,
+            Mode::Deflate(_) => self.decode_deflated(wire, file)?,
             Mode::Block => self.decode_blocks(wire, file)?,
         }
         self.written += (file.len() - before) as u64;
@@ -64,13 +82,17 @@ impl Decoder {
             file.push(b'\r');
             self.carriage_return = false;
         }
+        if self.inflater.as_ref().is_some_and(|inflater| !inflater.is_ended()) {
+            return Err(DecodeError::Truncated);
+        }
         let marked = self.parameters.mode == Mode::Block || self.parameters.structure == Structure::Record;
         if marked && !self.ended { Err(DecodeError::Truncated) } else { Ok(()) }
     }
 
     /// True when the end of file was marked: nothing may follow.
     pub fn is_ended(&self) -> bool {
-        self.ended
+        // What is deflated has an end of its own, behind which nothing may come either.
+        self.ended && self.inflater.is_none()
     }
 
     /// The restart markers that came since the last call, each with the file's length at it.
@@ -99,6 +121,25 @@ impl Decoder {
             }
         }
         Ok(())
+    }
+
+    fn decode_deflated(&mut self, mut wire: &[u8], file: &mut Vec<u8>) -> Result<(), DecodeError> {
+        let Some(mut inflater) = self.inflater.take() else { return Err(DecodeError::Invalid) };
+        let mut plain = Vec::new();
+        let done = loop {
+            match inflater.inflate(wire, &mut plain) {
+                Ok(rest) => wire = rest,
+                Err(error) => break Err(error),
+            }
+            if plain.is_empty() && (wire.is_empty() || !inflater.is_ended()) {
+                break Ok(());
+            }
+            if let Err(error) = self.decode_stream(&plain, file) {
+                break Err(error);
+            }
+        };
+        self.inflater = Some(inflater);
+        done
     }
 
     fn decode_blocks(&mut self, mut wire: &[u8], file: &mut Vec<u8>) -> Result<(), DecodeError> {
@@ -155,6 +196,7 @@ impl Decoder {
 mod tests {
     use super::super::Encoder;
     use super::*;
+    use crate::parameters::Level;
     use proptest::prelude::*;
 
     fn parameters(representation: Representation, structure: Structure, mode: Mode) -> Parameters {
@@ -212,6 +254,46 @@ mod tests {
         assert!(decoder.is_ended());
     }
 
+    fn deflated(file: &[u8]) -> (Parameters, Vec<u8>) {
+        let parameters =
+            parameters(Representation::Image, Structure::File, Mode::Deflate(Level::parse(b"9").unwrap()));
+        let (mut encoder, mut wire) = (Encoder::new(parameters, 0), Vec::new());
+        file.chunks(1 << 20).for_each(|piece| encoder.encode(piece, &mut wire));
+        encoder.finish(&mut wire);
+        (parameters, wire)
+    }
+
+    #[test]
+    fn t42_what_is_cut_off_or_followed_by_something_is_not_whole() {
+        let (parameters, wire) = deflated(b"some text that is some text");
+        for end in 0..wire.len() {
+            let (mut decoder, mut file) = (Decoder::new(parameters, 0), Vec::new());
+            decoder.decode(&wire[..end], &mut file).unwrap();
+            assert_eq!(decoder.finish(&mut file), Err(DecodeError::Truncated), "{end}");
+        }
+        let (mut decoder, mut file) = (Decoder::new(parameters, 0), Vec::new());
+        assert_eq!(decoder.decode(&[&wire[..], b"x"].concat(), &mut file), Err(DecodeError::Invalid));
+        let (mut decoder, mut file) = (Decoder::new(parameters, 0), Vec::new());
+        decoder.decode(&wire, &mut file).unwrap();
+        assert_eq!(decoder.decode(b"x", &mut file), Err(DecodeError::Invalid));
+        assert_eq!(file, b"some text that is some text");
+    }
+
+    #[test]
+    fn t42_a_bomb_does_not_go_off() {
+        let (parameters, wire) = deflated(&vec![0; 400 << 20]);
+        assert!(wire.len() < 1 << 20);
+        let (mut decoder, mut made, mut largest) = (Decoder::new(parameters, 0), 0, 0);
+        let all = wire.chunks(decoder.piece()).try_for_each(|piece| {
+            let mut file = Vec::new();
+            let done = decoder.decode(piece, &mut file);
+            (made, largest) = (made + file.len(), largest.max(file.len()));
+            done
+        });
+        assert_eq!(all, Err(DecodeError::Expands));
+        assert!(made < 400 << 20 && largest <= 17 << 20, "{made} {largest}");
+    }
+
     #[test]
     fn one_block_can_hold_data_and_end_the_file() {
         let lines = parameters(Representation::Ascii, Structure::Record, Mode::Block);
@@ -224,9 +306,9 @@ mod tests {
     proptest! {
         #[test]
         fn every_way_of_travelling_gives_the_file_back(
-            file: Vec<u8>, piece in 1usize..50, block: bool, record: bool,
+            file: Vec<u8>, piece in 1usize..50, mode in 0..3u8, record: bool,
         ) {
-            let mode = if block { Mode::Block } else { Mode::Stream };
+            let mode = [Mode::Stream, Mode::Block, Mode::Deflate(Level::default())][usize::from(mode)];
             let structure = if record { Structure::Record } else { Structure::File };
             let mut expected = file.clone();
             if record && !file.is_empty() && !file.ends_with(b"\n") {
@@ -239,8 +321,8 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_panic(wire: Vec<Vec<u8>>, block: bool, record: bool, ascii: bool) {
-            let mode = if block { Mode::Block } else { Mode::Stream };
+        fn no_bytes_panic(wire: Vec<Vec<u8>>, mode in 0..3u8, record: bool, ascii: bool) {
+            let mode = [Mode::Stream, Mode::Block, Mode::Deflate(Level::default())][usize::from(mode)];
             let structure = if record { Structure::Record } else { Structure::File };
             let representation = if ascii { Representation::Ascii } else { Representation::Ebcdic };
             let mut decoder = Decoder::new(parameters(representation, structure, mode), 0);

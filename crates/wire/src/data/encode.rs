@@ -1,5 +1,6 @@
 //! File to wire.
 
+use super::deflate::Deflater;
 use super::{block, ebcdic, record};
 use crate::parameters::{Mode, Parameters, Representation, Structure};
 
@@ -13,6 +14,7 @@ pub struct Encoder {
     position: u64,
     next_marker: u64,
     record_open: bool,
+    deflater: Option<Box<Deflater>>,
 }
 
 impl Encoder {
@@ -24,17 +26,37 @@ impl Encoder {
             position: offset,
             next_marker: offset + block::MARKER_EVERY,
             record_open: false,
+            deflater: match parameters.mode {
+                Mode::Deflate(level) => Some(Box::new(Deflater::new(level))),
+                Mode::Stream | Mode::Block => None,
+            },
         }
     }
 
     /// Encodes the next bytes of the file onto the end of `wire`.
     pub fn encode(&mut self, file: &[u8], wire: &mut Vec<u8>) {
+        let Some(mut deflater) = self.deflater.take() else { return self.encode_plain(file, wire) };
+        let mut plain = Vec::new();
+        self.encode_plain(file, &mut plain);
+        deflater.deflate(&plain, false, wire);
+        self.deflater = Some(deflater);
+    }
+
+    /// Encodes the end of the file.
+    pub fn finish(&mut self, wire: &mut Vec<u8>) {
+        let Some(mut deflater) = self.deflater.take() else { return self.finish_plain(wire) };
+        let mut plain = Vec::new();
+        self.finish_plain(&mut plain);
+        deflater.deflate(&plain, true, wire);
+    }
+
+    fn encode_plain(&mut self, file: &[u8], wire: &mut Vec<u8>) {
         self.position += file.len() as u64;
         match self.parameters.structure {
             Structure::File => {
                 let text = self.represent(file);
                 match self.parameters.mode {
-                    Mode::Stream => wire.extend_from_slice(&text),
+                    Mode::Stream | Mode::Deflate(_) => wire.extend_from_slice(&text),
                     Mode::Block => block::write_data(&text, 0, wire),
                 }
             }
@@ -50,17 +72,16 @@ impl Encoder {
         }
     }
 
-    /// Encodes the end of the file.
-    pub fn finish(&mut self, wire: &mut Vec<u8>) {
+    fn finish_plain(&mut self, wire: &mut Vec<u8>) {
         let record = self.parameters.structure == Structure::Record;
         match self.parameters.mode {
-            Mode::Stream if record => {
+            Mode::Stream | Mode::Deflate(_) if record => {
                 if self.record_open {
                     record::write_end(wire);
                 }
                 record::write_end_of_file(wire);
             }
-            Mode::Stream => {}
+            Mode::Stream | Mode::Deflate(_) => {}
             Mode::Block => {
                 if self.record_open {
                     block::write_data(&[], block::END_OF_RECORD, wire);
@@ -103,7 +124,7 @@ impl Encoder {
                 Representation::Ascii | Representation::Image => line.to_vec(),
             };
             match self.parameters.mode {
-                Mode::Stream => {
+                Mode::Stream | Mode::Deflate(_) => {
                     record::write_text(&text, wire);
                     if ended {
                         record::write_end(wire);

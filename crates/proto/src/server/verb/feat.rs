@@ -16,6 +16,7 @@ pub(crate) fn run(session: &mut Session, _: &[u8]) -> Answer {
     let entries = VERBS.iter().filter(|entry| offered(entry.verb));
     let mut features: Vec<String> =
         entries.filter_map(|entry| entry.feature.map(|feature| feature(session))).collect();
+    features.push("MODE Z".to_owned());
     features.push("TVFS".to_owned());
     features.extend(session.settings.utf8.then(|| "UTF8".to_owned()));
     features.sort();

@@ -4,6 +4,7 @@ use crate::server::replies;
 use crate::server::session::{Answer, Session, Step};
 use portolan_wire::facts::FactSet;
 use portolan_wire::hash::Algorithm;
+use portolan_wire::parameters::{Level, Mode};
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     let (verb, options) = super::split_word(argument);
@@ -25,9 +26,39 @@ pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
             }
             Ok(Step::Reply(replies::okay(session.hash.as_str())))
         }
+        b"MODE" => mode(session, options),
         b"" => Err(replies::argument_missing()),
-        _ => Err(replies::bad_argument("OPTS HASH|MLST|UTF8 options")),
+        _ => Err(replies::bad_argument("OPTS HASH|MLST|MODE|UTF8 options")),
     }
+}
+
+/// `OPTS MODE Z LEVEL 9` (draft-preston-ftpext-deflate). There is one engine with one method.
+fn mode(session: &mut Session, options: &[u8]) -> Answer {
+    let bad = || replies::bad_argument("OPTS MODE Z LEVEL 0-9");
+    let words: Vec<Vec<u8>> = options
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty())
+        .map(<[u8]>::to_ascii_uppercase)
+        .collect();
+    let [mode, settings @ ..] = &words[..] else { return Err(bad()) };
+    if mode != b"Z" {
+        return Err(replies::parameter_not_offered());
+    }
+    let mut level = session.deflate;
+    for setting in settings.chunks(2) {
+        match setting {
+            [key, value] if key == b"LEVEL" => level = Level::parse(value).ok_or_else(bad)?,
+            [key, value] if key == b"ENGINE" && value == b"ZLIB" => {}
+            [key, value] if key == b"METHOD" && value == b"8" => {}
+            [key, _] if key == b"ENGINE" || key == b"METHOD" => return Err(replies::parameter_not_offered()),
+            _ => return Err(bad()),
+        }
+    }
+    session.deflate = level;
+    if let Mode::Deflate(current) = &mut session.parameters.mode {
+        *current = level;
+    }
+    Ok(Step::Reply(replies::okay(&format!("MODE Z LEVEL is {}", level.number()))))
 }
 
 /// Names are bytes and UTF-8 is always on; clients that ask for it are content.

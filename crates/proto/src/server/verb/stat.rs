@@ -48,7 +48,7 @@ fn status(session: &Session) -> Vec<String> {
         format!("Connected from {}", session.peer),
         format!("Control connection: {control}, data connections: {protected}"),
         login,
-        format!("Type {}, structure {structure:?}, mode {mode:?}", representation.name()),
+        format!("Type {}, structure {structure:?}, mode {}", representation.name(), mode.name()),
         data,
         transfer,
     ]

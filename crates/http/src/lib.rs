@@ -1,4 +1,6 @@
-//! Short requests by HTTP and HTTPS, over IPv4 since that is what is asked about.
+//! Short requests by HTTP and HTTPS, to pages and services.
+//!
+//! What this crate is not: it downloads nothing large, and follows no redirections.
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -21,29 +23,50 @@ const AGENT: &str = concat!("Portolan/", env!("CARGO_PKG_VERSION"));
 
 /// What asks.
 #[derive(Debug, Clone)]
-pub(crate) struct Http {
+pub struct Http {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum HttpError {
+pub enum HttpError {
+    /// There can be no such request.
     #[error("{0}")]
     Request(#[from] hyper::http::Error),
+    /// The service is not there, or speaks no HTTP.
     #[error("no answer: {0}")]
     Client(String),
+    /// It takes too long.
     #[error("no answer within {} s", PATIENCE.as_secs())]
     Late,
+    /// The answer broke off, or is too long.
     #[error("the answer cannot be read: {0}")]
     Body(String),
+    /// The system has no authorities that are trusted.
     #[error("TLS cannot be used: {0}")]
     Tls(String),
 }
 
 impl Http {
-    pub(crate) fn new() -> Result<Http, HttpError> {
+    /// What asks by IPv4 and IPv6.
+    ///
+    /// # Errors
+    /// When TLS cannot be used.
+    pub fn new() -> Result<Http, HttpError> {
+        Http::with(HttpConnector::new())
+    }
+
+    /// What asks by IPv4 only, since that is what is asked about.
+    ///
+    /// # Errors
+    /// When TLS cannot be used.
+    pub fn over_ipv4() -> Result<Http, HttpError> {
         let mut tcp = HttpConnector::new();
         tcp.set_local_address(Some(Ipv4Addr::UNSPECIFIED.into()));
+        Http::with(tcp)
+    }
+
+    fn with(mut tcp: HttpConnector) -> Result<Http, HttpError> {
         tcp.enforce_http(false);
         let https = HttpsConnectorBuilder::new()
             .try_with_platform_verifier()
@@ -55,10 +78,10 @@ impl Http {
     }
 
     /// Sends a request, and gives the answer's status and text.
-    pub(crate) async fn send(
-        &self,
-        mut request: Request<Full<Bytes>>,
-    ) -> Result<(StatusCode, String), HttpError> {
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<(StatusCode, String), HttpError> {
         let agent = hyper::header::HeaderValue::from_static(AGENT);
         request.headers_mut().insert(hyper::header::USER_AGENT, agent);
         let exchange = async {
