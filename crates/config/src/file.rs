@@ -2,7 +2,7 @@
 
 use crate::problem::Problem;
 use crate::values::{parse_active_port, parse_address, parse_ban_mode, parse_ports};
-use crate::{Config, StorePlace, acme, host, listen, log, person, reach, tls};
+use crate::{Config, StorePlace, acme, device, host, listen, log, person, reach, tls};
 use portolan_accounts::{BanRules, Networks, Store, parse_networks, parse_speed};
 use portolan_net::KeepAlive;
 use portolan_proto::server::Limits;
@@ -52,6 +52,8 @@ struct File {
     #[serde(default)]
     log: log::LogTable,
     metrics: Option<Spanned<String>>,
+    #[serde(default)]
+    device: Vec<device::Table>,
     #[serde(default)]
     hook: Vec<Spanned<log::HookTable>>,
     /// These are read by name, since there is a table of their settings.
@@ -247,6 +249,7 @@ fn convert(file: File, tables: &DeTable<'_>, check: &mut Check<'_>) -> Config {
     config.log = file.log.convert(check);
     config.metrics = file.metrics.and_then(|text| check.value(&text, parse_address));
     config.hooks = log::hooks(file.hook, check);
+    config.devices = device::devices(file.device, check);
     let mut speed = |text: Option<&Spanned<String>>| {
         text.and_then(|text| check.value(text, parse_speed)).unwrap_or_default()
     };
@@ -263,7 +266,7 @@ fn convert(file: File, tables: &DeTable<'_>, check: &mut Check<'_>) -> Config {
 }
 
 /// The networks that texts mean; what is wrong is noted.
-fn networks(written: Spanned<reach::OneOrMore>, check: &mut Check<'_>) -> Networks {
+pub(crate) fn networks(written: Spanned<reach::OneOrMore>, check: &mut Check<'_>) -> Networks {
     let span = written.span();
     let texts = match written.into_inner() {
         reach::OneOrMore::One(one) => vec![one],

@@ -5,6 +5,7 @@
 //! server makes for itself.
 
 mod acme;
+mod device;
 mod file;
 mod host;
 mod listen;
@@ -20,7 +21,7 @@ use portolan_accounts::{Accounts, BanRules, Bans, Groups, Member, Mount, Network
 use portolan_certs::{CertError, Certificates, ClientCertificates, Source};
 use portolan_hooks::Hook;
 use portolan_net::{ActivePort, KeepAlive, Proxies};
-use portolan_proto::server::{Limits, Settings, TlsPolicy};
+use portolan_proto::server::{Device, Limits, Settings, TlsPolicy};
 use portolan_reach::ddns::Record;
 use portolan_reach::mapping::Method;
 use portolan_reach::source::AddressSource;
@@ -112,6 +113,8 @@ pub struct Config {
     pub metrics: Option<SocketAddr>,
     /// Who else is told what happens.
     pub hooks: Vec<Hook>,
+    /// Clients that are spared something.
+    pub devices: Vec<Device>,
     /// How fast all transfers together may be.
     pub speed: SpeedLimits,
     /// How fast those with one address may be together.
@@ -156,6 +159,7 @@ impl Default for Config {
             log: Log::default(),
             metrics: None,
             hooks: Vec::new(),
+            devices: Vec::new(),
             speed: SpeedLimits::default(),
             speed_of_address: SpeedLimits::default(),
             limits: Limits::default(),
@@ -224,6 +228,7 @@ impl Config {
             utf8: self.charset.is_none(),
             clear_control: self.tls.clear_control,
             hosts: self.hosts.iter().map(Host::settings).collect(),
+            devices: self.devices.clone(),
             limits: self.limits.clone(),
         };
         let accounts = Accounts::new(self.groups.clone(), self.users.clone(), self.anonymous.clone());

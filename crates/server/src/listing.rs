@@ -165,7 +165,9 @@ impl Lister {
                 self.write_below_top(directory, text);
                 write_name(&entry.name, text);
             }
-            Listing::Long(_) | Listing::Names { .. } => write_long(entry, &entry.name, self.now, text),
+            Listing::Long(_) | Listing::Names { .. } => {
+                write_long(entry, &entry.name, self.options().form, self.now, text);
+            }
         }
         text.extend_from_slice(b"\r\n");
     }

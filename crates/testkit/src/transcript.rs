@@ -31,6 +31,9 @@
 //! * implicit                TLS begins at once; only before the first step
 //! * host a.example Hello    there is a virtual host with this greeting; only before the first step
 //! * default a.example       the default host has this name; only before the first step
+//! * device 192.0.2.0/24 binary   who comes from there is spared something; client, user: who says, or logs in as, that;
+//!                         only before the first step: binary, not-extended, old, dos
+//! * revoked                 the account may not be used any more
 //! * name a.example          the client names this host in the TLS handshake
 //! * certificate             the client shows a certificate in the TLS handshake
 //! * in the clear            the control connection is not protected now
@@ -41,8 +44,9 @@
 //! At the end nothing is left unsaid and nothing is left open.
 
 use crate::world::{Data, World};
-use portolan_proto::server::{Connection, Settings, TlsPolicy, VirtualHost};
+use portolan_proto::server::{Connection, Device, Quirks, Settings, TlsPolicy, VirtualHost};
 use portolan_vfs::Rights;
+use portolan_wire::list::Form;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -55,6 +59,21 @@ pub struct Transcript {
     settings: Settings,
     /// Number and text of each line that does something.
     steps: Vec<(usize, String)>,
+}
+
+/// What clients are spared, in words with commas between.
+fn quirks_of(words: &str) -> Quirks {
+    let mut quirks = Quirks::default();
+    for word in words.split(',') {
+        match word {
+            "binary" => quirks.binary = true,
+            "not-extended" => quirks.not_extended = true,
+            "old" => quirks.form = Form::OldUnix,
+            "dos" => quirks.form = Form::Dos,
+            _ => panic!("nobody is spared `{word}`"),
+        }
+    }
+    quirks
 }
 
 impl Transcript {
@@ -76,6 +95,21 @@ impl Transcript {
             match line.split(' ').collect::<Vec<_>>()[..] {
                 ["*", "tls", policy] => connection.tls = policy_of(policy),
                 ["*", "clear", "control"] => settings.clear_control = true,
+                ["*", "device", from, quirks] => settings.devices.push(Device {
+                    from: vec![from.parse().unwrap()],
+                    quirks: quirks_of(quirks),
+                    ..Device::default()
+                }),
+                ["*", "client", name, quirks] => settings.devices.push(Device {
+                    client: Some(name.to_owned()),
+                    quirks: quirks_of(quirks),
+                    ..Device::default()
+                }),
+                ["*", "user", name, quirks] => settings.devices.push(Device {
+                    users: vec![name.to_owned()],
+                    quirks: quirks_of(quirks),
+                    ..Device::default()
+                }),
                 ["*", "implicit"] => connection.implicit_tls = true,
                 ["*", "default", name] => settings.names.push(name.to_owned()),
                 ["*", "host", name, greeting] => settings
@@ -213,7 +247,7 @@ fn direct(world: &mut World, rest: &str) -> Result<(), String> {
     let (verb, rest) = rest.split_once(' ').unwrap_or((rest, ""));
     let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
     match verb {
-        "peer" | "tls" | "clear" | "implicit" | "default" | "host" => {}
+        "peer" | "tls" | "clear" | "implicit" | "default" | "host" | "device" | "client" | "user" => {}
         "name" => world.name = Some(rest.as_bytes().to_vec()),
         "certificate" => world.certificate = true,
         "in" => return (!world.protected).then_some(()).ok_or("it is protected".to_owned()),

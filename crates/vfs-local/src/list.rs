@@ -3,7 +3,7 @@
 use crate::errors::from_errno;
 use crate::pace::waiting;
 use crate::root::entry;
-use crate::write::is_temporary;
+use crate::write::{is_temporary, remove_if_abandoned};
 use async_trait::async_trait;
 use portolan_vfs::{Entries, Error, Result};
 use portolan_wire::Entry;
@@ -45,7 +45,10 @@ fn read(directory: &OwnedFd) -> Result<Vec<Entry>> {
     while let Some(item) = names.next() {
         let item = item.map_err(from_errno)?;
         let name = item.file_name().to_bytes();
-        if name != b"." && name != b".." && !is_temporary(name) {
+        if is_temporary(name) {
+            // It is in no listing, so that nobody else could remove it.
+            remove_if_abandoned(directory, item.file_name());
+        } else if name != b"." && name != b".." {
             match entry(directory.as_fd(), name, name) {
                 Ok(entry) => entries.push(entry),
                 // It went away since.

@@ -9,6 +9,7 @@ use portolan_vfs::{Error, Result, Write, WriteFile};
 use portolan_wire::{Kind, VirtualPath};
 use rustix::fs::{Access, AtFlags, FlockOperation, Mode, OFlags, RawDir, RenameFlags};
 use rustix::io::Errno;
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write as _};
 use std::mem::MaybeUninit;
@@ -171,19 +172,14 @@ impl Writer {
             Err(Errno::NOENT) => None,
             Err(errno) => return Err(from_errno(errno)),
         };
-        let temporary = [TEMPORARY, format!("{:016x}", rand::random::<u64>()).as_bytes()].concat();
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(0o666);
-        let file = match rustix::fs::openat(&directory, &temporary[..], flags, mode) {
-            Ok(file) => file,
+        let (file, temporary) = match make_temporary(&directory) {
+            Ok(made) => made,
             // The file may be written, its directory not: there is no other way then.
             Err(Errno::ACCESS | Errno::PERM) if replaces.is_some() => {
                 return Writer::in_place(root, path, Write::New, speed);
             }
             Err(errno) => return Err(from_errno(errno)),
         };
-        // The lock tells that somebody is still at it.
-        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(from_errno)?;
         let large = replaces.as_ref().is_some_and(|old| old.size > LARGE);
         let replaces = replaces.map(|old| old.mode);
         let place = Place::Beside { directory, temporary, replaces };
@@ -257,21 +253,41 @@ fn settle(file: &File, name: &[u8], place: Place, whole: bool) -> Result<()> {
     }
 }
 
-/// Removes files from a directory that were not whole when a server ended: those that nobody locks.
+/// Makes a file for an upload, and its name. It is locked, which tells that somebody is still at it.
+fn make_temporary(directory: &OwnedFd) -> std::result::Result<(OwnedFd, Vec<u8>), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    loop {
+        let name = [TEMPORARY, format!("{:016x}", rand::random::<u64>()).as_bytes()].concat();
+        let file = rustix::fs::openat(directory, &name[..], flags, Mode::from_raw_mode(0o666))?;
+        let locked = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
+        // Somebody may have taken it for abandoned just before.
+        match locked.and_then(|()| rustix::fs::fstat(&file)) {
+            Ok(stat) if stat.st_nlink > 0 => return Ok((file, name)),
+            Ok(_) | Err(Errno::WOULDBLOCK) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Removes files from a directory that were not whole when a server ended.
 pub(crate) fn remove_abandoned(directory: &OwnedFd) {
     let mut buffer = vec![MaybeUninit::uninit(); 32 * 1024];
     let mut names = RawDir::new(directory, &mut buffer);
     while let Some(Ok(item)) = names.next() {
-        if !is_temporary(item.file_name().to_bytes()) {
-            continue;
+        if is_temporary(item.file_name().to_bytes()) {
+            remove_if_abandoned(directory, item.file_name());
         }
-        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(directory, item.file_name(), flags, Mode::empty());
-        let locked = file.and_then(|file| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive));
-        if locked.is_ok() {
-            // What cannot be removed keeps its directory, whose removal then fails with the reason.
-            let _ = rustix::fs::unlinkat(directory, item.file_name(), AtFlags::empty());
-        }
+    }
+}
+
+/// Removes a file that was not whole when a server ended: one that nobody locks.
+pub(crate) fn remove_if_abandoned(directory: &OwnedFd, name: &CStr) {
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    // The lock lasts until it is removed.
+    let Ok(file) = rustix::fs::openat(directory, name, flags, Mode::empty()) else { return };
+    if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        // What cannot be removed keeps its directory, whose removal then fails with the reason.
+        let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
     }
 }
 

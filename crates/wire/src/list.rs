@@ -1,6 +1,6 @@
 //! `LIST` and `NLST`: the options that clients send, and the lines that they understand.
 //!
-//! The lines are those of Unix `ls -l`, since every client reads that form. Times are UTC.
+//! The lines are those of Unix `ls -l`, since every client reads that form; but for some there are others. Times are UTC.
 
 use crate::digits::{put, put_left};
 use crate::entry::{Entry, Kind};
@@ -18,6 +18,18 @@ pub enum Order {
     Size,
 }
 
+/// The form of long lines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Form {
+    /// That of Unix.
+    #[default]
+    Unix,
+    /// That of Unix when files had no group to be listed.
+    OldUnix,
+    /// That of DOS, as servers of Microsoft have it.
+    Dos,
+}
+
 /// The options before the path of `LIST` and `NLST`, in the letters of `ls`. Names with a leading
 /// dot are always listed: a client that does not ask for them would else never know.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,6 +44,8 @@ pub struct Options {
     pub reverse: bool,
     /// `-t`, `-S`.
     pub order: Order,
+    /// What the client can read; no option says so.
+    pub form: Form,
 }
 
 impl Options {
@@ -88,15 +102,28 @@ impl Options {
 }
 
 /// Writes one long line without its end. `name` is what to call it, with a path before it if need be.
-pub fn write_long(entry: &Entry, name: &[u8], now: Timestamp, line: &mut Vec<u8>) {
+pub fn write_long(entry: &Entry, name: &[u8], form: Form, now: Timestamp, line: &mut Vec<u8>) {
+    if form == Form::Dos {
+        entry.modified.put_dos(line);
+        if entry.is_directory() {
+            line.extend_from_slice(b"       <DIR>          ");
+        } else {
+            line.push(b' ');
+            put::<10>(entry.size, 20, b' ', line);
+            line.push(b' ');
+        }
+        return write_name(name, line);
+    }
     put_mode(entry, line);
     line.push(b' ');
     put::<10>(entry.links, 4, b' ', line);
     line.push(b' ');
     put_left(entry.owner.into(), 8, line);
     line.push(b' ');
-    put_left(entry.group.into(), 8, line);
-    line.push(b' ');
+    if form == Form::Unix {
+        put_left(entry.group.into(), 8, line);
+        line.push(b' ');
+    }
     put::<10>(entry.size, 12, b' ', line);
     line.push(b' ');
     entry.modified.put_listing(now, line);
@@ -160,7 +187,7 @@ mod tests {
             permissions: Permissions::all(Kind::Symlink),
         };
         let mut line = Vec::new();
-        write_long(&entry, b"x", Timestamp::EPOCH, &mut line);
+        write_long(&entry, b"x", Form::Unix, Timestamp::EPOCH, &mut line);
         assert_eq!(
             String::from_utf8(line).unwrap(),
             "lrwxr-xr--    1 0        50                  7 Jan  1 00:00 x -> y??z"

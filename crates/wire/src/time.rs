@@ -74,6 +74,22 @@ impl Timestamp {
         }
     }
 
+    /// Date and time as DOS has them: `11-21-26  11:05PM`.
+    pub(crate) fn put_dos(self, line: &mut Vec<u8>) {
+        let (year, month, day) = self.0.to_calendar_date();
+        for (number, end) in [(u8::from(month), b'-'), (day, b'-')] {
+            put::<10>(number.into(), 2, b'0', line);
+            line.push(end);
+        }
+        put::<10>(u64::try_from(year.rem_euclid(100)).unwrap_or(0), 2, b'0', line);
+        line.extend_from_slice(b"  ");
+        let hour = self.0.hour();
+        put::<10>(((hour + 11) % 12 + 1).into(), 2, b'0', line);
+        line.push(b':');
+        put::<10>(self.0.minute().into(), 2, b'0', line);
+        line.extend_from_slice(if hour < 12 { b"AM" } else { b"PM" });
+    }
+
     /// Writes the twelve columns of a listing: `Nov  3 17:42` within half a year of `now`, else
     /// `Nov  3  2019`.
     pub(crate) fn put_listing(self, now: Timestamp, line: &mut Vec<u8>) {

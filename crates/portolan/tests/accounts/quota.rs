@@ -45,6 +45,17 @@ fn upload(talk: &mut Talk, line: &str, bytes: usize) -> String {
     talk.reply()
 }
 
+/// Kills the server without a warning, and starts it anew.
+fn killed(mut served: Served) -> Served {
+    must_run(Command::new("kill").args(["-9", &served.pid().to_string()]));
+    served.wait();
+    let text = fs::read_to_string(served.folder.path().join("portolan.toml")).unwrap();
+    let folder = std::mem::replace(&mut served.folder, tempfile::tempdir().unwrap());
+    let text = text.lines().filter(|line| !line.starts_with("listen") && !line.starts_with("passive-ports"));
+    let text = text.fold("listen = [\"LISTEN\"]\n".to_owned(), |text, line| text + line + "\n");
+    Served::configured(env!("CARGO_BIN_EXE_portolan"), folder, &text)
+}
+
 fn used(talk: &mut Talk) -> String {
     let said = talk.ask("SITE QUOTA");
     said.lines().filter(|line| line.starts_with(' ')).map(str::trim).collect::<Vec<_>>().join("; ")
@@ -141,17 +152,55 @@ fn who_uploads_may_download_in_proportion() {
     assert!(rita.reply().starts_with("226"));
     assert_eq!(used(&mut other), "Uploaded: 100000 bytes; downloaded: 300000; 0 more may be downloaded");
     // It is kept, whatever becomes of the server.
-    must_run(Command::new("kill").args(["-9", &served.pid().to_string()]));
-    let text = fs::read_to_string(served.folder.path().join("portolan.toml")).unwrap();
-    let mut served = served;
-    let folder = std::mem::replace(&mut served.folder, tempfile::tempdir().unwrap());
-    drop(served);
-    let text = text.lines().filter(|line| !line.starts_with("listen") && !line.starts_with("passive-ports"));
-    let text = text.fold("listen = [\"LISTEN\"]\n".to_owned(), |text, line| text + line + "\n");
-    let served = Served::configured(env!("CARGO_BIN_EXE_portolan"), folder, &text);
+    let served = killed(served);
     let mut rita = talk(&served, "rita");
     rita.epsv();
     assert!(rita.ask("RETR up").starts_with("550"));
     assert!(upload(&mut rita, "STOR more", 50_000).starts_with("226"));
     assert_eq!(rita.retrieve("up").len(), 100_000);
+}
+
+#[test]
+fn killed_in_the_middle_of_twenty_uploads_it_leaves_nothing_half_done() {
+    let served = serve(
+        &["all", "home", "root"],
+        &PEOPLE.replace("100 KB", "10 MB").replace("quota-files = 5", "quota-files = 50"),
+    );
+    let mut anna = talk(&served, "anna");
+    let old = vec![1; 50_000];
+    for number in 0..10 {
+        let mut data = anna.open_data(&format!("STOR f{number}"));
+        data.write_all(&old).unwrap();
+        drop(data);
+        assert!(anna.reply().starts_with("226"));
+    }
+    // Ten that replace a file, and ten that are new; they are well under way, and none of them is at its end.
+    let mut uploads = Vec::new();
+    for number in 0..20 {
+        let mut one = talk(&served, "anna");
+        let mut data = one.open_data(&format!("STOR f{number}"));
+        data.write_all(&[2; 100_000]).unwrap();
+        uploads.push((one, data));
+    }
+    while !used(&mut anna).starts_with("Bytes: 2500000 of") {}
+    let served = killed(served);
+    drop(uploads);
+    let mut anna = talk(&served, "anna");
+    let there = served.folder.path().join("home/anna");
+    for number in 0..20 {
+        let file = fs::read(there.join(format!("f{number}")));
+        if number < 10 {
+            assert_eq!(file.unwrap(), old, "{number}");
+        } else {
+            assert!(file.is_err(), "{number}: an upload that nobody has heard the end of");
+        }
+    }
+    assert_eq!(used(&mut anna), "Bytes: 500000 of 10000000; Files: 10 of 50");
+    // What was left of the uploads has gone as soon as somebody looked into the folder.
+    let left = || {
+        let names =
+            fs::read_dir(&there).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with('.')).count()
+    };
+    assert_eq!(left(), 0);
 }

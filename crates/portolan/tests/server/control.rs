@@ -1,7 +1,7 @@
 //! The control connection on the wire.
 
 use crate::serve;
-use portolan_testkit::launch::{PATIENCE, must_run};
+use portolan_testkit::launch::{PATIENCE, Served, must_run};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::fs;
 use std::io::{Read, Write};
@@ -181,4 +181,24 @@ fn a_client_that_reads_no_replies_costs_no_memory() {
     }
     // All their replies would be 4 GB.
     assert!(served.memory() < before + 200_000, "{} KiB more", served.memory() - before);
+}
+
+#[test]
+fn clients_from_another_age_get_what_they_understand() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("root")).unwrap();
+    std::fs::write(folder.path().join("root/a\nb.txt"), "one\ntwo\n").unwrap();
+    let text = "listen = [\"LISTEN\"]\n[anonymous]\nroot = \"root\"\n\
+                [[device]]\nfrom = \"127.0.0.1\"\nbinary = true\nepsv = false\nlisting = \"dos\"\n";
+    let served = Served::configured(env!("CARGO_BIN_EXE_portolan"), folder, text);
+    let curl = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("curl");
+        let url = format!("ftp://127.0.0.1:{}/", served.port);
+        String::from_utf8(must_run(command.args(["-sS"]).args(arguments).arg(url))).unwrap()
+    };
+    // It falls back to PASV by itself, and reads the other form.
+    let listing = curl(&[]);
+    assert!(listing.ends_with("                 8 a?b.txt\n") && listing.contains("M  "), "{listing:?}");
+    let other = curl(&["--interface", "127.0.0.2"]);
+    assert!(other.starts_with("-rw"), "{other:?}");
 }

@@ -398,3 +398,28 @@ fn t41_all_first_bytes_are_survived() {
         assert!(talk.reply().starts_with("200"), "{byte}");
     }
 }
+
+#[test]
+fn t35_ten_thousand_logins_and_transfers_leave_nothing_behind() {
+    let served = serve(&[]);
+    fs::write(served.root().join("down"), "some text").unwrap();
+    let round = |number: usize| {
+        let mut talk = served.talk_logged_in();
+        talk.ask("TYPE I");
+        assert_eq!(talk.retrieve("down"), b"some text");
+        let mut data = talk.open_data(&format!("STOR up{}", number % 50));
+        data.write_all(b"other text").unwrap();
+        drop(data);
+        assert!(talk.reply().starts_with("226"));
+        assert!(talk.ask("QUIT").starts_with("221"));
+        // The log is read on, so that it is not the test that grows.
+        served.log();
+    };
+    (0..1_000).for_each(round);
+    let before = served.memory();
+    (0..10_000).for_each(round);
+    let after = served.memory();
+    assert!(after < before + 2_048, "{before} KiB, then {after} KiB");
+    let descriptors = fs::read_dir(format!("/proc/{}/fd", served.pid())).unwrap().count();
+    assert!(descriptors < 100, "{descriptors} descriptors are open");
+}

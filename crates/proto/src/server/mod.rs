@@ -18,6 +18,7 @@
 //! its turn, and when the line buffer is full the control connection is not read.
 
 mod data;
+mod device;
 mod effect;
 mod login;
 pub mod replies;
@@ -28,6 +29,7 @@ mod transfer;
 mod verb;
 mod verbs;
 
+pub use device::{Device, Quirks};
 pub use effect::{
     Effect, Ending, Failure, Input, Listing, Open, Outcome, Output, Proof, Storage, Target, Terms,
 };

@@ -1,6 +1,7 @@
 //! One control connection, seen from the server.
 
 use super::data::DataSetup;
+use super::device::Quirks;
 use super::effect::{Effect, Ending, Input, Outcome, Output, Target, Terms};
 use super::login::Login;
 use super::security::Security;
@@ -76,6 +77,9 @@ pub struct Session {
     /// The host that `HOST` or the TLS handshake chose.
     pub(super) chosen: Option<Host>,
     pub(super) login: Login,
+    /// What `CLNT` said that it is.
+    pub(super) client: Vec<u8>,
+    pub(super) quirks: Quirks,
     /// Wrong passwords on this connection, whoever logged in in between.
     pub(super) denied: u32,
     pub(super) parameters: Parameters,
@@ -117,6 +121,8 @@ impl Session {
             security: Security::NONE,
             chosen: None,
             login: Login::Nobody,
+            client: Vec::new(),
+            quirks: Quirks::default(),
             denied: 0,
             parameters: Parameters::default(),
             facts: FactSet::default(),
@@ -136,6 +142,7 @@ impl Session {
             ended: false,
             ending: None,
         };
+        session.recognize();
         if implicit_tls {
             // Nothing says PROT here: RFC 4217 never had this form, and everybody has data protected.
             let then = |session: &mut Session, outcome| match session.take_handshake(outcome, true) {
@@ -184,7 +191,10 @@ impl Session {
             Input::Finished(outcome) => self.finish(outcome),
             Input::Marker(marker) => self.send(&replies::restart_marker(&marker)),
             Input::Tick => self.tick(),
-            Input::Settings(settings) => self.settings = settings,
+            Input::Settings(settings) => {
+                self.settings = settings;
+                self.recognize();
+            }
             Input::Terms(terms) => self.login.set_terms(terms),
             Input::End { until, why } => self.ending = Some((until, why)),
         }
@@ -257,6 +267,7 @@ impl Session {
         self.epsv_all = false;
         self.restart = 0;
         self.rename_from = None;
+        self.recognize();
     }
 
     pub(super) fn log_out(&mut self) {

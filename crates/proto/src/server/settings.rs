@@ -1,5 +1,6 @@
 //! What a session needs to know about the server it belongs to.
 
+use super::device::Device;
 use std::time::Duration;
 
 /// Settings of the server-PI, the same for many sessions.
@@ -16,6 +17,8 @@ pub struct Settings {
     pub names: Vec<String>,
     /// Hosts beside the default one.
     pub hosts: Vec<VirtualHost>,
+    /// Clients that are spared something.
+    pub devices: Vec<Device>,
     /// Limits of a session.
     pub limits: Limits,
 }
@@ -28,6 +31,7 @@ impl Default for Settings {
             clear_control: false,
             names: Vec::new(),
             hosts: Vec::new(),
+            devices: Vec::new(),
             limits: Limits::default(),
         }
     }

@@ -6,6 +6,9 @@ use portolan_wire::ExtendedAddress;
 use portolan_wire::address::Family;
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
+    if session.quirks.not_extended {
+        return Err(replies::not_offered());
+    }
     session.allow_setup()?;
     let family = Family::of(session.peer.ip());
     let target = ExtendedAddress::parse(argument).map_err(|error| {

@@ -6,6 +6,9 @@ use crate::server::session::{Answer, Session, Step};
 use portolan_wire::address::Family;
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
+    if session.quirks.not_extended {
+        return Err(replies::not_offered());
+    }
     let family = Family::of(session.peer.ip());
     match argument {
         b"" => {}

@@ -11,6 +11,7 @@ pub(crate) fn run(session: &mut Session, _: &[u8]) -> Answer {
     let offered = |verb: Verb| match verb {
         Verb::Auth | Verb::Pbsz | Verb::Prot => session.tls != TlsPolicy::Off,
         Verb::Ccc => session.settings.clear_control && session.tls == TlsPolicy::Offer,
+        Verb::Epsv | Verb::Eprt => !session.quirks.not_extended,
         _ => true,
     };
     let entries = VERBS.iter().filter(|entry| offered(entry.verb));

@@ -2,10 +2,9 @@
 
 use crate::server::effect::Listing;
 use crate::server::session::{Answer, Session};
-use portolan_wire::list::Options;
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
-    let (options, path) = Options::parse(argument);
+    let (options, path) = session.listing_options(argument);
     let path = session.login.path_or_here(path)?;
     session.list(path, Listing::Long(options))
 }

@@ -2,11 +2,10 @@
 
 use crate::server::effect::Listing;
 use crate::server::session::{Answer, Session};
-use portolan_wire::list::Options;
 use portolan_wire::pattern;
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
-    let (options, name) = Options::parse(argument);
+    let (options, name) = session.listing_options(argument);
     let path = session.login.path_or_here(name)?;
     let listing = Listing::Names { options, prefix: prefix(name) };
     session.list(path, listing)

@@ -46,4 +46,5 @@ fn finish(session: &mut Session, user: Vec<u8>, outcome: &Outcome) -> Step {
 
 pub(super) fn log_in(session: &mut Session, user: Vec<u8>, terms: Terms) {
     session.login = Login::Somebody(LoggedIn { user, terms, directory: VirtualPath::root() });
+    session.recognize();
 }

@@ -6,14 +6,13 @@ use crate::server::effect::{Effect, Outcome, Storage};
 use crate::server::replies;
 use crate::server::session::{Answer, Session, Step};
 use crate::server::transfer::Stage;
-use portolan_wire::list::Options;
 use portolan_wire::parameters::Parameters;
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     if argument.is_empty() {
         return Ok(Step::Reply(replies::status(status(session))));
     }
-    let (options, path) = Options::parse(argument);
+    let (options, path) = session.listing_options(argument);
     let path = session.login.path_or_here(path)?;
     let then = |_: &mut Session, outcome| {
         Step::Reply(match outcome {
