@@ -10,6 +10,7 @@ pub mod import;
 mod mount;
 mod password;
 mod setting;
+mod source;
 mod store;
 mod tally;
 mod value;
@@ -25,6 +26,7 @@ pub use mount::{Mount, is_template};
 use password::Checker;
 pub use password::{HashError, PasswordHash};
 pub use setting::{Account, Origin, Profile, SETTINGS, Setting, Total};
+pub use source::{Source, SourceError, Verdict, parse_member};
 pub use store::{Store, StoreError};
 pub use tally::Tally;
 pub use value::{Bytes, Count, Networks, Ratio, Seconds, Speed, TlsNeed, parse_networks, parse_speed};
@@ -62,6 +64,8 @@ pub struct Accounts {
     anonymous: Option<Member>,
     /// Where there are more, and the host that they belong to there.
     store: Option<(Arc<Store>, String)>,
+    /// Others who are asked for those who are not known here, in this order.
+    sources: Vec<Arc<dyn Source>>,
     checker: Checker,
     /// What was moved, where there is no store to keep it.
     tallies: Mutex<HashMap<String, Tally>>,
@@ -75,13 +79,19 @@ impl Accounts {
     pub fn new(groups: Groups, users: impl IntoIterator<Item = User>, anonymous: Option<Member>) -> Accounts {
         let users = users.into_iter().map(|user| (user.name.clone().into_bytes(), user)).collect();
         let (checker, tallies, used) = (Checker::new(), Mutex::default(), Mutex::default());
-        Accounts { groups, users, anonymous, store: None, checker, tallies, used }
+        Accounts { groups, users, anonymous, store: None, sources: Vec::new(), checker, tallies, used }
     }
 
     /// With those of this host in a store as well. Who is here comes before who is there.
     #[must_use]
     pub fn with_store(self, store: Arc<Store>, host: String) -> Accounts {
         Accounts { store: Some((store, host)), ..self }
+    }
+
+    /// With those that these know as well, each asked when the ones before do not know somebody.
+    #[must_use]
+    pub fn with_sources(self, sources: Vec<Arc<dyn Source>>) -> Accounts {
+        Accounts { sources, ..self }
     }
 
     /// The account, if the password is right. `anonymous` and `ftp`, in any case, need none. Passwords
@@ -95,6 +105,9 @@ impl Accounts {
             return self.admit(ANONYMOUS, anonymous).await;
         }
         let known = self.find(name).await?;
+        if known.is_none() && !self.sources.is_empty() {
+            return self.ask_sources(name, password).await;
+        }
         let checked = self.checker.check(password, known.as_deref().map(|user| &user.password)).await;
         let user = known.filter(|_| checked.right).ok_or(Refusal::Wrong)?;
         if let (Some(better), Cow::Owned(user), Some((store, host))) = (checked.better, &user, &self.store) {
@@ -116,8 +129,10 @@ impl Accounts {
         if !names.iter().any(|vouched| vouched.as_bytes() == name) {
             return Err(Refusal::Wrong);
         }
-        let user = self.find(name).await?.ok_or(Refusal::Wrong)?;
-        self.admit(&user.name, &user.member).await
+        match self.find(name).await? {
+            Some(user) => self.admit(&user.name, &user.member).await,
+            None => self.find_elsewhere(name).await,
+        }
     }
 
     /// The account of somebody who has logged in before, as it is now. The name is that of their account.
@@ -128,8 +143,41 @@ impl Accounts {
         if let Some(anonymous) = self.anonymous.as_ref().filter(|_| name == ANONYMOUS.as_bytes()) {
             return self.admit(ANONYMOUS, anonymous).await;
         }
-        let user = self.find(name).await?.ok_or(Refusal::Wrong)?;
-        self.admit(&user.name, &user.member).await
+        match self.find(name).await? {
+            Some(user) => self.admit(&user.name, &user.member).await,
+            None => self.find_elsewhere(name).await,
+        }
+    }
+
+    /// Asks others for somebody who is not known here, until one of them knows.
+    async fn ask_sources(&self, name: &[u8], password: &[u8]) -> Result<Arc<Account>, Refusal> {
+        let (Ok(name), Ok(password)) = (std::str::from_utf8(name), std::str::from_utf8(password)) else {
+            return Err(Refusal::Wrong);
+        };
+        // Some directories take an empty password for the wish to be nobody, and grant it.
+        if password.is_empty() || name.is_empty() || name.contains(char::is_control) {
+            return Err(Refusal::Wrong);
+        }
+        for source in &self.sources {
+            match source.check(name, password).await.map_err(|error| unusable(&**source, &error))? {
+                Verdict::Right(member) => return self.admit(name, &member).await,
+                Verdict::Wrong => return Err(Refusal::Wrong),
+                Verdict::Unknown => {}
+            }
+        }
+        Err(Refusal::Wrong)
+    }
+
+    /// Looks for somebody who is not known here.
+    async fn find_elsewhere(&self, name: &[u8]) -> Result<Arc<Account>, Refusal> {
+        let name = std::str::from_utf8(name).map_err(|_| Refusal::Wrong)?;
+        for source in &self.sources {
+            let found = source.find(name).await.map_err(|error| unusable(&**source, &error))?;
+            if let Some(member) = found {
+                return self.admit(name, &member).await;
+            }
+        }
+        Err(Refusal::Wrong)
     }
 
     /// The user of this name.
@@ -181,6 +229,12 @@ impl Accounts {
             }
         }
     }
+}
+
+/// A source that does not know what it should denies everybody, who may come again.
+fn unusable(source: &dyn Source, error: &SourceError) -> Refusal {
+    tracing::error!(source = source.place(), %error, "a user cannot be looked up, and may not log in");
+    Refusal::Unusable
 }
 
 #[cfg(test)]

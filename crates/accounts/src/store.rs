@@ -366,13 +366,17 @@ fn nonsense(name: &str, problem: String) -> StoreError {
     StoreError::Nonsense { name: name.to_owned(), problem }
 }
 
+/// A member as JSON.
+pub(crate) fn parse_member(json: &str) -> Result<Member, String> {
+    Document::read(json).and_then(Document::into_member)
+}
+
 fn user(row: &AnyRow) -> Result<User, StoreError> {
     let (name, password, profile): (String, String, String) =
         (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     let hash = PasswordHash::parse(&password).map_err(|error: HashError| error.to_string());
     let password = hash.map_err(|problem| nonsense(&name, problem))?;
-    let member: Result<Member, String> = Document::read(&profile).and_then(Document::into_member);
-    let member = member.map_err(|problem| nonsense(&name, problem))?;
+    let member = parse_member(&profile).map_err(|problem| nonsense(&name, problem))?;
     Ok(User { name, password, member })
 }
 

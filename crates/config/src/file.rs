@@ -2,7 +2,7 @@
 
 use crate::problem::Problem;
 use crate::values::{parse_active_port, parse_address, parse_ban_mode, parse_ports};
-use crate::{Config, StorePlace, acme, device, host, listen, log, person, reach, tls};
+use crate::{Config, StorePlace, acme, device, host, listen, log, login, person, reach, tls};
 use portolan_accounts::{BanRules, Networks, Store, parse_networks, parse_speed};
 use portolan_net::KeepAlive;
 use portolan_proto::server::Limits;
@@ -63,6 +63,8 @@ struct File {
     _user: Option<IgnoredAny>,
     #[serde(rename = "group")]
     _group: Option<IgnoredAny>,
+    #[serde(rename = "login")]
+    _login: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -262,6 +264,7 @@ fn convert(file: File, tables: &DeTable<'_>, check: &mut Check<'_>) -> Config {
     (config.sessions, config.limits) = limits(file.limits, check);
     config.anonymous = person::anonymous(tables, &config.groups, check);
     config.users = person::users(tables, &config.groups, check);
+    config.logins = login::logins(tables, &config.groups, check);
     config
 }
 

@@ -10,6 +10,7 @@ mod file;
 mod host;
 mod listen;
 mod log;
+mod login;
 mod person;
 mod problem;
 mod reach;
@@ -20,6 +21,7 @@ use encoding_rs::Encoding;
 use portolan_accounts::{Accounts, BanRules, Bans, Groups, Member, Mount, Networks, Store, StoreError, User};
 use portolan_certs::{CertError, Certificates, ClientCertificates, Source};
 use portolan_hooks::Hook;
+use portolan_logins::Login;
 use portolan_net::{ActivePort, KeepAlive, Proxies};
 use portolan_proto::server::{Device, Limits, Settings, TlsPolicy};
 use portolan_reach::ddns::Record;
@@ -127,6 +129,8 @@ pub struct Config {
     pub anonymous: Option<Member>,
     /// Who may log in with a password.
     pub users: Vec<User>,
+    /// Others who know users of the default host.
+    pub logins: Vec<Login>,
 }
 
 impl Default for Config {
@@ -166,6 +170,7 @@ impl Default for Config {
             groups: Groups::default(),
             anonymous: None,
             users: Vec::new(),
+            logins: Vec::new(),
         }
     }
 }
@@ -243,7 +248,8 @@ impl Config {
             speed_of_address: self.speed_of_address,
             settings: Arc::new(settings),
             host_accounts: self.hosts.iter().map(|host| host.accounts(&self.groups, store)).collect(),
-            accounts: with_store(accounts, store, ""),
+            accounts: with_store(accounts, store, "")
+                .with_sources(self.logins.iter().map(Login::source).collect()),
         }
     }
 
@@ -315,7 +321,8 @@ impl Config {
             return true;
         }
         let of_host = |host: &Host| host.anonymous.is_some() || !host.users.is_empty();
-        self.anonymous.is_some() || !self.users.is_empty() || self.hosts.iter().any(of_host)
+        let here = self.anonymous.is_some() || !self.users.is_empty() || !self.logins.is_empty();
+        here || self.hosts.iter().any(of_host)
     }
 
     fn certificates(&self) -> Result<Certificates, CertError> {
@@ -352,7 +359,8 @@ impl Config {
         let anonymous = self.hosts.iter().map(|host| &host.anonymous).chain([&self.anonymous]).flatten();
         let users =
             self.hosts.iter().flat_map(|host| &host.users).chain(&self.users).map(|user| &user.member);
-        let profiles = anonymous.chain(users).map(|member| &member.profile);
+        let logins = self.logins.iter().map(Login::member);
+        let profiles = anonymous.chain(users).chain(logins).map(|member| &member.profile);
         let groups = self.groups.iter().map(|(_, group)| &group.profile);
         self.secret_in(profiles.chain(groups).flat_map(|own| &own.mounts).map(Mount::base))
     }

@@ -11,7 +11,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-type Item<'i> = Spanned<DeValue<'i>>;
+pub(crate) type Item<'i> = Spanned<DeValue<'i>>;
 
 /// Keys of a mount.
 const MOUNT_KEYS: &[&str] = &["at", "folder", "rights", "subfolders", "make"];
@@ -79,12 +79,16 @@ pub(crate) fn anonymous(parent: &DeTable<'_>, groups: &Groups, check: &mut Check
 }
 
 /// The items of a list, be it written as one or as many; none if it is not there.
-fn list<'t, 'i>(parent: &'t DeTable<'i>, key: &str) -> Vec<&'t Item<'i>> {
+pub(crate) fn list<'t, 'i>(parent: &'t DeTable<'i>, key: &str) -> Vec<&'t Item<'i>> {
     let Some(item) = parent.get(key) else { return Vec::new() };
     item.get_ref().as_array().map_or_else(|| vec![item], |items| items.iter().collect())
 }
 
-fn table<'t, 'i>(item: &'t Item<'i>, written: &str, check: &mut Check<'_>) -> Option<&'t DeTable<'i>> {
+pub(crate) fn table<'t, 'i>(
+    item: &'t Item<'i>,
+    written: &str,
+    check: &mut Check<'_>,
+) -> Option<&'t DeTable<'i>> {
     let table = item.get_ref().as_table();
     if table.is_none() {
         check.wrong(item, format!("write a table {written}"));
@@ -106,6 +110,19 @@ fn name(item: &Item<'_>, table: &DeTable<'_>, what: &str, check: &mut Check<'_>)
     Some(name)
 }
 
+/// Groups and settings. `keys` are the ones that are looked at elsewhere.
+pub(crate) fn common(table: &DeTable<'_>, keys: &[&str], groups: &Groups, check: &mut Check<'_>) -> Member {
+    let mut own = Vec::new();
+    for group in list(table, "groups") {
+        let Some(text) = string(group, check) else { continue };
+        if groups.iter().all(|(known, _)| known != text) {
+            check.wrong(group, format!("there is no group `{text}`; write a table [[group]] with that name"));
+        }
+        own.push(text);
+    }
+    Member { groups: own, profile: profile(table, keys, check) }
+}
+
 /// What is set for somebody. `keys` are the ones that are looked at elsewhere.
 fn member(
     item: &Item<'_>,
@@ -115,15 +132,7 @@ fn member(
     groups: &Groups,
     check: &mut Check<'_>,
 ) -> Member {
-    let mut own = Vec::new();
-    for group in list(table, "groups") {
-        let Some(text) = string(group, check) else { continue };
-        if groups.iter().all(|(known, _)| known != text) {
-            check.wrong(group, format!("there is no group `{text}`; write a table [[group]] with that name"));
-        }
-        own.push(text);
-    }
-    let member = Member { groups: own, profile: profile(table, &[keys, &["groups"]].concat(), check) };
+    let member = common(table, &[keys, &["groups"]].concat(), groups, check);
     match groups.resolve(name, &member) {
         Ok(account) if account.mounts.is_empty() => {
             check.wrong(item, format!("`{name}` has no folder; write root = \"…\", or [[user.mount]]"));
@@ -224,7 +233,7 @@ fn check_folder(item: &Item<'_>, mount: &Mount, check: &mut Check<'_>) {
     }
 }
 
-fn string(item: &Item<'_>, check: &mut Check<'_>) -> Option<String> {
+pub(crate) fn string(item: &Item<'_>, check: &mut Check<'_>) -> Option<String> {
     let text = item.get_ref().as_str();
     if text.is_none() {
         check.wrong(item, "write it in quotes".to_owned());
@@ -232,7 +241,7 @@ fn string(item: &Item<'_>, check: &mut Check<'_>) -> Option<String> {
     text.map(str::to_owned)
 }
 
-fn boolean(item: &Item<'_>, check: &mut Check<'_>) -> Option<bool> {
+pub(crate) fn boolean(item: &Item<'_>, check: &mut Check<'_>) -> Option<bool> {
     let flag = item.get_ref().as_bool();
     if flag.is_none() {
         check.wrong(item, "write true or false".to_owned());
@@ -241,7 +250,7 @@ fn boolean(item: &Item<'_>, check: &mut Check<'_>) -> Option<bool> {
 }
 
 /// A value as text. Those of a list come after each other.
-fn scalar(item: &Item<'_>, check: &mut Check<'_>) -> Option<String> {
+pub(crate) fn scalar(item: &Item<'_>, check: &mut Check<'_>) -> Option<String> {
     match item.get_ref() {
         DeValue::String(text) => Some(text.clone().into_owned()),
         DeValue::Boolean(flag) => Some(flag.to_string()),

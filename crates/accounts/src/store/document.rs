@@ -32,8 +32,14 @@ struct MountDocument {
     at: String,
     folder: PathBuf,
     rights: String,
+    #[serde(default = "yes")]
     subfolders: bool,
+    #[serde(default)]
     make: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Document {

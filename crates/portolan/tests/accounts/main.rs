@@ -5,6 +5,7 @@ mod bans;
 mod limits;
 mod mounts;
 mod quota;
+mod sources;
 mod store;
 
 use portolan_testkit::launch::{Served, Talk, must_run};

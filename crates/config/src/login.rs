@@ -1,0 +1,130 @@
+//! The tables `[[login]]`: others who know users.
+
+use crate::file::Check;
+use crate::person::{self, Item};
+use portolan_accounts::{Groups, Member};
+use portolan_logins::{HttpLogin, LdapLogin, Login, Secret};
+use portolan_vfs::Rights;
+use toml::de::DeTable;
+
+/// Keys of a directory.
+const LDAP: &[&str] = &[
+    "ldap",
+    "start-tls",
+    "bind",
+    "bind-password-file",
+    "base",
+    "filter",
+    "folder-attribute",
+    "rights",
+    "groups-attribute",
+];
+
+/// Keys of a web service.
+const HTTP: &[&str] = &["http", "authorization"];
+
+/// The logins that tables mean; what is wrong is noted.
+pub(crate) fn logins(file: &DeTable<'_>, groups: &Groups, check: &mut Check<'_>) -> Vec<Login> {
+    let mut logins = Vec::new();
+    for item in person::list(file, "login") {
+        let Some(table) = person::table(item, "[[login]]", check) else { continue };
+        let keys = if table.contains_key("http") { HTTP } else { LDAP };
+        let member = person::common(table, &[keys, &["groups"]].concat(), groups, check);
+        let login = match (table.get("ldap"), table.get("http")) {
+            (Some(url), None) => ldap(item, table, url, member, groups, check).map(Login::Ldap),
+            (None, Some(url)) => http(table, url, member, check).map(Login::Http),
+            _ => {
+                let message =
+                    "say who is asked, and nobody else; write ldap = \"ldaps://…\" or http = \"https://…\"";
+                check.wrong(item, message.to_owned());
+                None
+            }
+        };
+        logins.extend(login);
+    }
+    logins
+}
+
+fn http(table: &DeTable<'_>, url: &Item<'_>, member: Member, check: &mut Check<'_>) -> Option<HttpLogin> {
+    let place = person::string(url, check)?;
+    // Passwords go there.
+    if !place.starts_with("https://") && !is_here(&place, "http://") {
+        check
+            .wrong(url, "passwords go there, which others could read on the way; write https://…".to_owned());
+    }
+    let authorization = table.get("authorization").and_then(|item| person::string(item, check)).map(Secret);
+    Some(HttpLogin { url: place, authorization, member })
+}
+
+fn ldap(
+    item: &Item<'_>,
+    table: &DeTable<'_>,
+    url: &Item<'_>,
+    member: Member,
+    groups: &Groups,
+    check: &mut Check<'_>,
+) -> Option<LdapLogin> {
+    let mut text = |key: &str| table.get(key).and_then(|item| person::string(item, check));
+    let (bind, file) = (text("bind"), text("bind-password-file"));
+    let (base, filter) = (text("base"), text("filter"));
+    let (folder, group) = (text("folder-attribute"), text("groups-attribute"));
+    let place = person::string(url, check)?;
+    let start_tls = table.get("start-tls").and_then(|item| person::boolean(item, check)).unwrap_or_default();
+    if !place.starts_with("ldaps://") && !start_tls && !is_here(&place, "ldap://") {
+        let message =
+            "passwords go there, which others could read on the way; write ldaps://…, or start-tls = true";
+        check.wrong(url, message.to_owned());
+    }
+    let filter = filter.unwrap_or_else(|| "(uid={user})".to_owned());
+    if !filter.contains("{user}") {
+        let place = table.get("filter").unwrap_or(item);
+        check.wrong(place, "the filter finds the same for everybody; write (uid={user})".to_owned());
+    }
+    let Some(base) = base else {
+        check.wrong(item, "say where users are; write base = \"ou=people,dc=example,dc=org\"".to_owned());
+        return None;
+    };
+    let bind = match (bind, file) {
+        (None, None) => None,
+        (Some(bind), Some(file)) => {
+            let path = check.folder(file.as_ref());
+            match std::fs::read_to_string(&path) {
+                Ok(text) => Some((bind, Secret(text.lines().next().unwrap_or_default().to_owned()))),
+                Err(error) => {
+                    let place = table.get("bind-password-file").unwrap_or(item);
+                    check.wrong(place, format!("{}: {error}", path.display()));
+                    None
+                }
+            }
+        }
+        _ => {
+            check.wrong(item, "`bind` and `bind-password-file` belong together; write both".to_owned());
+            None
+        }
+    };
+    let rights = match table.get("rights") {
+        None => Rights::READ_ONLY,
+        Some(item) => {
+            let text = person::scalar(item, check)?;
+            Rights::parse(&text).map_err(|message| check.wrong(item, message)).ok()?
+        }
+    };
+    let known = groups.iter().map(|(name, _)| name.to_owned()).collect();
+    Some(LdapLogin {
+        url: place,
+        start_tls,
+        bind,
+        base,
+        filter,
+        folder: folder.map(|attribute| (attribute, rights)),
+        groups: group.map(|attribute| (attribute, known)),
+        member,
+    })
+}
+
+/// True for what is on this machine.
+fn is_here(url: &str, scheme: &str) -> bool {
+    let host = url.strip_prefix(scheme).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+}

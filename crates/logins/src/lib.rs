@@ -1,0 +1,70 @@
+//! Users that others know: an LDAP directory, a web service.
+//!
+//! What this crate is not: it remembers nobody. Each login asks anew.
+
+mod http;
+mod ldap;
+
+use portolan_accounts::{Member, Source};
+use std::fmt;
+use std::sync::Arc;
+
+pub use http::HttpLogin;
+pub use ldap::LdapLogin;
+
+/// Who is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    /// A directory.
+    Ldap(LdapLogin),
+    /// A web service.
+    Http(HttpLogin),
+}
+
+impl Login {
+    /// What asks.
+    pub fn source(&self) -> Arc<dyn Source> {
+        match self {
+            Login::Ldap(login) => Arc::new(ldap::Ldap::new(login.clone())),
+            Login::Http(login) => Arc::new(http::Service::new(login.clone())),
+        }
+    }
+
+    /// What its users have in common.
+    pub fn member(&self) -> &Member {
+        match self {
+            Login::Ldap(login) => &login.member,
+            Login::Http(login) => &login.member,
+        }
+    }
+}
+
+/// A text that nobody is to read in a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// What somebody has, and what they have in common with others where they have not their own.
+fn with_common(own: Member, common: &Member) -> Member {
+    let mut member = own;
+    let more = common.groups.iter().filter(|name| !member.groups.contains(name)).cloned();
+    let more: Vec<String> = more.collect();
+    member.groups.extend(more);
+    let profile = &mut member.profile;
+    for mount in &common.profile.mounts {
+        if profile.mounts.iter().all(|own| own.at != mount.at) {
+            profile.mounts.push(mount.clone());
+        }
+    }
+    let own: Vec<&str> = profile.texts().iter().map(|(key, _)| *key).collect();
+    for (key, text) in common.profile.texts().into_iter().filter(|(key, _)| !own.contains(key)) {
+        // It was written by the same table.
+        let _ = profile.set(key, &text);
+    }
+    member
+}
