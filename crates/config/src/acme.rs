@@ -1,21 +1,28 @@
 //! The table `[tls.acme]`.
 
 use crate::file::Check;
+use crate::reference::table;
 use portolan_certs::{Acme, Challenge, LETS_ENCRYPT};
-use serde::Deserialize;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use toml::Spanned;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct Table {
-    directory: Option<Spanned<String>>,
-    directory_authorities: Option<Spanned<PathBuf>>,
-    contact: Option<Spanned<String>>,
-    challenge: Option<Spanned<String>>,
-    listen: Option<Spanned<Vec<SocketAddr>>>,
-    dns_program: Option<Spanned<PathBuf>>,
+table! {
+    /// `[tls.acme]`: how certificates are obtained.
+    pub(crate) struct Table {
+        /// The authority. By default that of Let’s Encrypt.
+        directory: Option<Spanned<String>>,
+        /// The file with those who vouch for its address, when the system does not know them.
+        directory_authorities: Option<Spanned<PathBuf>>,
+        /// Where it may write to, like mailto:me@example.org.
+        contact: Option<Spanned<String>>,
+        /// How it asks: http-01, tls-alpn-01, or dns-01.
+        challenge: Option<Spanned<String>>,
+        /// Where it is answered (http-01, tls-alpn-01).
+        listen: Option<Spanned<Vec<SocketAddr>>>,
+        /// The program that writes to the DNS (dns-01).
+        dns_program: Option<Spanned<PathBuf>>,
+    }
 }
 
 impl Table {

@@ -2,23 +2,31 @@
 
 use crate::file::{Check, networks};
 use crate::reach::OneOrMore;
+use crate::reference::table;
 use portolan_proto::server::{Device, Quirks};
 use portolan_wire::list::Form;
 use serde::Deserialize;
 use toml::Spanned;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct Table {
-    from: Option<Spanned<OneOrMore>>,
-    client: Option<String>,
-    user: Option<OneOrMore>,
-    #[serde(default)]
-    binary: bool,
-    #[serde(default = "yes")]
-    epsv: bool,
-    #[serde(default)]
-    listing: Listing,
+table! {
+    /// `[[device]]`: a kind of client that is spared something.
+    pub(crate) struct Table {
+        /// The networks that it comes from.
+        from: Option<Spanned<OneOrMore>>,
+        /// What is in what it says with CLNT.
+        client: Option<String>,
+        /// The users that it logs in as.
+        user: Option<OneOrMore>,
+        /// Whether any TYPE is taken, and bytes travel as they are.
+        #[serde(default)]
+        binary: bool,
+        /// Whether EPSV and EPRT are there. By default they are.
+        #[serde(default = "yes")]
+        epsv: bool,
+        /// The form of LIST: `unix`, `old-unix`, or `dos`.
+        #[serde(default)]
+        listing: Listing,
+    }
 }
 
 fn yes() -> bool {

@@ -1,6 +1,7 @@
 //! The file as it is written.
 
 use crate::problem::Problem;
+use crate::reference::table;
 use crate::values::{parse_active_port, parse_address, parse_ban_mode, parse_ports};
 use crate::{Config, StorePlace, acme, device, host, listen, log, login, person, reach, tls};
 use portolan_accounts::{BanRules, Networks, Store, parse_networks, parse_speed};
@@ -16,55 +17,85 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeTable;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct File {
-    listen: Option<Vec<Spanned<listen::Entry>>>,
-    #[serde(default)]
-    listen_implicit: Vec<Spanned<listen::Entry>>,
-    state: Option<Spanned<PathBuf>>,
-    accounts: Option<Spanned<String>>,
-    #[serde(default)]
-    names: Vec<Spanned<String>>,
-    #[serde(default)]
-    tls: tls::Table,
-    #[serde(default)]
-    host: Vec<host::Table>,
-    passive_ports: Option<Spanned<String>>,
-    passive: Option<PassiveWord>,
-    announce: Option<Spanned<reach::OneOrMore>>,
-    map_ports: Option<Spanned<reach::Methods>>,
-    #[serde(default)]
-    pinholes: bool,
-    #[serde(default)]
-    dynamic_dns: Vec<reach::DynamicDns>,
-    active_port: Option<Spanned<TextOrPort>>,
-    keep_alive: Option<u64>,
-    proxy_protocol: Option<Spanned<reach::OneOrMore>>,
-    uploads: Option<UploadsWord>,
-    charset: Option<Spanned<String>>,
-    welcome: Option<String>,
-    grace: Option<u64>,
-    #[serde(default)]
-    limits: LimitsTable,
-    #[serde(default)]
-    bans: BansTable,
-    #[serde(default)]
-    log: log::LogTable,
-    metrics: Option<Spanned<String>>,
-    #[serde(default)]
-    device: Vec<device::Table>,
-    #[serde(default)]
-    hook: Vec<Spanned<log::HookTable>>,
-    /// These are read by name, since there is a table of their settings.
-    #[serde(rename = "anonymous")]
-    _anonymous: Option<IgnoredAny>,
-    #[serde(rename = "user")]
-    _user: Option<IgnoredAny>,
-    #[serde(rename = "group")]
-    _group: Option<IgnoredAny>,
-    #[serde(rename = "login")]
-    _login: Option<IgnoredAny>,
+table! {
+    /// The whole file.
+    pub(crate) struct File {
+        /// Where control connections are taken; by default port 2121 on all addresses.
+        listen: Option<Vec<Spanned<listen::Entry>>>,
+        /// Where control connections are taken whose TLS begins at once.
+        #[serde(default)]
+        listen_implicit: Vec<Spanned<listen::Entry>>,
+        /// The folder for what the server makes for itself.
+        state: Option<Spanned<PathBuf>>,
+        /// Where users and groups are kept besides the ones here: a file, or `postgres://…`.
+        accounts: Option<Spanned<String>>,
+        /// What this server is called.
+        #[serde(default)]
+        names: Vec<Spanned<String>>,
+        /// How connections are protected: the table `[tls]`.
+        #[serde(default)]
+        tls: tls::Table,
+        /// Virtual hosts: tables `[[host]]`.
+        #[serde(default)]
+        host: Vec<host::Table>,
+        /// Where passive data connections are taken, like 50000-50099; one port is enough.
+        passive_ports: Option<Spanned<String>>,
+        /// Which ports these are: `ports`, or `control-port`.
+        passive: Option<PassiveWord>,
+        /// The IPv4 address that passive clients outside are told, or where it is found out.
+        announce: Option<Spanned<reach::OneOrMore>>,
+        /// Whether the router is asked to lead ports here, and how: true, or some of pcp, nat-pmp, upnp.
+        map_ports: Option<Spanned<reach::Methods>>,
+        /// Whether the firewall of this machine opens for each passive data connection only.
+        #[serde(default)]
+        pinholes: bool,
+        /// Names in the DNS that follow the address of this machine: tables `[[dynamic-dns]]`.
+        #[serde(default)]
+        dynamic_dns: Vec<reach::DynamicDns>,
+        /// Where active data connections come from: auto, any, or a port.
+        active_port: Option<Spanned<TextOrPort>>,
+        /// Seconds of silence after which a peer is asked whether it is there; 0 is never. By default 60.
+        keep_alive: Option<u64>,
+        /// Networks of proxies that say whose the connections are that they pass on.
+        proxy_protocol: Option<Spanned<reach::OneOrMore>>,
+        /// What an upload writes to: `atomic`, or `direct`.
+        uploads: Option<UploadsWord>,
+        /// The charset of names on the wire; by default UTF-8.
+        charset: Option<Spanned<String>>,
+        /// Lines of the greeting.
+        welcome: Option<String>,
+        /// Seconds that transfers have when the server stops. By default 30.
+        grace: Option<u64>,
+        /// The table `[limits]`.
+        #[serde(default)]
+        limits: LimitsTable,
+        /// When addresses are banned: the table `[bans]`.
+        #[serde(default)]
+        bans: BansTable,
+        /// What is logged, and how: the table `[log]`.
+        #[serde(default)]
+        log: log::LogTable,
+        /// The address and port where metrics are served, at /metrics.
+        metrics: Option<Spanned<String>>,
+        /// Clients from another age: tables `[[device]]`.
+        #[serde(default)]
+        device: Vec<device::Table>,
+        /// Who is told what happens: tables `[[hook]]`.
+        #[serde(default)]
+        hook: Vec<Spanned<log::HookTable>>,
+        /// What everybody may do, who needs no password: the table `[anonymous]`.
+        #[serde(rename = "anonymous")]
+        _anonymous: Option<IgnoredAny>,
+        /// Users: tables `[[user]]`.
+        #[serde(rename = "user")]
+        _user: Option<IgnoredAny>,
+        /// Groups: tables `[[group]]`.
+        #[serde(rename = "group")]
+        _group: Option<IgnoredAny>,
+        /// Others who know users: tables `[[login]]`.
+        #[serde(rename = "login")]
+        _login: Option<IgnoredAny>,
+    }
 }
 
 #[derive(Deserialize)]
@@ -88,32 +119,53 @@ enum PassiveWord {
     ControlPort,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct BansTable {
-    mode: Option<Spanned<String>>,
-    faults: Option<u32>,
-    within: Option<Spanned<u64>>,
-    time: Option<Spanned<u64>>,
-    longest: Option<Spanned<u64>>,
-    #[serde(default)]
-    never: Vec<Spanned<String>>,
+table! {
+    /// `[bans]`: when addresses are banned.
+    #[derive(Default)]
+    pub(crate) struct BansTable {
+        /// Whether addresses are banned: `on`, `log` for saying so only, or `off`.
+        mode: Option<Spanned<String>>,
+        /// After how many faults. By default 10.
+        faults: Option<u32>,
+        /// Within how many seconds. By default 600.
+        within: Option<Spanned<u64>>,
+        /// For how many seconds; each further time is twice as long. By default 300.
+        time: Option<Spanned<u64>>,
+        /// For how many seconds at the most. By default 86400.
+        longest: Option<Spanned<u64>>,
+        /// Networks that are never banned.
+        #[serde(default)]
+        never: Vec<Spanned<String>>,
+    }
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct LimitsTable {
-    sessions: Option<usize>,
-    sessions_per_address: Option<usize>,
-    login: Option<Spanned<u64>>,
-    idle: Option<Spanned<u64>>,
-    data_connection: Option<Spanned<u64>>,
-    stall: Option<Spanned<u64>>,
-    login_attempts: Option<u32>,
-    speed_up: Option<Spanned<String>>,
-    speed_down: Option<Spanned<String>>,
-    speed_up_per_address: Option<Spanned<String>>,
-    speed_down_per_address: Option<Spanned<String>>,
+table! {
+    /// `[limits]`: of the server and of each session.
+    #[derive(Default)]
+    pub(crate) struct LimitsTable {
+        /// Sessions at the same time. By default 10000.
+        sessions: Option<usize>,
+        /// Sessions of one address. By default 1000.
+        sessions_per_address: Option<usize>,
+        /// Seconds from the connection to the login. By default 60.
+        login: Option<Spanned<u64>>,
+        /// Seconds between commands. By default 900.
+        idle: Option<Spanned<u64>>,
+        /// Seconds from the transfer command to the data connection. By default 30.
+        data_connection: Option<Spanned<u64>>,
+        /// Seconds without a byte moved on a data connection. By default 300.
+        stall: Option<Spanned<u64>>,
+        /// Wrong passwords before a session ends. By default 5.
+        login_attempts: Option<u32>,
+        /// How fast all uploads may be together, like 100 MB/s.
+        speed_up: Option<Spanned<String>>,
+        /// How fast all downloads may be together.
+        speed_down: Option<Spanned<String>>,
+        /// How fast the uploads of one address may be together.
+        speed_up_per_address: Option<Spanned<String>>,
+        /// How fast the downloads of one address may be together.
+        speed_down_per_address: Option<Spanned<String>>,
+    }
 }
 
 /// The longest time that can be set: ten years.

@@ -3,13 +3,13 @@
 use crate::acme::check_names;
 use crate::file::Check;
 use crate::person::{anonymous, users};
+use crate::reference::table;
 use crate::tls::certificate;
 use crate::values::parse_host_name;
 use crate::with_store;
 use portolan_accounts::{Accounts, Groups, Member, Store, User};
 use portolan_certs::{Acme, Source};
 use portolan_proto::server::VirtualHost;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,18 +44,26 @@ impl Host {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct Table {
-    names: Spanned<Vec<Spanned<String>>>,
-    certificate: Option<Spanned<PathBuf>>,
-    key: Option<Spanned<PathBuf>>,
-    acme: Option<Spanned<bool>>,
-    welcome: Option<String>,
-    #[serde(rename = "anonymous")]
-    _anonymous: Option<IgnoredAny>,
-    #[serde(rename = "user")]
-    _user: Option<IgnoredAny>,
+table! {
+    /// `[[host]]`: a virtual host.
+    pub(crate) struct Table {
+        /// What clients call it.
+        names: Spanned<Vec<Spanned<String>>>,
+        /// The file with its certificate, and those that lead to its authority; else the default host’s is shown.
+        certificate: Option<Spanned<PathBuf>>,
+        /// The file with the private key of that.
+        key: Option<Spanned<PathBuf>>,
+        /// Whether its certificate is obtained as `[tls.acme]` says.
+        acme: Option<Spanned<bool>>,
+        /// Lines of its greeting.
+        welcome: Option<String>,
+        /// What everybody may do there: the table `[host.anonymous]`.
+        #[serde(rename = "anonymous")]
+        _anonymous: Option<IgnoredAny>,
+        /// Its users: tables `[[host.user]]`.
+        #[serde(rename = "user")]
+        _user: Option<IgnoredAny>,
+    }
 }
 
 /// Names of hosts, each of which may be there once in the whole file.

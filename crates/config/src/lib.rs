@@ -14,6 +14,7 @@ mod login;
 mod person;
 mod problem;
 mod reach;
+mod reference;
 mod tls;
 mod values;
 
@@ -40,6 +41,7 @@ pub use listen::Listener;
 pub use log::Log;
 pub use problem::Problem;
 pub use reach::{Reach, parse_methods};
+pub use reference::reference;
 pub use tls::Tls;
 pub use values::{parse_active_port, parse_ports, parse_resume, parse_tls};
 

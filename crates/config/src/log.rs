@@ -1,6 +1,7 @@
 //! The tables `[log]` and `[[hook]]`: who is told what happens.
 
 use crate::file::Check;
+use crate::reference::table;
 use portolan_events::KINDS;
 use portolan_hooks::{Hook, Target};
 use serde::Deserialize;
@@ -16,11 +17,15 @@ pub struct Log {
     pub transfers: Option<PathBuf>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct LogTable {
-    format: Option<Format>,
-    transfers: Option<Spanned<PathBuf>>,
+table! {
+    /// `[log]`: what is logged, and how.
+    #[derive(Default)]
+    pub(crate) struct LogTable {
+        /// The form of the log: `text`, or `json`.
+        format: Option<Format>,
+        /// The file for the transfer log, as xferlog(5) has it.
+        transfers: Option<Spanned<PathBuf>>,
+    }
 }
 
 #[derive(Deserialize, PartialEq)]
@@ -39,14 +44,20 @@ impl LogTable {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct HookTable {
-    name: Option<Spanned<String>>,
-    on: Spanned<Vec<Spanned<String>>>,
-    command: Option<Spanned<Vec<String>>>,
-    url: Option<Spanned<String>>,
-    authorization: Option<String>,
+table! {
+    /// `[[hook]]`: who is told what happens.
+    pub(crate) struct HookTable {
+        /// What the hook is called; by default by what it tells.
+        name: Option<Spanned<String>>,
+        /// The kinds of events that it hears of.
+        on: Spanned<Vec<Spanned<String>>>,
+        /// The program that is told, and its arguments.
+        command: Option<Spanned<Vec<String>>>,
+        /// The web service that is told.
+        url: Option<Spanned<String>>,
+        /// What goes into the header Authorization.
+        authorization: Option<String>,
+    }
 }
 
 /// The hooks that tables mean; what is wrong is noted.

@@ -8,20 +8,23 @@ use portolan_vfs::Rights;
 use toml::de::DeTable;
 
 /// Keys of a directory.
-const LDAP: &[&str] = &[
-    "ldap",
-    "start-tls",
-    "bind",
-    "bind-password-file",
-    "base",
-    "filter",
-    "folder-attribute",
-    "rights",
-    "groups-attribute",
+pub(crate) const LDAP: &[(&str, &str)] = &[
+    ("ldap", "The directory that is asked, like ldaps://ldap.example.org."),
+    ("start-tls", "Whether TLS begins on the connection of ldap://."),
+    ("bind", "As whom it is searched."),
+    ("bind-password-file", "The file with the password for that."),
+    ("base", "Beneath what it is searched."),
+    ("filter", "Who it is, with `{user}` for the name. By default (uid={user})."),
+    ("folder-attribute", "The attribute with the folder that they see."),
+    ("rights", "What they may do there."),
+    ("groups-attribute", "The attribute with their groups, of which those count that are in this file."),
 ];
 
 /// Keys of a web service.
-const HTTP: &[&str] = &["http", "authorization"];
+pub(crate) const HTTP: &[(&str, &str)] = &[
+    ("http", "The web service that is asked, instead."),
+    ("authorization", "What goes into the header Authorization."),
+];
 
 /// The logins that tables mean; what is wrong is noted.
 pub(crate) fn logins(file: &DeTable<'_>, groups: &Groups, check: &mut Check<'_>) -> Vec<Login> {
@@ -29,7 +32,8 @@ pub(crate) fn logins(file: &DeTable<'_>, groups: &Groups, check: &mut Check<'_>)
     for item in person::list(file, "login") {
         let Some(table) = person::table(item, "[[login]]", check) else { continue };
         let keys = if table.contains_key("http") { HTTP } else { LDAP };
-        let member = person::common(table, &[keys, &["groups"]].concat(), groups, check);
+        let keys: Vec<&str> = keys.iter().map(|(key, _)| *key).chain(["groups"]).collect();
+        let member = person::common(table, &keys, groups, check);
         let login = match (table.get("ldap"), table.get("http")) {
             (Some(url), None) => ldap(item, table, url, member, groups, check).map(Login::Ldap),
             (None, Some(url)) => http(table, url, member, check).map(Login::Http),

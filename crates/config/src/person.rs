@@ -14,10 +14,23 @@ use toml::de::{DeTable, DeValue};
 pub(crate) type Item<'i> = Spanned<DeValue<'i>>;
 
 /// Keys of a mount.
-const MOUNT_KEYS: &[&str] = &["at", "folder", "rights", "subfolders", "make"];
+pub(crate) const MOUNT_KEYS: &[(&str, &str)] = &[
+    ("at", "Where it is seen."),
+    ("folder", "The folder; `{user}` in it stands for the user's name."),
+    (
+        "rights",
+        "What may be done there: full, read-only, upload-only, none, or some of read, write, append, delete, list, make-folders, remove-folders.",
+    ),
+    ("subfolders", "Whether that counts for what lies deeper, too."),
+    ("make", "Whether it is made at a login."),
+];
 
 /// Keys that say which folders somebody sees.
-const FOLDER_KEYS: &[&str] = &["root", "write", "mount"];
+pub(crate) const FOLDER_KEYS: &[(&str, &str)] = &[
+    ("root", "The folder that is seen as /."),
+    ("write", "Whether everything may be done there; else it may be read."),
+    ("mount", "Folders and where they are seen: tables of their own."),
+];
 
 /// The groups of the file.
 pub(crate) fn groups(file: &DeTable<'_>, check: &mut Check<'_>) -> Groups {
@@ -149,12 +162,12 @@ fn profile(table: &DeTable<'_>, keys: &[&str], check: &mut Check<'_>) -> Profile
     let mut profile = Profile::default();
     for (key, item) in table {
         let key_text: &str = key.get_ref();
-        if keys.contains(&key_text) || FOLDER_KEYS.contains(&key_text) {
+        if keys.contains(&key_text) || is_among(key_text, FOLDER_KEYS) {
             continue;
         }
-        if SETTINGS.iter().all(|(known, _)| *known != key_text) {
-            let settings = SETTINGS.iter().map(|(known, _)| *known);
-            let known: Vec<&str> = keys.iter().chain(FOLDER_KEYS).copied().chain(settings).collect();
+        if !is_among(key_text, SETTINGS) {
+            let settings = FOLDER_KEYS.iter().chain(SETTINGS).map(|(known, _)| *known);
+            let known: Vec<&str> = keys.iter().copied().chain(settings).collect();
             check.wrong(key, format!("`{key_text}` is not known here; there are {}", known.join(", ")));
         } else if let Some(text) = scalar(item, check)
             && let Err(message) = profile.set(key_text, &text)
@@ -190,8 +203,8 @@ fn mounts(table: &DeTable<'_>, check: &mut Check<'_>) -> Vec<Mount> {
 
 fn mount(item: &Item<'_>, check: &mut Check<'_>) -> Option<Mount> {
     let table = table(item, "[[….mount]]", check)?;
-    for (key, _) in table.iter().filter(|(key, _)| !MOUNT_KEYS.contains(&key.get_ref().as_ref())) {
-        let message = format!("`{}` is not known here; there are {}", key.get_ref(), MOUNT_KEYS.join(", "));
+    for (key, _) in table.iter().filter(|(key, _)| !is_among(key.get_ref(), MOUNT_KEYS)) {
+        let message = format!("`{}` is not known here; there are {}", key.get_ref(), known(MOUNT_KEYS));
         check.wrong(key, message);
     }
     let Some(folder) = table.get("folder") else {
@@ -223,6 +236,16 @@ fn mount(item: &Item<'_>, check: &mut Check<'_>) -> Option<Mount> {
     let mount = Mount { at, subfolders: flag("subfolders", true), make: flag("make", root.make), ..root };
     check_folder(folder, &mount, check);
     Some(mount)
+}
+
+/// True for a key that is told of.
+fn is_among(key: &str, all: &[(&str, &str)]) -> bool {
+    all.iter().any(|(known, _)| *known == key)
+}
+
+/// Keys for a message.
+fn known(all: &[(&str, &str)]) -> String {
+    all.iter().map(|(key, _)| *key).collect::<Vec<_>>().join(", ")
 }
 
 /// A folder that is not made has to be there.

@@ -2,6 +2,7 @@
 
 use crate::Config;
 use crate::file::Check;
+use crate::reference::table;
 use crate::values::parse_host_name;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use portolan_reach::ddns::{Algorithm, Key, Record, Service, Updater};
@@ -171,22 +172,33 @@ pub fn parse_methods(text: &str) -> Result<Vec<Method>, String> {
     text.split(',').map(|word| parse_method(word.trim())).collect()
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct DynamicDns {
-    name: Spanned<String>,
-    service: Spanned<String>,
-    server: Option<Spanned<String>>,
-    user: Option<Spanned<String>>,
-    /// A password, a token, or a key.
-    secret: Option<Spanned<String>>,
-    secret_file: Option<Spanned<PathBuf>>,
-    zone: Option<Spanned<String>>,
-    key: Option<Spanned<String>>,
-    algorithm: Option<Spanned<String>>,
-    ttl: Option<u32>,
-    #[serde(default)]
-    ipv6: bool,
+table! {
+    /// `[[dynamic-dns]]`: a name in the DNS that follows the address of this machine.
+    pub(crate) struct DynamicDns {
+        /// The name.
+        name: Spanned<String>,
+        /// Who keeps it: rfc2136, cloudflare, duckdns, dyndns2, dyn, no-ip, he, dynu, or ovh.
+        service: Spanned<String>,
+        /// The name server (rfc2136), or the page that takes updates (dyndns2).
+        server: Option<Spanned<String>>,
+        /// The user there (dyndns2).
+        user: Option<Spanned<String>>,
+        /// A password, a token, or a key in Base64.
+        secret: Option<Spanned<String>>,
+        /// A file with that, instead.
+        secret_file: Option<Spanned<PathBuf>>,
+        /// The zone; by default the name without its first word.
+        zone: Option<Spanned<String>>,
+        /// The name of the key (rfc2136).
+        key: Option<Spanned<String>>,
+        /// What signs: hmac-sha256, hmac-sha384, or hmac-sha512 (rfc2136).
+        algorithm: Option<Spanned<String>>,
+        /// Seconds that others may remember the address (rfc2136).
+        ttl: Option<u32>,
+        /// Whether the IPv6 address is written, too.
+        #[serde(default)]
+        ipv6: bool,
+    }
 }
 
 /// The names that are to be kept; what is wrong is noted.

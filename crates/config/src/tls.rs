@@ -2,11 +2,11 @@
 
 use crate::acme;
 use crate::file::Check;
+use crate::reference::table;
 use crate::values::{parse_client_certificates, parse_resume, parse_tls};
 use portolan_certs::{Acme, CertError, Certificates, ClientCertificates, Clients, Source};
 use portolan_net::tls::{Resume, TicketKey};
 use portolan_proto::server::TlsPolicy;
-use serde::Deserialize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use toml::Spanned;
@@ -55,22 +55,36 @@ impl Tls {
     }
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct Table {
-    policy: Option<Spanned<String>>,
-    certificate: Option<Spanned<PathBuf>>,
-    key: Option<Spanned<PathBuf>>,
-    resume: Option<Spanned<String>>,
-    clear_control: Option<Spanned<bool>>,
-    #[serde(default)]
-    strict_names: bool,
-    ticket_key: Option<Spanned<PathBuf>>,
-    client_certificates: Option<Spanned<String>>,
-    client_authorities: Option<Spanned<PathBuf>>,
-    client_revocations: Option<Spanned<PathBuf>>,
-    certificate_login: Option<Spanned<bool>>,
-    acme: Option<acme::Table>,
+table! {
+    /// `[tls]`: how connections are protected.
+    #[derive(Default)]
+    pub(crate) struct Table {
+        /// What TLS is needed for: off, offer, require-login, or require.
+        policy: Option<Spanned<String>>,
+        /// The file with the certificate, and those that lead to its authority; one is made if none is given.
+        certificate: Option<Spanned<PathBuf>>,
+        /// The file with the private key of that.
+        key: Option<Spanned<PathBuf>>,
+        /// Whether data connections resume the session of their control connection: require, prefer, or off.
+        resume: Option<Spanned<String>>,
+        /// Whether clients may end the protection of the control connection (CCC).
+        clear_control: Option<Spanned<bool>>,
+        /// Whether a client that names an unknown host gets no handshake.
+        #[serde(default)]
+        strict_names: bool,
+        /// The file with a secret that nodes share.
+        ticket_key: Option<Spanned<PathBuf>>,
+        /// Whether clients are asked for certificates: off, ask, or require.
+        client_certificates: Option<Spanned<String>>,
+        /// The file with those who vouch for clients.
+        client_authorities: Option<Spanned<PathBuf>>,
+        /// The file with certificates of clients that are revoked.
+        client_revocations: Option<Spanned<PathBuf>>,
+        /// Whether a certificate stands for the password of the user that it names.
+        certificate_login: Option<Spanned<bool>>,
+        /// How certificates are obtained: the table `[tls.acme]`.
+        acme: Option<acme::Table>,
+    }
 }
 
 impl Table {

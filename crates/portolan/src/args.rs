@@ -176,4 +176,6 @@ pub(crate) enum ConfigCommand {
         #[arg(default_value = "portolan.toml")]
         file: PathBuf,
     },
+    /// Print all keys of the configuration file, as a page in Markdown.
+    Reference,
 }

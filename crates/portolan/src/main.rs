@@ -44,6 +44,10 @@ fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Serve(args) => serve::run(*args),
         Command::Config(ConfigCommand::Check { file }) => config::check(&file),
+        Command::Config(ConfigCommand::Reference) => {
+            print!("{}", portolan_config::reference());
+            Ok(())
+        }
         Command::Pinholes { name, ports } => portolan_reach::pinhole::run(&name, &ports)
             .map_err(|error| Exit::failed(format!("pinholes: {error}"))),
         Command::User(command) => user::run(command),

@@ -1,7 +1,7 @@
 //! The command line: what it prints, and how it ends.
 
 use crate::serve;
-use portolan_testkit::launch::{Served, free_ports, isolate};
+use portolan_testkit::launch::{Served, free_ports, isolate, must_run};
 use std::fs;
 use std::process::{Command, Output};
 
@@ -171,4 +171,23 @@ fn cargo_run_means_this_program() {
     let text = String::from_utf8(output.stdout).unwrap();
     let default = text.split("\"workspace_default_members\":[").nth(1).unwrap().split(']').next().unwrap();
     assert!(default.contains("crates/portolan#") && !default.contains(','), "{default}");
+}
+
+#[test]
+fn the_reference_of_the_configuration_is_what_the_code_has_and_the_examples_know_every_key() {
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portolan"));
+    let printed = String::from_utf8(must_run(command.args(["config", "reference"]))).unwrap();
+    let kept = fs::read_to_string(docs.join("reference.md")).unwrap();
+    assert_eq!(printed, kept, "put what `portolan config reference` prints into docs/reference.md");
+    let examples = ["configuration.md", "running.md", "tls.md", "networks.md"]
+        .map(|name| fs::read_to_string(docs.join(name)).unwrap())
+        .concat();
+    let keys = printed.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let known = |key: &&str| {
+        let written = [format!("{key} ="), format!("[{key}]"), format!(".{key}]"), format!("`{key}`")];
+        written.iter().any(|written| examples.contains(written.as_str()))
+    };
+    let unknown: Vec<&str> = keys.filter(|key| !known(key)).collect();
+    assert!(unknown.is_empty(), "no example has {unknown:?}");
 }
