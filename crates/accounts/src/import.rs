@@ -2,6 +2,7 @@
 //!
 //! A line that cannot be understood in full is no user: who was restricted elsewhere must not be free here.
 
+mod filezilla;
 mod lines;
 
 use crate::{PasswordHash, Profile};
@@ -18,6 +19,8 @@ pub enum Format {
     Vsftpd,
     /// Apache's `htpasswd`: a name and a hash.
     Htpasswd,
+    /// FileZilla Server's `users.xml`, since version 1.
+    FileZilla,
 }
 
 /// A password as a file has it.
@@ -59,12 +62,15 @@ pub fn import(format: Format, text: &str) -> Vec<Result<Imported, Unclear>> {
     if format == Format::Vsftpd {
         return lines::pairs(lines);
     }
+    if format == Format::FileZilla {
+        return filezilla::users(text);
+    }
     let user = |(line, text): (usize, &str)| {
         let fields: Vec<&str> = text.split(':').collect();
         let parsed = match format {
             Format::Proftpd => lines::passwd(&fields),
             Format::PureFtpd => lines::pure_ftpd(&fields),
-            Format::Htpasswd | Format::Vsftpd => lines::htpasswd(&fields),
+            Format::Htpasswd | Format::Vsftpd | Format::FileZilla => lines::htpasswd(&fields),
         };
         parsed.map_err(|problem| Unclear { line, problem })
     };

@@ -4,8 +4,11 @@
 use argon2::password_hash::phc;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};
+use aws_lc_rs::pbkdf2;
+use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine};
 use sha_crypt::ShaCrypt;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::{Arc, LazyLock};
 use tokio::sync::Semaphore;
 
@@ -47,12 +50,14 @@ enum Scheme {
     ShaCrypt,
     /// MD5 in a thousand rounds, as of `crypt(3)`; weak today.
     Md5Crypt,
+    /// PBKDF2 with SHA-256, in the form of PHC strings: `$pbkdf2-sha256$i=100000$salt$hash`.
+    Pbkdf2,
 }
 
 /// Text is no password hash.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "not a password hash; those that are known begin with $argon2id$, $2b$ (bcrypt), $6$, $5$ or $1$ (crypt)"
+    "not a password hash; those that are known begin with $argon2id$, $2b$ (bcrypt), $6$, $5$ or $1$ (crypt), or $pbkdf2-sha256$"
 )]
 pub struct HashError;
 
@@ -101,8 +106,22 @@ impl PasswordHash {
                 // What is compared are hashes: how far they are the same tells nothing of the password.
                 own == self.text.as_bytes()
             }
+            Scheme::Pbkdf2 => pbkdf2_parts(&self.text).is_some_and(|(rounds, salt, hash)| {
+                pbkdf2::verify(pbkdf2::PBKDF2_HMAC_SHA256, rounds, &salt, password, &hash).is_ok()
+            }),
         }
     }
+}
+
+/// Rounds, salt and hash.
+fn pbkdf2_parts(text: &str) -> Option<(NonZeroU32, Vec<u8>, Vec<u8>)> {
+    let ["", "pbkdf2-sha256", rounds, salt, hash] = text.split('$').collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let rounds =
+        rounds.strip_prefix("i=")?.parse().ok().filter(|rounds: &NonZeroU32| rounds.get() <= ROUNDS_MAX)?;
+    let (salt, hash) = (BASE64_STANDARD_NO_PAD.decode(salt).ok()?, BASE64_STANDARD_NO_PAD.decode(hash).ok()?);
+    (!salt.is_empty() && hash.len() == 32).then_some((rounds, salt, hash))
 }
 
 impl Scheme {
@@ -139,6 +158,7 @@ impl Scheme {
             ["", "1", salt, hash] => {
                 (matches!(salt.len(), 1..=8) && is_letters(hash, 22)).then_some(Scheme::Md5Crypt)
             }
+            ["", "pbkdf2-sha256", ..] => pbkdf2_parts(text).map(|_| Scheme::Pbkdf2),
             _ => None,
         }
     }

@@ -34,6 +34,7 @@ pub(crate) async fn run(
         ImportFormat::PureFtpd => Format::PureFtpd,
         ImportFormat::Vsftpd => Format::Vsftpd,
         ImportFormat::Htpasswd => Format::Htpasswd,
+        ImportFormat::FileZilla => Format::FileZilla,
     };
     let (mut taken, mut left_out) = (0, 0);
     for imported in import(format, &read(file)?) {

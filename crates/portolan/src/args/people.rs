@@ -161,6 +161,8 @@ pub(crate) enum ImportFormat {
     PureFtpd,
     Vsftpd,
     Htpasswd,
+    #[value(name = "filezilla")]
+    FileZilla,
 }
 
 #[derive(Subcommand)]
