@@ -153,11 +153,12 @@ impl Bans {
 
     /// The ban of this address, if there is one.
     pub fn find(&self, address: IpAddr) -> Option<Ban> {
-        let known = self.known();
+        // In this order everywhere.
+        let (rules, known) = (self.rules(), self.known());
         let own = known.get(&household(address))?;
         let ban = own.ban.as_ref().filter(|_| Instant::now() < own.ends)?;
         // One for its neighbours does not concern it either.
-        self.rules().never.find(address).is_none().then(|| ban.clone())
+        rules.never.find(address).is_none().then(|| ban.clone())
     }
 
     /// Notes a fault of this address, which may be one too many: then it is banned.

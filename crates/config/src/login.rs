@@ -15,6 +15,7 @@ pub(crate) const LDAP: &[(&str, &str)] = &[
     ("bind-password-file", "The file with the password for that."),
     ("base", "Beneath what it is searched."),
     ("filter", "Who it is, with `{user}` for the name. By default (uid={user})."),
+    ("name-attribute", "The attribute with the name, as it has to be said to the letter. By default uid."),
     ("folder-attribute", "The attribute with the folder that they see."),
     ("rights", "What they may do there."),
     ("groups-attribute", "The attribute with their groups, of which those count that are in this file."),
@@ -71,6 +72,7 @@ fn ldap(
     let mut text = |key: &str| table.get(key).and_then(|item| person::string(item, check));
     let (bind, file) = (text("bind"), text("bind-password-file"));
     let (base, filter) = (text("base"), text("filter"));
+    let name = text("name-attribute").unwrap_or_else(|| "uid".to_owned());
     let (folder, group) = (text("folder-attribute"), text("groups-attribute"));
     let place = person::string(url, check)?;
     let start_tls = table.get("start-tls").and_then(|item| person::boolean(item, check)).unwrap_or_default();
@@ -120,6 +122,7 @@ fn ldap(
         bind,
         base,
         filter,
+        name,
         folder: folder.map(|attribute| (attribute, rights)),
         groups: group.map(|attribute| (attribute, known)),
         member,

@@ -156,11 +156,11 @@ pub enum What {
     },
 }
 
-/// The names of all kinds of events.
+/// The names of all kinds of events that hooks hear of. Who is not let in costs others nothing, not even a line in a
+/// journal.
 pub const KINDS: &[&str] = &[
     "session-begin",
     "session-end",
-    "session-refused",
     "tls",
     "login",
     "login-failed",

@@ -41,13 +41,18 @@ impl std::fmt::Debug for Events {
 }
 
 impl Events {
+    /// Something has happened, of which no hook hears.
+    pub fn tell(&self, who: &Who, what: &What) {
+        log::write(who, what);
+        self.metrics.count(what);
+        if let Some(xferlog) = &self.xferlog {
+            xferlog.write(who, what);
+        }
+    }
+
     /// Something has happened.
     pub async fn note(&self, who: Who, what: What) {
-        log::write(&who, &what);
-        self.metrics.count(&what);
-        if let Some(xferlog) = &self.xferlog {
-            xferlog.write(&who, &what);
-        }
+        self.tell(&who, &what);
         if let Some(listener) = self.listener.as_ref().filter(|listener| listener.wants(what.kind())) {
             listener.take(Event::new(who, what)).await;
         }

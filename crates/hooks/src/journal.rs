@@ -18,6 +18,11 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS portolan_events (
     number INTEGER PRIMARY KEY, hook TEXT NOT NULL, body TEXT NOT NULL, attempts BIGINT NOT NULL,
     due BIGINT NOT NULL, dead BIGINT NOT NULL, problem TEXT NOT NULL)";
 
+const INDEX: &str = "CREATE INDEX IF NOT EXISTS portolan_events_due ON portolan_events (hook, dead, due)";
+
+/// How long what was given up is kept.
+const DEAD: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
 /// Why the journal does not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -68,7 +73,10 @@ impl Journal {
         let options: AnyConnectOptions = format!("sqlite://{path}").parse()?;
         let pool = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
         let pool = pool.connect_lazy_with(options);
-        sqlx::query(TABLE).execute(&pool).await?;
+        // Those who write do not keep those from it who read.
+        for statement in ["PRAGMA journal_mode = WAL", TABLE, INDEX] {
+            sqlx::query(statement).execute(&pool).await?;
+        }
         Ok(Journal(pool))
     }
 
@@ -136,6 +144,9 @@ impl Journal {
         let query = sqlx::query(query).bind(later(pause.unwrap_or_default()));
         let query = query.bind(i64::from(pause.is_none())).bind(problem).bind(number);
         query.execute(&self.0).await?;
+        let old = now().saturating_sub(i64::try_from(DEAD.as_secs()).unwrap_or(i64::MAX));
+        let forget = sqlx::query("DELETE FROM portolan_events WHERE dead = 1 AND due < $1").bind(old);
+        forget.execute(&self.0).await?;
         Ok(())
     }
 

@@ -21,6 +21,9 @@ const TRIES: u32 = 12;
 /// The longest that nobody looks at the journal: another process may have put something there.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// How often it is tried to keep events, while those wait to whom they happened.
+const KEEPING: u64 = 5;
+
 /// Keeps events.
 pub(crate) async fn keep(
     mut waiting: mpsc::Receiver<Entry>,
@@ -29,9 +32,15 @@ pub(crate) async fn keep(
 ) {
     let mut entries = Vec::new();
     while waiting.recv_many(&mut entries, TOGETHER).await > 0 {
-        let all = entries.iter().map(|entry: &Entry| (&entry.hooks[..], &*entry.body));
-        if let Err(error) = journal.keep(all).await {
-            tracing::error!(%error, events = entries.len(), "events are lost, and no hook hears of them");
+        for tried in 1..=KEEPING {
+            let all = entries.iter().map(|entry: &Entry| (&entry.hooks[..], &*entry.body));
+            let Err(error) = journal.keep(all).await else { break };
+            if tried == KEEPING {
+                tracing::error!(%error, events = entries.len(), "events are lost, and no hook hears of them");
+            } else {
+                tracing::warn!(%error, tried, "events cannot be kept yet");
+                tokio::time::sleep(Duration::from_secs(tried)).await;
+            }
         }
         for entry in entries.drain(..) {
             for (_, news) in news.iter().filter(|(name, _)| entry.hooks.contains(name)) {

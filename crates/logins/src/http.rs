@@ -2,7 +2,7 @@
 //! that user still may. It answers 200 with what counts for them, as JSON too (see
 //! [`parse_member`](portolan_accounts::parse_member)), 401 or 403 for a wrong password, 404 for somebody it does not know.
 
-use crate::{Secret, with_common};
+use crate::{Rooms, Secret, with_common};
 use async_trait::async_trait;
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -10,7 +10,7 @@ use hyper::{Request, StatusCode};
 use portolan_accounts::{Member, Source, SourceError, Verdict, parse_member};
 use portolan_http::Http;
 use serde_json::{Value, json};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::OnceCell;
 
 /// Questions at the same time; others wait in the order they came.
 const AT_ONCE: usize = 32;
@@ -30,17 +30,16 @@ pub struct HttpLogin {
 pub(crate) struct Service {
     login: HttpLogin,
     http: OnceCell<Http>,
-    room: Semaphore,
+    rooms: Rooms,
 }
 
 impl Service {
     pub(crate) fn new(login: HttpLogin) -> Service {
-        Service { login, http: OnceCell::new(), room: Semaphore::new(AT_ONCE) }
+        Service { login, http: OnceCell::new(), rooms: Rooms::new(AT_ONCE) }
     }
 
     async fn ask(&self, question: Value) -> Result<Verdict, SourceError> {
         let failed = |error: &dyn std::fmt::Display| SourceError(error.to_string());
-        let _room = self.room.acquire().await.map_err(|error| failed(&error))?;
         let http =
             self.http.get_or_try_init(|| async { Http::new() }).await.map_err(|error| failed(&error))?;
         let mut request = Request::post(&self.login.url).header("content-type", "application/json");
@@ -71,10 +70,12 @@ impl Source for Service {
     }
 
     async fn check(&self, name: &str, password: &str) -> Result<Verdict, SourceError> {
+        let _room = Rooms::enter(&self.rooms.check).await?;
         self.ask(json!({ "user": name, "password": password })).await
     }
 
     async fn find(&self, name: &str) -> Result<Option<Member>, SourceError> {
+        let _room = Rooms::enter(&self.rooms.find).await?;
         match self.ask(json!({ "user": name })).await? {
             Verdict::Right(member) => Ok(Some(*member)),
             Verdict::Wrong | Verdict::Unknown => Ok(None),

@@ -1,7 +1,7 @@
 //! An LDAP directory that knows users (RFC 4511). Somebody is looked for by a filter, as a user who may search, and their
 //! password is right if they can bind by it.
 
-use crate::{Secret, with_common};
+use crate::{Rooms, Secret, with_common};
 use async_trait::async_trait;
 use ldap3::{
     Ldap as Connection, LdapConnAsync, LdapConnSettings, LdapError, Scope, SearchEntry, ldap_escape,
@@ -9,7 +9,6 @@ use ldap3::{
 use portolan_accounts::{Member, Mount, Profile, Source, SourceError, Verdict};
 use portolan_vfs::Rights;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,6 +35,9 @@ pub struct LdapLogin {
     pub base: String,
     /// Who it is, with `{user}` for the name.
     pub filter: String,
+    /// The attribute with the name, which has to be the one that was said to the letter: directories do not care for
+    /// case, and who has two names has every limit twice.
+    pub name: String,
     /// The attribute with the folder that they see, and what they may do there.
     pub folder: Option<(String, Rights)>,
     /// The attribute with their groups, by name or by distinguished name, and the groups that count.
@@ -47,7 +49,7 @@ pub struct LdapLogin {
 #[derive(Debug)]
 pub(crate) struct Ldap {
     login: LdapLogin,
-    room: Semaphore,
+    rooms: Rooms,
 }
 
 /// It cannot be known.
@@ -57,7 +59,7 @@ fn failed(error: impl Into<LdapError>) -> SourceError {
 
 impl Ldap {
     pub(crate) fn new(login: LdapLogin) -> Ldap {
-        Ldap { login, room: Semaphore::new(AT_ONCE) }
+        Ldap { login, rooms: Rooms::new(AT_ONCE) }
     }
 
     async fn connect(&self) -> Result<Connection, SourceError> {
@@ -86,18 +88,18 @@ impl Ldap {
         let filter = self.login.filter.replace(USER, &ldap_escape(name));
         let folder = self.login.folder.as_ref().map(|(attribute, _)| attribute);
         let groups = self.login.groups.as_ref().map(|(attribute, _)| attribute);
-        let mut attributes: Vec<&str> = folder.into_iter().chain(groups).map(String::as_str).collect();
-        if attributes.is_empty() {
-            // None at all (RFC 4511 §4.5.1.8).
-            attributes.push("1.1");
-        }
+        let attributes: Vec<&str> =
+            [&self.login.name].into_iter().chain(folder).chain(groups).map(String::as_str).collect();
         let found =
             connection.with_timeout(PATIENCE).search(&self.login.base, Scope::Subtree, &filter, attributes);
         let (entries, _) = found.await.and_then(ldap3::SearchResult::success).map_err(failed)?;
         let mut entries = entries.into_iter().filter(|entry| !entry.is_ref());
         match (entries.next(), entries.next()) {
             (None, _) => Ok(None),
-            (Some(entry), None) => Ok(Some(SearchEntry::construct(entry))),
+            (Some(entry), None) => {
+                let entry = SearchEntry::construct(entry);
+                Ok(values(&entry, &self.login.name).iter().any(|own| own == name).then_some(entry))
+            }
             (Some(_), Some(_)) => {
                 Err(SourceError("the filter finds several entries for one name".to_owned()))
             }
@@ -106,13 +108,9 @@ impl Ldap {
 
     /// What counts for a user by their entry.
     fn member(&self, entry: &SearchEntry) -> Result<Member, SourceError> {
-        let values = |attribute: &str| {
-            let found = entry.attrs.iter().find(|(name, _)| name.eq_ignore_ascii_case(attribute));
-            found.map(|(_, values)| values.clone()).unwrap_or_default()
-        };
         let mut own = Member::default();
         if let Some((attribute, rights)) = &self.login.folder {
-            match &values(attribute)[..] {
+            match values(entry, attribute) {
                 [folder] if folder.starts_with('/') => {
                     own.profile =
                         Profile { mounts: vec![Mount::root(folder, *rights)], ..Profile::default() };
@@ -122,11 +120,17 @@ impl Ldap {
             }
         }
         if let Some((attribute, known)) = &self.login.groups {
-            let named = values(attribute).into_iter().map(|value| first_name(&value).to_owned());
+            let named = values(entry, attribute).iter().map(|value| first_name(value).to_owned());
             own.groups = named.filter(|name| known.contains(name)).collect();
         }
         Ok(with_common(own, &self.login.member))
     }
+}
+
+/// What an entry has in an attribute.
+fn values<'e>(entry: &'e SearchEntry, attribute: &str) -> &'e [String] {
+    let found = entry.attrs.iter().find(|(name, _)| name.eq_ignore_ascii_case(attribute));
+    found.map(|(_, values)| &values[..]).unwrap_or_default()
 }
 
 /// The name of a group: the value of the first part of a distinguished name, or what it says.
@@ -142,7 +146,7 @@ impl Source for Ldap {
     }
 
     async fn check(&self, name: &str, password: &str) -> Result<Verdict, SourceError> {
-        let _room = self.room.acquire().await.map_err(|error| SourceError(error.to_string()))?;
+        let _room = Rooms::enter(&self.rooms.check).await?;
         let mut connection = self.connect().await?;
         let Some(entry) = self.search(&mut connection, name).await? else { return Ok(Verdict::Unknown) };
         let bound =
@@ -158,7 +162,7 @@ impl Source for Ldap {
     }
 
     async fn find(&self, name: &str) -> Result<Option<Member>, SourceError> {
-        let _room = self.room.acquire().await.map_err(|error| SourceError(error.to_string()))?;
+        let _room = Rooms::enter(&self.rooms.find).await?;
         let mut connection = self.connect().await?;
         let entry = self.search(&mut connection, name).await?;
         let _ = connection.unbind().await;

@@ -5,9 +5,11 @@
 mod http;
 mod ldap;
 
-use portolan_accounts::{Member, Source};
+use portolan_accounts::{Member, Source, SourceError};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use http::HttpLogin;
 pub use ldap::LdapLogin;
@@ -36,6 +38,29 @@ impl Login {
             Login::Ldap(login) => &login.member,
             Login::Http(login) => &login.member,
         }
+    }
+}
+
+/// Room for questions: for those at a login, and for those about who is logged in, which can be many at once and keep
+/// nobody from logging in.
+#[derive(Debug)]
+struct Rooms {
+    check: Semaphore,
+    find: Semaphore,
+}
+
+/// How long somebody waits for room.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Rooms {
+    fn new(questions: usize) -> Rooms {
+        Rooms { check: Semaphore::new(questions), find: Semaphore::new(questions.div_ceil(4)) }
+    }
+
+    /// Room for a question, in the order in which those come who ask.
+    async fn enter(room: &Semaphore) -> Result<SemaphorePermit<'_>, SourceError> {
+        let entered = tokio::time::timeout(PATIENCE, room.acquire()).await;
+        entered.ok().and_then(Result::ok).ok_or_else(|| SourceError("too many wait for an answer".to_owned()))
     }
 }
 

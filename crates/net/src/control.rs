@@ -16,6 +16,8 @@ pub struct Control {
     stream: TcpStream,
     peer: SocketAddr,
     local: SocketAddr,
+    /// The same where a proxy is between; else nothing.
+    own: Option<Box<SocketAddr>>,
     tls: Option<Box<Session>>,
     /// What was read and not taken yet.
     left: Vec<u8>,
@@ -33,10 +35,11 @@ impl Control {
     /// # Errors
     /// When it is gone already.
     pub(crate) fn new(stream: TcpStream, peer: SocketAddr, route: Option<Route>) -> io::Result<Control> {
-        let own = Route { peer, local: stream.local_addr()? };
-        let Route { peer, local } = route.unwrap_or(own);
+        let here = stream.local_addr()?;
+        let own = route.is_some().then(|| Box::new(socket::canonical(here)));
+        let Route { peer, local } = route.unwrap_or(Route { peer, local: here });
         let (peer, local) = (socket::canonical(peer), socket::canonical(local));
-        Ok(Control { stream, peer, local, tls: None, left: Vec::new(), ended_tls: false })
+        Ok(Control { stream, peer, local, own, tls: None, left: Vec::new(), ended_tls: false })
     }
 
     /// Takes a connection on which TLS has begun already.
@@ -60,9 +63,14 @@ impl Control {
         self.peer
     }
 
-    /// Where the peer connected to.
+    /// Where the peer connected to, be it a proxy.
     pub fn local(&self) -> SocketAddr {
         self.local
+    }
+
+    /// Where the connection ends on this machine.
+    pub fn own(&self) -> SocketAddr {
+        self.own.as_deref().copied().unwrap_or(self.local)
     }
 
     /// Does a TLS handshake, as its server, after which everything is protected. `host` is the virtual

@@ -72,6 +72,15 @@ impl Listener {
         self.address
     }
 
+    /// Takes no more. Those that have come by way of a proxy and are still saying whose they are come after each other;
+    /// `None` is the end.
+    pub async fn last(&mut self) -> Option<Newcomer> {
+        // Those who still say it have senders of their own.
+        let (mine, _) = mpsc::unbounded_channel();
+        drop(std::mem::replace(&mut self.proxied.0, mine));
+        self.proxied.1.recv().await
+    }
+
     /// The socket.
     pub fn as_fd(&self) -> BorrowedFd<'_> {
         self.listener.as_fd()

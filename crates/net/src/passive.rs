@@ -30,6 +30,7 @@ use state::{Arrival, Claim, Grant, Sharing, State};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -52,6 +53,8 @@ struct Shared {
     tls: Option<Arc<Tls>>,
     keep_alive: KeepAlive,
     proxies: Proxies,
+    /// Another process takes what comes to the control port.
+    retired: AtomicBool,
     /// Control connections come to the port as well.
     shared_port: Option<SharedPort>,
     state: Mutex<State>,
@@ -77,6 +80,9 @@ const QUEUE: i32 = 128;
 /// How long a session waits for its connection when one came from another address: a client connects at
 /// once, so that it was probably that one.
 const ELSEWHERE: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether a port can be given up.
+const RETIRING: Duration = Duration::from_millis(200);
 
 impl PassivePool {
     /// A pool of these ports on these addresses; unspecified ones mean all of the family. Each port is
@@ -106,7 +112,9 @@ impl PassivePool {
         let state = Mutex::new(State::new(ports, sharing));
         let (held, swept) = (Arc::default(), Once::new());
         let runtime = Handle::current();
-        let shared = Shared { addresses, tls, keep_alive, proxies, shared_port, state, held, swept, runtime };
+        let retired = AtomicBool::new(false);
+        let shared =
+            Shared { addresses, tls, keep_alive, proxies, retired, shared_port, state, held, swept, runtime };
         PassivePool { shared: Arc::new(shared) }
     }
 
@@ -167,6 +175,22 @@ impl PassivePool {
     /// Tells which ports a router leads here, so that those are drawn first.
     pub fn set_outward(&self, ports: impl Iterator<Item = u16>) {
         self.shared.state().set_outward(ports);
+    }
+
+    /// Takes no new connections any more, since another process takes them, and gives up its ports as soon as nobody
+    /// waits there.
+    pub fn retire(&self) {
+        self.shared.retired.store(true, Ordering::Relaxed);
+        let shared = Arc::downgrade(&self.shared);
+        self.shared.runtime.spawn(async move {
+            while let Some(shared) = shared.upgrade() {
+                if shared.state().retire() {
+                    return;
+                }
+                drop(shared);
+                tokio::time::sleep(RETIRING).await;
+            }
+        });
     }
 
     /// Places that are held now.

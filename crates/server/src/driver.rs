@@ -201,12 +201,16 @@ impl Driver {
             // Somebody else may be logged in meanwhile.
             Some((member, terms)) if self.holdings.is_same_login(&member) => {
                 self.holdings.member = Some(member);
-                if let Some(terms) = terms {
-                    self.session.handle_input(now, Input::Terms(terms));
-                }
+                self.session.handle_input(now, Input::Terms(terms));
             }
             Some(_) => {}
-            None => self.session.handle_input(now, Input::End { until: now, why: Ending::Revoked }),
+            None => {
+                // It is known now, and over soon.
+                if let Some(member) = &mut self.holdings.member {
+                    member.edition = self.orders.edition;
+                }
+                self.session.handle_input(now, Input::End { until: now, why: Ending::Revoked });
+            }
         }
     }
 
@@ -243,6 +247,8 @@ impl Driver {
                 Output::Cancel => self.holdings.progress.stop(),
                 Output::DropData => self.holdings.drop_data(),
                 Output::LogOut => {
+                    // What is looked up is about who was here.
+                    self.look = None;
                     self.holdings.log_out();
                     self.entry.log_out();
                 }

@@ -24,6 +24,8 @@ pub(crate) struct Holdings {
     /// Where it came from, and its passive data connections come to.
     door: Arc<Door>,
     pub(crate) member: Option<Member>,
+    /// Who was logged in last.
+    last: Option<String>,
     place: Option<Awaited>,
     opened: Option<Opened>,
     /// Where transfers are counted.
@@ -99,6 +101,7 @@ impl Holdings {
             guard: Guard { identity: Identity::random(), host: None, certificate: None },
             door,
             member: None,
+            last: None,
             place: None,
             opened: None,
             room: None,
@@ -160,7 +163,8 @@ impl Holdings {
 
     /// Whom it happens to, what happens in this session.
     pub(crate) fn who(&self, session: u64, peer: SocketAddr) -> Who {
-        let user = self.member.as_ref().map(|member| member.tree.account.name.clone());
+        let user =
+            self.member.as_ref().map(|member| member.tree.account.name.clone()).or_else(|| self.last.clone());
         Who { session, peer, user }
     }
 
@@ -170,7 +174,9 @@ impl Holdings {
     }
 
     pub(crate) fn log_out(&mut self) {
-        self.member = None;
+        if let Some(member) = self.member.take() {
+            self.last = Some(member.tree.account.name.clone());
+        }
     }
 
     /// Lets go of what a transfer left behind that never came to move anything.
@@ -194,7 +200,7 @@ pub(crate) fn start(
     let (shared, orders) = (Arc::clone(shared), Arc::clone(orders));
     let progress = Progress::default();
     holdings.progress = progress.clone();
-    let (peer, local, session) = (control.peer(), control.local(), entry.id());
+    let (peer, local, own, session) = (control.peer(), control.local(), control.own(), entry.id());
     match effect {
         // The driver does these itself.
         Effect::PrepareTls | Effect::BeginTls { .. } => failed(Failure::Local),
@@ -262,7 +268,7 @@ pub(crate) fn start(
             let guard = protected.then(|| holdings.guard.clone());
             connect(
                 async move {
-                    let stream = shared.active.connect(local, target).await?;
+                    let stream = shared.active.connect(own, target).await?;
                     match (guard, &shared.options.tls) {
                         (Some(guard), Some(tls)) => stream.protect(tls, &guard).await,
                         _ => Ok(stream),
@@ -334,9 +340,12 @@ pub(crate) fn start(
                 let progress = Progress::throttled(limits.unwrap_or_default());
                 holdings.progress = progress.clone();
                 async move {
-                    let (outcome, transfer) = moving::run(opened, data, active, progress, markers).await;
-                    if let Some(member) = member {
-                        ratio::note(&orders, &member, direction, transfer.bytes).await;
+                    let (outcome, transfer, file_bytes) =
+                        moving::run(opened, data, active, progress, markers).await;
+                    // What was sent for nothing is no upload.
+                    let counts = direction == Direction::Download || transfer.reason.is_none();
+                    if let Some(member) = member.filter(|_| counts) {
+                        ratio::note(&orders, &member, direction, file_bytes).await;
                     }
                     drop((room, aside));
                     shared.options.events.note(who, What::of(transfer)).await;

@@ -96,7 +96,7 @@ pub struct Server {
     places: Vec<Listen>,
     /// The sockets of those, until the server stops.
     sockets: Mutex<Vec<OwnedFd>>,
-    end: End,
+    end: Mutex<Option<End>>,
 }
 
 impl Server {
@@ -172,7 +172,7 @@ impl Server {
             tokio::spawn(follow(Arc::downgrade(&door)));
             tokio::spawn(accept(port, door, Arc::clone(&shared)));
         }
-        Ok(Server { shared, places, sockets, end })
+        Ok(Server { shared, places, sockets, end: Mutex::new(Some(end)) })
     }
 
     /// Where it listens, with the real ports.
@@ -264,8 +264,11 @@ impl Server {
     }
 
     /// Cuts off the sessions that there still are, and waits until they are gone, but not for long.
-    pub async fn cut_off(self) {
-        self.end.come().await;
+    pub async fn cut_off(&self) {
+        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(end) = end {
+            end.come().await;
+        }
     }
 }
 
@@ -350,12 +353,26 @@ async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
         };
         match admit(newcomer.peer, &shared) {
             Ok(entry) => seat(newcomer, entry, &door, &shared),
-            Err(refusal) => turn_away(newcomer, refusal, &door, &shared).await,
+            Err(refusal) => turn_away(newcomer, refusal, &door, &shared),
         }
+    }
+    // Whom a proxy is still saying is told that it is over.
+    if let Port::Control(listener) = &mut port {
+        let last = async {
+            while let Some(newcomer) = listener.last().await {
+                if let Ok(entry) = admit(newcomer.peer, &shared) {
+                    seat(newcomer, entry, &door, &shared);
+                }
+            }
+        };
+        let _ = tokio::time::timeout(GOODBYE, last).await;
     }
     // Transfers that run may still get their data connections, unless another process takes what comes; nobody else is
     // served.
     let succeeded = orders.borrow().stop.is_some_and(|stop| stop.succeeded);
+    if succeeded {
+        door.passive.retire();
+    }
     if let Port::Shared(mut port) = port
         && !succeeded
     {
@@ -400,9 +417,9 @@ fn seat(newcomer: Newcomer, entry: registry::Entry, door: &Arc<Door>, shared: &A
 }
 
 /// Tells somebody that there is no room.
-async fn turn_away(newcomer: Newcomer, refusal: Refusal, door: &Door, shared: &Shared) {
+fn turn_away(newcomer: Newcomer, refusal: Refusal, door: &Door, shared: &Shared) {
     let who = Who { session: 0, peer: newcomer.peer, user: None };
-    shared.options.events.note(who, What::SessionRefused { reason: refusal.reason() }).await;
+    shared.options.events.tell(&who, &What::SessionRefused { reason: refusal.reason() });
     let Ok((control, _)) = newcomer.into_control() else { return };
     let reply = match refusal {
         Refusal::Server => replies::too_many_sessions(),

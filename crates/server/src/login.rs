@@ -129,10 +129,13 @@ pub(crate) async fn authenticate(
     Ok((Member { user: number, tree, peer, protected, since, edition: orders.edition }, terms))
 }
 
-/// Somebody who is logged in as they are now, on other terms where these are given; `None` when they may be so no longer.
-pub(crate) type Looked = Option<(Member, Option<Terms>)>;
+/// Somebody who is logged in as they are now, and on what terms; `None` when they may be so no longer.
+pub(crate) type Looked = Option<(Member, Terms)>;
 
-/// Looks up again what counts for somebody who is logged in. What cannot be looked up stays as it was.
+/// After how long it is tried again to look somebody up.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// Looks up again what counts for somebody who is logged in. Until it can be looked up, it stays as it was.
 pub(crate) async fn look_again(
     shared: Arc<Shared>,
     orders: Arc<Orders>,
@@ -141,13 +144,14 @@ pub(crate) async fn look_again(
 ) -> Looked {
     let (host, name) = &member.user;
     let (peer, user) = (member.peer, name.escape_ascii().to_string());
-    let stays = |member: &Member| Some((Member { edition: orders.edition, ..member.clone() }, None));
-    let account = match orders.rules.accounts(*host)?.again(name).await {
-        Ok(account) => account,
-        Err(Refusal::Unusable) => return stays(&member),
-        Err(Refusal::Wrong | Refusal::Disabled) => {
-            tracing::info!(session, %peer, user, "the account is no more, or not enabled");
-            return None;
+    let account = loop {
+        match orders.rules.accounts(*host)?.again(name).await {
+            Ok(account) => break account,
+            Err(Refusal::Unusable) => tokio::time::sleep(AGAIN).await,
+            Err(Refusal::Wrong | Refusal::Disabled) => {
+                tracing::info!(session, %peer, user, "the account is no more, or not enabled");
+                return None;
+            }
         }
     };
     let terms = match terms(&account, peer, member.protected, member.since) {
@@ -165,7 +169,7 @@ pub(crate) async fn look_again(
                     shared.speeds.change(whose, direction, rate);
                 }
             }
-            Some((member, Some(terms)))
+            Some((member, terms))
         }
         Err(error) => {
             tracing::error!(session, %peer, user, %error, "a folder of the user cannot be opened");

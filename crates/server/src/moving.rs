@@ -7,6 +7,7 @@ use portolan_net::dtp::{self, Progress};
 use portolan_proto::server::{Failure, Outcome};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// Readings until an upload is taken for a large one.
@@ -14,16 +15,17 @@ const SMALL: usize = 2;
 
 type Moved = Result<(), dtp::Failure<Failure>>;
 
-/// Moves the data, and puts an upload in its place.
+/// Moves the data, and puts an upload in its place. Gives how many bytes of the file that were, too.
 pub(crate) async fn run(
     opened: Opened,
     mut data: Stream,
     active: bool,
     progress: Progress,
     markers: Arc<Markers>,
-) -> (Outcome, Transfer) {
+) -> (Outcome, Transfer, u64) {
     let (begun, tls, binary) = (Instant::now(), data.protection(), opened.is_binary());
     let Opened { path, content } = opened;
+    let counter = content.counter();
     let (done, direction) = match content {
         Content::Download(download) => (send(download, &mut data, &progress).await, Direction::Download),
         Content::Listing(mut source) => {
@@ -31,6 +33,7 @@ pub(crate) async fn run(
         }
         Content::Upload(upload) => (receive(upload, &mut data, &progress, markers).await, Direction::Upload),
     };
+    let file_bytes = counter.map_or_else(|| progress.moved(), |counter| counter.load(Ordering::Relaxed));
     let (bytes, seconds) = (progress.moved(), begun.elapsed().as_secs_f64());
     let (outcome, reason) = match done {
         Ok(()) => (Outcome::Moved { bytes }, None),
@@ -46,7 +49,7 @@ pub(crate) async fn run(
         }
     };
     let path = text(path.as_bytes());
-    (outcome, Transfer { direction, path, bytes, seconds, tls, active, binary, reason })
+    (outcome, Transfer { direction, path, bytes, seconds, tls, active, binary, reason }, file_bytes)
 }
 
 /// A failure of storage in a word or two.

@@ -11,6 +11,7 @@ use portolan_wire::data::{DecodeError, Decoder, Encoder, Marker};
 use portolan_wire::parameters::{Mode, Parameters, Representation, Structure};
 use std::fs::File;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
@@ -35,6 +36,19 @@ pub enum Content {
     Upload(Upload),
 }
 
+impl Content {
+    /// Where bytes of the file are counted, if these are not the ones that travel.
+    pub(crate) fn counter(&self) -> Option<Arc<AtomicU64>> {
+        match self {
+            Content::Download(download) if !download.parameters.is_plain() => {
+                Some(Arc::clone(&download.counter))
+            }
+            Content::Upload(upload) if !upload.parameters.is_plain() => Some(Arc::clone(&upload.counter)),
+            Content::Download(_) | Content::Upload(_) | Content::Listing(_) => None,
+        }
+    }
+}
+
 /// Opens what a transfer reads or writes. Nothing changes yet.
 ///
 /// # Errors
@@ -49,7 +63,7 @@ pub async fn open(tree: Arc<dyn Vfs>, open: Open) -> Result<(Opened, Outcome), F
                 return Err(Failure::BadOffset);
             }
             size = parameters.is_plain().then(|| file.size() - offset);
-            (path, Content::Download(Download { file, offset, parameters }))
+            (path, Content::Download(Download { file, offset, parameters, counter: Arc::default() }))
         }
         Open::Store { path, .. } => upload(&*tree, path, Write::New, parameters).await?,
         Open::StoreUnique { path, .. } => {
@@ -80,7 +94,8 @@ async fn upload(
 ) -> Result<(VirtualPath, Content), Failure> {
     let file = tree.write(&path, how).await.map_err(failure)?;
     let decoder = Decoder::new(parameters, file.position());
-    let upload = Upload { file, parameters, decoder, buffer: Vec::new(), markers: Arc::default() };
+    let (buffer, markers, counter) = (Vec::new(), Arc::default(), Arc::default());
+    let upload = Upload { file, parameters, decoder, buffer, markers, counter };
     Ok((path, Content::Upload(upload)))
 }
 
@@ -116,6 +131,7 @@ pub struct Download {
     file: Box<dyn ReadFile>,
     offset: u64,
     parameters: Parameters,
+    counter: Arc<AtomicU64>,
 }
 
 impl Download {
@@ -128,7 +144,8 @@ impl Download {
     /// The bytes to send, encoded.
     pub fn into_source(self) -> FileSource {
         let encoder = Some(Encoder::new(self.parameters, self.offset));
-        FileSource { file: self.file, offset: self.offset, parameters: self.parameters, encoder }
+        let Download { file, offset, parameters, counter } = self;
+        FileSource { file, offset, parameters, counter, encoder }
     }
 }
 
@@ -137,6 +154,7 @@ pub struct FileSource {
     file: Box<dyn ReadFile>,
     offset: u64,
     parameters: Parameters,
+    counter: Arc<AtomicU64>,
     encoder: Option<Encoder>,
 }
 
@@ -149,6 +167,7 @@ impl Source<Failure> for FileSource {
         {
             let bytes = self.file.read_at(self.offset, BUFFER).await.map_err(failure)?;
             self.offset += bytes.len() as u64;
+            self.counter.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             let ends = bytes.is_empty();
             let encode = move || {
                 let mut wire = Vec::new();
@@ -212,6 +231,7 @@ pub struct Upload {
     decoder: Decoder,
     buffer: Vec<u8>,
     markers: Arc<Markers>,
+    counter: Arc<AtomicU64>,
 }
 
 impl Upload {
@@ -262,29 +282,14 @@ impl Upload {
         let _ = self.file.keep().await;
     }
 
-    /// Decodes a piece into the buffer.
-    async fn decode(&mut self, piece: &[u8]) -> Result<(), DecodeError> {
-        if !is_work(self.parameters) {
-            return self.decoder.decode(piece, &mut self.buffer);
-        }
-        let nothing = Decoder::new(self.parameters, 0);
-        let (mut decoder, mut buffer) =
-            (std::mem::replace(&mut self.decoder, nothing), std::mem::take(&mut self.buffer));
-        let piece = piece.to_vec();
-        let decoded = elsewhere(move || {
-            let done = decoder.decode(&piece, &mut buffer);
-            (decoder, buffer, done)
-        });
-        let Some((decoder, buffer, done)) = decoded.await else { return Err(DecodeError::Invalid) };
-        (self.decoder, self.buffer) = (decoder, buffer);
-        done
-    }
-
     async fn write(&mut self) -> Result<(), Error> {
         let bytes = std::mem::take(&mut self.buffer);
         if !bytes.is_empty() {
+            self.counter.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             self.buffer = self.file.write(bytes).await?;
             self.buffer.clear();
+            // A little that became much must not stay that.
+            self.buffer.shrink_to(BUFFER);
         }
         self.markers.add(self.decoder.take_markers());
         Ok(())
@@ -295,7 +300,7 @@ impl Upload {
 impl Sink<Failure> for Upload {
     async fn take(&mut self, bytes: &[u8]) -> Result<bool, Failure> {
         for piece in bytes.chunks(self.decoder.piece()) {
-            let decoded = self.decode(piece).await;
+            let decoded = self.decoder.decode(piece, &mut self.buffer);
             self.write().await.map_err(failure)?;
             decoded.map_err(|error| match error {
                 DecodeError::Expands => Failure::Expands,

@@ -62,12 +62,13 @@ impl Tree {
         let counted = counted(&account, &folders, ledger);
         let allowance = (most != Most::default() && !counted.is_empty())
             .then(|| Arc::new(Allowance::new(most, counted.values().cloned().collect())));
+        let local = |folder: &Local| -> Arc<dyn Vfs> { Arc::new(folder.clone()) };
         let storage = |number: usize, folder: &Local| -> Arc<dyn Vfs> {
             match (&allowance, counted.get(&number)) {
                 (Some(allowance), Some(counted)) => {
-                    Arc::new(Quota::new(Arc::clone(counted), Arc::clone(allowance)))
+                    Arc::new(Quota::new(local(folder), Arc::clone(counted), Arc::clone(allowance)))
                 }
-                _ => Arc::new(folder.clone()),
+                _ => local(folder),
             }
         };
         let mounts = account.mounts.iter().zip(&folders).enumerate().map(|(number, (mount, folder))| Mount {
@@ -85,8 +86,8 @@ impl Tree {
     }
 }
 
-/// What counts for a quota of those folders, by their number: the account's own, in which something may come to be. One
-/// that lies in another is counted with that.
+/// What counts for a quota of those folders, by their number: the account's own, in which something may come to be. For
+/// one that lies in another, that is the other.
 fn counted(account: &Account, folders: &[Local], ledger: &Ledger) -> BTreeMap<usize, Arc<Folder>> {
     let path = |number: usize| folders[number].path().unwrap_or(&account.mounts[number].folder);
     let own = |number: &usize| {
@@ -99,11 +100,14 @@ fn counted(account: &Account, folders: &[Local], ledger: &Ledger) -> BTreeMap<us
         let around = own.iter().copied().filter(|other| path(number).starts_with(path(*other)));
         around.min_by_key(|other| path(*other).components().count()).unwrap_or(number)
     };
-    let folder = |number: usize| {
-        let (name, storage) = (path(number).display().to_string(), Arc::new(folders[number].clone()));
-        (number, ledger.folder(&name, storage))
-    };
-    own.iter().copied().filter(|number| path(outermost(*number)) == path(*number)).map(folder).collect()
+    let mut counted: BTreeMap<usize, Arc<Folder>> = BTreeMap::new();
+    for number in own.iter().copied() {
+        let around = outermost(number);
+        let name = path(around).display().to_string();
+        let folder = ledger.folder(&name, Arc::new(folders[around].clone()));
+        counted.insert(number, folder);
+    }
+    counted
 }
 
 /// Opens a folder, and makes it, if it is to be made.

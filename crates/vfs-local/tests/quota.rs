@@ -12,7 +12,7 @@ use std::sync::Arc;
 fn counted(storage: &Arc<dyn Vfs>, most: Most) -> (Quota, Arc<Allowance>) {
     let folder = Ledger::default().folder("one", Arc::clone(storage));
     let allowance = Arc::new(Allowance::new(most, vec![Arc::clone(&folder)]));
-    (Quota::new(folder, Arc::clone(&allowance)), allowance)
+    (Quota::new(Arc::clone(storage), folder, Arc::clone(&allowance)), allowance)
 }
 
 /// What is really there.

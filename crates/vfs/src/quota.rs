@@ -23,18 +23,21 @@ use writer::Counted;
 
 /// A folder whose content counts.
 pub struct Quota {
+    /// The folder, or one that lies in it.
+    storage: Arc<dyn Vfs>,
     folder: Arc<Folder>,
     allowance: Arc<Allowance>,
 }
 
 impl Quota {
-    /// What lies in this folder counts for that account; the folder is one of the account's.
-    pub fn new(folder: Arc<Folder>, allowance: Arc<Allowance>) -> Quota {
-        Quota { folder, allowance }
+    /// What lies in this folder counts for that account; the folder is one of the account's. `storage` is the folder
+    /// itself, or what lies in it.
+    pub fn new(storage: Arc<dyn Vfs>, folder: Arc<Folder>, allowance: Arc<Allowance>) -> Quota {
+        Quota { storage, folder, allowance }
     }
 
     fn storage(&self) -> &dyn Vfs {
-        self.folder.storage()
+        &*self.storage
     }
 }
 
@@ -145,10 +148,12 @@ impl Vfs for Quota {
         self.folder.begin_writing(in_place);
         drop(turn);
         let (folder, allowance) = (Arc::clone(&self.folder), Arc::clone(&self.allowance));
+        let storage = Arc::clone(&self.storage);
         let replaces = how == Write::New && !in_place && !new;
         let credit = if replaces { Counts { files: 0, ..old } } else { Counts::default() };
         Ok(Box::new(Counted {
             file: Some(file),
+            storage,
             folder,
             allowance,
             path,

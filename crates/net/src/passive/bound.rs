@@ -10,6 +10,7 @@ use super::{Shared, Stream};
 use crate::proxied::{self, Proxies};
 use crate::socket;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -38,13 +39,15 @@ pub(super) struct Bound {
     shared: Weak<Shared>,
     proxies: Proxies,
     runtime: Handle,
+    retired: AtomicBool,
 }
 
 impl Bound {
     pub(super) fn new(port: u16, listener: TcpListener, shared: &Arc<Shared>) -> Bound {
         let (proxies, runtime) = (shared.proxies.clone(), shared.runtime.clone());
         let (waited_for, served, shared) = (Notify::new(), Once::new(), Arc::downgrade(shared));
-        Bound { port, listener, waited_for, served, shared, proxies, runtime }
+        let retired = AtomicBool::new(false);
+        Bound { port, listener, waited_for, served, shared, proxies, runtime, retired }
     }
 
     /// What comes from a proxy says first whose it is, and is delivered then.
@@ -80,6 +83,16 @@ impl Bound {
         self.served.call_once(|| drop(self.runtime.spawn(Arc::clone(self).serve())));
     }
 
+    /// The port is given up.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+        self.waited_for.notify_one();
+    }
+
+    fn is_over(&self) -> bool {
+        self.shared.strong_count() == 0 || self.retired.load(Ordering::Relaxed)
+    }
+
     /// The pool is gone.
     pub(super) fn end(&self) {
         self.waited_for.notify_one();
@@ -101,7 +114,7 @@ impl Bound {
         let (shared, port) = (&self.shared, self.port);
         loop {
             self.waited_for.notified().await;
-            if shared.strong_count() == 0 {
+            if self.is_over() {
                 return;
             }
             let watched = self.listener.try_clone().and_then(tokio::net::TcpListener::from_std);
@@ -117,7 +130,7 @@ impl Bound {
                 let accepted = tokio::select! {
                     accepted = watched.accept() => accepted,
                     () = self.waited_for.notified() => {
-                        if shared.strong_count() == 0 {
+                        if self.is_over() {
                             return;
                         }
                         until = Instant::now() + WAITED_FOR;

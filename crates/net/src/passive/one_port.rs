@@ -40,6 +40,7 @@ use crate::tls::{Handshake, Identity, Resume, Session, Tls};
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -204,6 +205,9 @@ impl SharedPort {
 
     /// Takes the connections that have come by now, without waiting.
     pub(super) fn drain(&self, shared: &Arc<Shared>) {
+        if shared.retired.load(Ordering::Relaxed) {
+            return;
+        }
         let _taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
         let _entered = shared.runtime.enter();
         while let Ok((socket, peer)) = socket::accept(&self.listener) {

@@ -3,6 +3,7 @@
 use super::Shared;
 use super::state::{Arrival, Candidate};
 use super::visitors::Visit;
+use crate::socket;
 use crate::stream::{ConnectError, Stream};
 use crate::tls::{Handshake, Identity, Purpose, Resume, Session, Tls};
 use rustix::net::RecvFlags;
@@ -51,6 +52,11 @@ impl Approach {
         if self.port == port && self.holder.is_none_or(|own| own == holder) {
             self.early.fetch_or(self.has_bytes(), Ordering::Relaxed);
         }
+    }
+
+    /// True where a proxy is between this side and the peer.
+    fn is_proxied(&self) -> bool {
+        self.socket.peer_addr().is_ok_and(|next| socket::canonical(next) != self.peer)
     }
 
     /// True when something has come that was not read yet.
@@ -146,8 +152,22 @@ impl Shared {
         handshake: &Handshake,
         identity: Identity,
     ) {
-        let engaged = self.state().engaged_at(identity);
-        if approach.early.load(Ordering::Relaxed) || engaged.is_none_or(|engaged| handshake.began < engaged) {
+        // Until they are sent, the session does not go on: before the transfer command is answered, no client uploads. One
+        // that uploads already may close any moment, and what comes then would have its system throw away what is
+        // still on its way.
+        if approach.is_proxied() {
+            // What goes by way of a proxy may come later than the answer to the command.
+            return;
+        }
+        let state = self.state();
+        let at_once = match state.engaged_at(identity) {
+            None => true,
+            Some(engaged) => {
+                let knew = approach.early.load(Ordering::Relaxed) || handshake.began < engaged;
+                knew && !session.has_more() && !approach.has_bytes()
+            }
+        };
+        if at_once {
             // They are little, so that they fit; an error shows again with the data.
             let _ = session.try_flush(&approach.socket);
         }

@@ -24,7 +24,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub(super) const REST: Duration = Duration::from_secs(4);
 
 /// How long a port is left alone that another program has.
-const UNUSABLE: Duration = Duration::from_secs(60);
+const UNUSABLE: Duration = Duration::from_secs(5);
 
 /// How long a session may hold a place without a connection while another waits for it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -342,6 +342,25 @@ impl State {
 
     pub(super) fn bound(&self, peer: IpAddr, port: u16) -> Option<Arc<Bound>> {
         self.bound.get(&(peer.is_ipv6(), port)).cloned()
+    }
+
+    /// Gives up the ports at which no place is held; true when there are none left.
+    pub(super) fn retire(&mut self) -> bool {
+        let held: HashSet<(bool, u16)> = self
+            .peers
+            .iter()
+            .flat_map(|(peer, of_peer)| of_peer.slots.iter().map(move |(port, slot)| (peer, port, slot)))
+            .filter(|(_, _, slot)| matches!(slot, Slot::Held { .. }))
+            .map(|(peer, port, _)| (peer.is_ipv6(), *port))
+            .collect();
+        self.bound.retain(|key, bound| {
+            let stays = held.contains(key);
+            if !stays {
+                bound.retire();
+            }
+            stays
+        });
+        self.bound.is_empty()
     }
 
     /// All ports that are bound.

@@ -332,6 +332,11 @@ impl Session {
         self.ended || !self.incoming.is_empty()
     }
 
+    /// True when more has come than belongs to the handshake.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.early.is_empty() || !self.incoming.filled().is_empty() || self.ended
+    }
+
     /// True when something can be read without the socket.
     pub(crate) fn has_early(&self) -> bool {
         !self.early.is_empty() || self.ended

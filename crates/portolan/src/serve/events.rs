@@ -5,6 +5,8 @@ use portolan_config::Config;
 use portolan_events::{Events, Listener, Metrics, Xferlog};
 use portolan_hooks::{Hooks, Journal};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 
 /// Begins to log.
@@ -16,6 +18,42 @@ pub(super) fn start_log(config: &Config) {
     } else {
         log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
     }
+}
+
+/// How often a successor tries to get what the server of before still has.
+const EVERY: Duration = Duration::from_millis(300);
+
+/// Takes what a server of before still has, once it has it no more.
+pub(super) async fn once_it_is_free<T, E, F>(mut take: impl FnMut() -> F) -> T
+where
+    E: std::fmt::Display,
+    F: Future<Output = Result<T, E>>,
+{
+    loop {
+        match take().await {
+            Ok(taken) => return taken,
+            Err(error) => tracing::debug!(%error, "the server of before still has it"),
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Serves the metrics, if the configuration says so.
+pub(super) async fn serve_metrics(
+    config: &Config,
+    events: Arc<Events>,
+    is_successor: bool,
+) -> Result<Option<JoinHandle<()>>, Exit> {
+    let Some(address) = config.metrics else { return Ok(None) };
+    if is_successor {
+        let take = move || std::future::ready(portolan_net::listen(address));
+        return Ok(Some(tokio::spawn(async move {
+            portolan_admin::serve_metrics(once_it_is_free(take).await, events).await;
+        })));
+    }
+    let listener = portolan_net::listen(address)
+        .map_err(|error| Exit::failed(format!("cannot serve metrics on {address}: {error}")))?;
+    Ok(Some(tokio::spawn(portolan_admin::serve_metrics(listener, events))))
 }
 
 /// Begins to tell what the configuration says.
@@ -33,11 +71,5 @@ pub(super) async fn start(config: &Config) -> Result<Arc<Events>, Exit> {
         }
     };
     let xferlog = config.log.transfers.clone().map(Xferlog::new);
-    let events = Arc::new(Events { metrics: Metrics::default(), xferlog, listener });
-    if let Some(address) = config.metrics {
-        let listener = portolan_net::listen(address)
-            .map_err(|error| Exit::failed(format!("cannot serve metrics on {address}: {error}")))?;
-        tokio::spawn(portolan_admin::serve_metrics(listener, Arc::clone(&events)));
-    }
-    Ok(events)
+    Ok(Arc::new(Events { metrics: Metrics::default(), xferlog, listener }))
 }

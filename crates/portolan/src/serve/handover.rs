@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 /// How long a server has to begin.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where inherited descriptors begin.
 const FIRST: i32 = 3;
@@ -81,18 +81,22 @@ pub(super) async fn hand_over(server: &Server, program: &Path) -> Result<u32, St
         .spawn()
         .map_err(|error| cannot(&format!("cannot start {}", program.display()), &error))?;
     let mut answer = [0; 16];
-    tokio::select! {
+    let answered = tokio::select! {
         ready = here.recv(&mut answer) => {
-            ready.map_err(|error| cannot("the new server says nothing", &error))?;
-            child.id().ok_or_else(|| "the new server is gone".to_owned())
+            let pid = child.id().ok_or_else(|| "the new server is gone".to_owned());
+            ready.map_err(|error| cannot("the new server says nothing", &error)).and(pid)
         }
         status = child.wait() => {
             let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
             Err(format!("the new server did not start ({status}); its messages say why"))
         }
         () = tokio::time::sleep(PATIENCE) => {
-            let _ = child.kill().await;
             Err(format!("the new server was not ready after {} s", PATIENCE.as_secs()))
         }
+    };
+    if answered.is_err() {
+        // It may have ended by itself.
+        let _ = child.kill().await;
     }
+    answered
 }

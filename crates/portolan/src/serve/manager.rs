@@ -2,8 +2,7 @@
 
 use portolan_server::Server;
 use sd_notify::NotifyState;
-use std::time::Duration;
-use tokio::time::Interval;
+use std::sync::Arc;
 
 /// Says something. Where nobody manages services, nobody hears it.
 pub(super) fn tell(states: &[NotifyState<'_>]) {
@@ -19,29 +18,21 @@ pub(super) fn tell_reloading() {
     }
 }
 
-/// Shows the service manager that the server does not hang, where it wants to know.
-pub(super) struct Watchdog(Option<(Interval, Duration)>);
+/// Shows the service manager that the server does not hang.
+pub(super) struct Watchdog;
 
 impl Watchdog {
-    pub(super) fn new() -> Watchdog {
-        let interval = sd_notify::watchdog_enabled().map(|limit| limit / 3).filter(|every| !every.is_zero());
-        Watchdog(interval.map(|every| (tokio::time::interval(every), every)))
-    }
-
-    /// Waits until it is to be shown again.
-    pub(super) async fn tick(&mut self) {
-        match &mut self.0 {
-            Some((interval, _)) => _ = interval.tick().await,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// Shows it.
-    pub(super) async fn show(&self, server: &Server) {
-        let Some((_, every)) = &self.0 else { return };
-        match tokio::time::timeout(*every, server.wait_until_alive()).await {
-            Ok(()) => tell(&[NotifyState::Watchdog]),
-            Err(_) => tracing::error!("a thread of sessions hangs"),
+    /// Does that as long as it is polled, where the service manager wants to know.
+    pub(super) async fn run(server: Arc<Server>) {
+        let Some(limit) = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) else { return };
+        let every = limit / 3;
+        let mut ticks = tokio::time::interval(every);
+        loop {
+            ticks.tick().await;
+            match tokio::time::timeout(every, server.wait_until_alive()).await {
+                Ok(()) => tell(&[NotifyState::Watchdog]),
+                Err(_) => tracing::error!("a thread of sessions hangs"),
+            }
         }
     }
 }

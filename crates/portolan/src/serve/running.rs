@@ -12,6 +12,7 @@ use portolan_admin::{Answer, Asked, Command, Locked, Reply, Status};
 use portolan_config::Config;
 use portolan_server::{Lock, Server};
 use sd_notify::NotifyState;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +37,7 @@ struct Running {
     /// What running transfers get when it stops.
     grace: Duration,
     store: Option<Arc<Store>>,
-    server: Server,
+    server: Arc<Server>,
     lock: Keeper,
     /// Until when people may leave by themselves, before it stops.
     drain: Option<Instant>,
@@ -70,29 +71,44 @@ pub(super) async fn serve(overrides: Overrides, config: Config, handed: Handed) 
     let made = config.options(store.clone(), reach::nonce(&config));
     let (mut options, certificates, reach) = made.map_err(|error| Exit::failed(error.to_string()))?;
     options.pinholes = pinholes;
-    options.events = events::start(&config).await?;
+    let is_successor = handed.is_successor();
+    let events = events::start(&config).await?;
+    options.events = Arc::clone(&events);
+    // What another server needs when this one is over.
+    let mut services = Vec::new();
+    services.extend(events::serve_metrics(&config, events, is_successor).await?);
     let (mut handed, lock) = (handed, Keeper::of(&config));
     let inherited = std::mem::take(&mut handed.sockets);
     let server = Server::start(options, config.rules(store.as_ref()), inherited).map_err(cannot)?;
+    let server = Arc::new(server);
     server.set_lock(lock.kept());
     if let Some(certificates) = certificates {
         banner.set_fingerprint(certificates.fingerprint());
         let obtained = certificates.to_obtain();
         tokio::spawn(portolan_certs::watch(certificates));
         if let Some((acme, folder)) = acme {
-            let renewal = acme.start(folder).await.map_err(cannot)?;
-            tokio::spawn(renewal.run(obtained));
+            let start = move || acme.clone().start(folder.clone());
+            let renewal = if is_successor { None } else { Some(start().await.map_err(cannot)?) };
+            services.push(tokio::spawn(async move {
+                let renewal = match renewal {
+                    Some(renewal) => renewal,
+                    None => events::once_it_is_free(start).await,
+                };
+                renewal.run(obtained).await;
+            }));
         }
     }
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     reach.start(&stop, &tasks);
-    let (mut commands, answering) = take_commands(&config, handed.is_successor()).await;
     let (changes, mut changed) = mpsc::channel(WAITING);
     tokio::spawn(watch(overrides.file().map(PathBuf::from), store.clone(), changes));
-    print!("{}", banner.text(server.places()));
+    // Nobody may read it.
+    let _ = std::io::stdout().write_all(banner.text(server.places()).as_bytes());
+    // Until here the server of before can go on as if nothing had been.
+    let (mut commands, answering) = take_commands(&config, is_successor).await;
     handed.say_ready();
     manager::tell(&[NotifyState::Ready]);
-    let mut watchdog = Watchdog::new();
+    tokio::spawn(Watchdog::run(Arc::clone(&server)));
     let grace = config.grace;
     let (drain, begun) = (None, Instant::now());
     let mut running =
@@ -106,10 +122,6 @@ pub(super) async fn serve(overrides: Overrides, config: Config, handed: Handed) 
             Some(change) = changed.recv() => running.take_change(&change),
             Some(asked) = commands.recv() => running.take_command(asked).await,
             () = running.drained() => Next::Stop,
-            () = watchdog.tick() => {
-                watchdog.show(&running.server).await;
-                Next::Serve
-            }
         };
         if !matches!(next, Next::Serve) {
             break next;
@@ -118,14 +130,24 @@ pub(super) async fn serve(overrides: Overrides, config: Config, handed: Handed) 
     drop(commands);
     // Who gave the last command is told what came of it.
     let _ = tokio::time::timeout(LAST_ANSWER, answering).await;
+    services.iter().for_each(JoinHandle::abort);
+    let server = Arc::clone(&running.server);
     let shutdown = async {
         if let Next::HandedOver = next {
-            // What routers forward is the new server's.
-            return running.server.hand_over().await;
+            // What routers forward is the new server's. What changes still counts for who is here.
+            let over = server.hand_over();
+            tokio::pin!(over);
+            loop {
+                tokio::select! {
+                    () = &mut over => return,
+                    _ = hang_up.recv() => { running.reload_and_say(); }
+                    Some(change) = changed.recv() => { running.take_change(&change); }
+                }
+            }
         }
         tracing::info!(grace = running.grace.as_secs(), "stopping; a second signal stops at once");
         manager::tell(&[NotifyState::Stopping]);
-        running.server.shutdown(running.grace).await;
+        server.shutdown(running.grace).await;
         stop.cancel();
         tasks.close();
         tasks.wait().await;
@@ -135,7 +157,7 @@ pub(super) async fn serve(overrides: Overrides, config: Config, handed: Handed) 
         _ = interrupt.recv() => Err(Exit::failed("stopped at once")),
         _ = terminate.recv() => Err(Exit::failed("stopped at once")),
     };
-    running.server.cut_off().await;
+    server.cut_off().await;
     done
 }
 

@@ -29,6 +29,15 @@ password = "SECRET"
 groups = ["staff"]
 
 [[user]]
+name = "nora"
+password = "SECRET"
+quota-bytes = "100 KB"
+mount = [
+    { at = "/", folder = "nest", rights = "full" },
+    { at = "/inner", folder = "nest/inner", rights = "full" },
+]
+
+[[user]]
 name = "rita"
 password = "SECRET"
 root = "root"
@@ -70,7 +79,7 @@ fn talk(served: &Served, user: &str) -> Talk {
 
 #[test]
 fn t22_a_quota_is_for_ones_own_folders_and_is_exact() {
-    let served = serve(&["all", "home", "root"], PEOPLE);
+    let served = serve(&["all", "home", "root", "nest/inner"], PEOPLE);
     let mut anna = talk(&served, "anna");
     assert_eq!(used(&mut anna), "Bytes: 0 of 100000; Files: 0 of 5");
     assert!(upload(&mut anna, "STOR a", 60_000).starts_with("226"));
@@ -115,8 +124,22 @@ fn t22_a_quota_is_for_ones_own_folders_and_is_exact() {
 }
 
 #[test]
+fn t22_a_folder_in_another_counts_with_that() {
+    let served = serve(&["all", "home", "root", "nest/inner"], PEOPLE);
+    let mut nora = talk(&served, "nora");
+    assert!(upload(&mut nora, "STOR /inner/a", 60_000).starts_with("226"));
+    assert!(upload(&mut nora, "STOR /inner/b", 40_001).starts_with("552"));
+    assert!(upload(&mut nora, "STOR /b", 40_001).starts_with("552"));
+    nora.ask("DELE /b");
+    nora.ask("DELE /inner/b");
+    assert_eq!(used(&mut nora), "Bytes: 60000 of 100000");
+    assert!(upload(&mut nora, "STOR /b", 40_000).starts_with("226"));
+    assert!(upload(&mut nora, "APPE /inner/a", 1).starts_with("552"));
+}
+
+#[test]
 fn t22_many_uploads_at_once_never_have_more_together() {
-    let served = serve(&["all", "home", "root"], PEOPLE);
+    let served = serve(&["all", "home", "root", "nest/inner"], PEOPLE);
     let home = tempfile::tempdir().unwrap();
     for number in 0..20 {
         fs::write(home.path().join(format!("f{number}")), vec![7; 30_000]).unwrap();
@@ -136,12 +159,27 @@ fn t22_many_uploads_at_once_never_have_more_together() {
 
 #[test]
 fn who_uploads_may_download_in_proportion() {
-    let served = serve(&["all", "home", "root"], PEOPLE);
+    let served = serve(&["all", "home", "root", "nest/inner"], PEOPLE);
     fs::write(served.root().join("large"), vec![7; 300_000]).unwrap();
     let mut rita = talk(&served, "rita");
     rita.epsv();
     assert!(rita.ask("RETR large").starts_with("550 This account has to upload more"));
     assert!(upload(&mut rita, "STOR up", 100_000).starts_with("226"));
+    // What was sent for nothing is no upload.
+    {
+        let mut data = rita.open_data("STOR broken");
+        data.write_all(&[7; 50_000]).unwrap();
+        rita.send(b"ABOR\r\n");
+        assert!(rita.reply().starts_with("426"));
+        assert!(rita.reply().starts_with("226"));
+    }
+    assert!(rita.ask("MODE B").starts_with("200"));
+    let mut data = rita.open_data("STOR empty");
+    data.write_all(&[0; 30_000]).unwrap();
+    data.write_all(&[64, 0, 0]).unwrap();
+    drop(data);
+    assert!(rita.reply().starts_with("226"));
+    assert!(rita.ask("MODE S").starts_with("200"));
     assert_eq!(used(&mut rita), "Uploaded: 100000 bytes; downloaded: 0; 300000 more may be downloaded");
     // Two at once do not get more than one would.
     let mut first = rita.open_data("RETR large");
@@ -163,7 +201,7 @@ fn who_uploads_may_download_in_proportion() {
 #[test]
 fn killed_in_the_middle_of_twenty_uploads_it_leaves_nothing_half_done() {
     let served = serve(
-        &["all", "home", "root"],
+        &["all", "home", "root", "nest/inner"],
         &PEOPLE.replace("100 KB", "10 MB").replace("quota-files = 5", "quota-files = 50"),
     );
     let mut anna = talk(&served, "anna");

@@ -165,6 +165,7 @@ fn a_directory_knows_who_it_is_and_what_they_see() {
         ("an*", "secret"),
         ("anna)(uid=*", "secret"),
         ("otto)(|(uid=anna", "secret"),
+        ("Anna", "secret"),
         ("kurt", "wrong"),
     ] {
         let mut talk = served.talk();

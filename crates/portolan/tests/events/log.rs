@@ -33,6 +33,8 @@ fn t37_nothing_from_a_client_makes_a_line_of_its_own() {
                 assert!(line.starts_with("20") && line.contains("Z "), "{line:?}");
             }
         }
+        let end = lines.iter().find(|line| line.contains("session ends")).unwrap();
+        assert!(end.contains("anonymous"), "{end}");
         for said in ["login denied", "received", "renamed", "deleted"] {
             assert_eq!(lines.iter().filter(|line| line.contains(said)).count(), 1, "{said}: {lines:#?}");
         }

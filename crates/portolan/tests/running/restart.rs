@@ -87,3 +87,59 @@ fn a_new_server_that_does_not_start_changes_nothing() {
     served.talk_logged_in();
     assert_eq!(pid(&served), served.pid());
 }
+
+#[test]
+fn what_there_is_one_of_goes_over_to_the_new_server() {
+    use portolan_testkit::launch::free_ports;
+    portolan_testkit::launch::isolate();
+    let (metrics, passive) = (free_ports(1), free_ports(1));
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("root")).unwrap();
+    fs::write(folder.path().join("root/large"), vec![7; 64 << 20]).unwrap();
+    let port = free_ports(1);
+    let text = format!(
+        "listen = [\"127.0.0.1:{port}\"]\nmetrics = \"127.0.0.1:{metrics}\"\npassive-ports = \"{passive}\"\n{STATE}"
+    );
+    let file = folder.path().join("portolan.toml");
+    fs::write(&file, text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portolan"));
+    command.args(["serve", "-c"]).arg(file);
+    let mut served = Served::launch(command, folder, port);
+    let mut down = served.talk_logged_in();
+    down.ask("TYPE I");
+    let mut downloaded = down.open_data("RETR large");
+    downloaded.read_exact(&mut [0; 1000]).unwrap();
+    assert!(portolan(&served, &["restart"]).contains("goes on"));
+    // The one passive port, while the old server still has a transfer that came by it.
+    let mut new = served.talk_logged_in();
+    let begun = std::time::Instant::now();
+    while !new.ask("EPSV").starts_with("229") {
+        assert!(begun.elapsed() < portolan_testkit::launch::PATIENCE);
+    }
+    assert_eq!(new.retrieve("large").len(), 64 << 20);
+    let url = format!("http://127.0.0.1:{metrics}/metrics");
+    let fetch = || Command::new("curl").args(["-sS", "--fail", &url]).output().unwrap();
+    while !String::from_utf8_lossy(&fetch().stdout).contains("portolan_sessions 1") {
+        assert!(begun.elapsed() < portolan_testkit::launch::PATIENCE);
+    }
+    // Who is here counts as before, by what has changed since.
+    let mut rest = Vec::new();
+    downloaded.read_to_end(&mut rest).unwrap();
+    assert!(down.reply().starts_with("226"));
+    assert!(served.wait());
+    portolan(&served, &["drain", "--time", "1"]);
+}
+
+#[test]
+fn what_changes_counts_for_who_is_still_with_the_old_server() {
+    let mut served = serve(STATE);
+    let mut up = served.talk_logged_in();
+    let mut data = up.open_data("STOR up");
+    data.write_all(b"some").unwrap();
+    portolan(&served, &["restart"]);
+    rewrite(&served, "[anonymous]", "[anonymous]\nenabled = false");
+    assert!(up.reply().starts_with("426"));
+    assert!(up.reply().starts_with("421"));
+    assert!(served.wait());
+    portolan(&served, &["drain", "--time", "1"]);
+}

@@ -26,15 +26,14 @@ impl Ledger {
     pub fn folder(&self, name: &str, storage: Arc<dyn Vfs>) -> Arc<Folder> {
         let mut folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(folder) = folders.get(name).and_then(Weak::upgrade) {
+            // There may be another one in its place.
+            *folder.storage.lock().unwrap_or_else(PoisonError::into_inner) = storage;
+            folder.numbers().doubtful = true;
             return folder;
         }
         folders.retain(|_, folder| folder.strong_count() > 0);
-        let folder = Arc::new(Folder {
-            name: name.to_owned(),
-            storage,
-            turns: Turns::new(()),
-            numbers: Mutex::default(),
-        });
+        let (own, turns, numbers) = (name.to_owned(), Turns::new(()), Mutex::default());
+        let folder = Arc::new(Folder { name: own, storage: Mutex::new(storage), turns, numbers });
         folders.insert(name.to_owned(), Arc::downgrade(&folder));
         folder
     }
@@ -43,7 +42,8 @@ impl Ledger {
 /// A folder, and what is in it.
 pub struct Folder {
     name: String,
-    storage: Arc<dyn Vfs>,
+    /// What is counted.
+    storage: Mutex<Arc<dyn Vfs>>,
     /// Who looks at something, changes it, and counts the difference, is alone meanwhile.
     turns: Turns<()>,
     numbers: Mutex<Numbers>,
@@ -66,8 +66,8 @@ struct Numbers {
 }
 
 impl Folder {
-    pub(super) fn storage(&self) -> &dyn Vfs {
-        &*self.storage
+    fn storage(&self) -> Arc<dyn Vfs> {
+        Arc::clone(&self.storage.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) async fn turn(&self) -> Turn<'_, ()> {
@@ -95,7 +95,7 @@ impl Folder {
             return Ok(());
         }
         let begun = Instant::now();
-        let counts = count::all(self.storage()).await?;
+        let counts = count::all(&*self.storage()).await?;
         let mut numbers = self.numbers();
         numbers.counts = counts;
         numbers.doubtful = false;

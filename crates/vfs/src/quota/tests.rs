@@ -6,7 +6,7 @@ use crate::Memory;
 fn quota(storage: &Memory, most: Most) -> Quota {
     let folder = Ledger::default().folder("one", Arc::new(storage.clone()));
     let allowance = Arc::new(Allowance::new(most, vec![Arc::clone(&folder)]));
-    Quota::new(folder, allowance)
+    Quota::new(Arc::new(storage.clone()), folder, allowance)
 }
 
 fn path(name: &str) -> VirtualPath {
@@ -67,7 +67,8 @@ async fn uploads_at_once_share_what_is_left() {
     let folders = ["one", "two"].map(|name| ledger.folder(name, Arc::new(memory.clone())));
     let most = Most { bytes: Some(100), files: None };
     let allowance = Arc::new(Allowance::new(most, folders.to_vec()));
-    let [one, two] = folders.map(|folder| Quota::new(folder, Arc::clone(&allowance)));
+    let [one, two] =
+        folders.map(|folder| Quota::new(Arc::new(memory.clone()), folder, Arc::clone(&allowance)));
     let mut left = one.write(&path("left"), Write::New).await.unwrap();
     let mut right = two.write(&path("right"), Write::New).await.unwrap();
     left.write(vec![7; 60]).await.unwrap();

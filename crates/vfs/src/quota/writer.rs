@@ -2,7 +2,7 @@
 
 use super::count::{Counts, measure, measure_link};
 use super::ledger::{Allowance, Folder};
-use crate::{Error, Result, WriteFile};
+use crate::{Error, Result, Vfs, WriteFile};
 use async_trait::async_trait;
 use portolan_wire::VirtualPath;
 use std::fs::File;
@@ -11,6 +11,7 @@ use std::sync::Arc;
 pub(super) struct Counted {
     /// Until it is settled.
     pub(super) file: Option<Box<dyn WriteFile>>,
+    pub(super) storage: Arc<dyn Vfs>,
     pub(super) folder: Arc<Folder>,
     pub(super) allowance: Arc<Allowance>,
     pub(super) path: VirtualPath,
@@ -37,7 +38,7 @@ impl Counted {
         let _turn = folder.turn().await;
         // In place means where a link leads; else the link itself goes.
         let now = || async {
-            let (storage, path) = (folder.storage(), &self.path);
+            let (storage, path) = (&*self.storage, &self.path);
             if in_place { measure(storage, path).await } else { measure_link(storage, path).await }
         };
         let before = if in_place { self.there } else { now().await };
@@ -95,7 +96,7 @@ impl WriteFile for Counted {
         self.file()?.begin().await?;
         if self.in_place {
             // What lay behind the position has gone.
-            let after = measure(folder.storage(), &self.path).await;
+            let after = measure(&*self.storage, &self.path).await;
             folder.change(self.there, after);
             self.there = after;
         }
