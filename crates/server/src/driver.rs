@@ -3,7 +3,7 @@
 
 use crate::Shared;
 use crate::effects::{self, Done, Holdings};
-use crate::login::{self, Looked};
+use crate::login::{self, Looked, Member};
 use crate::orders::Orders;
 use crate::{Door, registry, threads};
 use futures_util::future::BoxFuture;
@@ -125,10 +125,10 @@ impl Driver {
     }
 
     /// Says what has happened in this session.
-    pub(crate) async fn note(&mut self, what: What) {
+    pub(crate) fn note(&mut self, what: What) -> BoxFuture<'_, ()> {
         let who = self.holdings.who(self.entry.id(), self.control.peer());
         // It is rare: an idle session has no room for it.
-        Box::pin(self.shared.options.events.note(who, what)).await;
+        Box::pin(self.shared.options.events.note(who, what))
     }
 
     async fn drive(&mut self) -> io::Result<()> {
@@ -192,15 +192,17 @@ impl Driver {
         let Some(member) = self.holdings.member.as_ref().filter(|_| self.look.is_none()) else { return };
         if member.edition != self.orders.edition {
             let (shared, orders) = (Arc::clone(&self.shared), Arc::clone(&self.orders));
-            self.look = Some(Box::pin(login::look_again(shared, orders, self.entry.id(), member.clone())));
+            self.look =
+                Some(Box::pin(login::look_again(shared, orders, self.entry.id(), Member::clone(member))));
         }
     }
 
     fn take_look(&mut self, now: std::time::Instant, looked: Looked) {
         match looked {
             // Somebody else may be logged in meanwhile.
-            Some((member, terms)) if self.holdings.is_same_login(&member) => {
-                self.holdings.member = Some(member);
+            Some(looked) if self.holdings.is_same_login(&looked.0) => {
+                let (member, terms) = *looked;
+                self.holdings.member = Some(Box::new(member));
                 self.session.handle_input(now, Input::Terms(terms));
             }
             Some(_) => {}

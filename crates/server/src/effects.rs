@@ -23,15 +23,15 @@ pub(crate) struct Holdings {
     pub(crate) guard: Guard,
     /// Where it came from, and its passive data connections come to.
     door: Arc<Door>,
-    pub(crate) member: Option<Member>,
+    pub(crate) member: Option<Box<Member>>,
     /// Who was logged in last.
-    last: Option<String>,
+    last: Option<Box<str>>,
     place: Option<Awaited>,
     opened: Option<Opened>,
     /// Where transfers are counted.
     room: Option<TransferRoom>,
     /// What a download needs of what the account may have.
-    aside: Option<SetAside>,
+    aside: Option<Box<SetAside>>,
     data: Option<Stream>,
     /// It is opened by this side.
     active: bool,
@@ -42,10 +42,10 @@ pub(crate) struct Holdings {
 /// How an effect went, and what comes of it to hold.
 pub(crate) struct Done {
     outcome: Outcome,
-    member: Option<Member>,
+    member: Option<Box<Member>>,
     place: Option<Awaited>,
     opened: Option<Opened>,
-    aside: Option<SetAside>,
+    aside: Option<Box<SetAside>>,
     data: Option<Stream>,
 }
 
@@ -88,7 +88,9 @@ impl From<Outcome> for Done {
 impl From<Result<(Member, Terms), Outcome>> for Done {
     fn from(login: Result<(Member, Terms), Outcome>) -> Done {
         match login {
-            Ok((member, terms)) => Done { member: Some(member), ..Done::from(Outcome::LoggedIn(terms)) },
+            Ok((member, terms)) => {
+                Done { member: Some(Box::new(member)), ..Done::from(Outcome::LoggedIn(terms)) }
+            }
             Err(outcome) => outcome.into(),
         }
     }
@@ -134,7 +136,7 @@ impl Holdings {
     fn take_room(&mut self, open: &Open, shared: &Shared) -> bool {
         self.room = None;
         let Some(Member { user, tree, .. }) =
-            self.member.as_ref().filter(|_| !matches!(open, Open::List { .. }))
+            self.member.as_deref().filter(|_| !matches!(open, Open::List { .. }))
         else {
             return true;
         };
@@ -148,7 +150,7 @@ impl Holdings {
 
     /// Who is logged in, where it counts what they move.
     fn with_ratio(&self) -> Option<Member> {
-        self.member.as_ref().filter(|member| ratio::is_limited(&member.tree.account)).cloned()
+        self.member.as_deref().filter(|member| ratio::is_limited(&member.tree.account)).cloned()
     }
 
     /// An upload is open.
@@ -163,8 +165,11 @@ impl Holdings {
 
     /// Whom it happens to, what happens in this session.
     pub(crate) fn who(&self, session: u64, peer: SocketAddr) -> Who {
-        let user =
-            self.member.as_ref().map(|member| member.tree.account.name.clone()).or_else(|| self.last.clone());
+        let user = self
+            .member
+            .as_ref()
+            .map(|member| member.tree.account.name.clone())
+            .or_else(|| self.last.as_deref().map(str::to_owned));
         Who { session, peer, user }
     }
 
@@ -175,7 +180,7 @@ impl Holdings {
 
     pub(crate) fn log_out(&mut self) {
         if let Some(member) = self.member.take() {
-            self.last = Some(member.tree.account.name.clone());
+            self.last = Some(member.tree.account.name.as_str().into());
         }
     }
 
@@ -316,7 +321,10 @@ pub(crate) fn start(
                         None => Ok(None),
                     };
                     match aside {
-                        Ok(aside) => Done { opened: Some(opened), aside, ..Done::from(outcome) },
+                        Ok(aside) => {
+                            let aside = aside.map(Box::new);
+                            Done { opened: Some(opened), aside, ..Done::from(outcome) }
+                        }
                         Err(failure) => Outcome::Failed(failure).into(),
                     }
                 }

@@ -130,7 +130,8 @@ pub(crate) async fn authenticate(
 }
 
 /// Somebody who is logged in as they are now, and on what terms; `None` when they may be so no longer.
-pub(crate) type Looked = Option<(Member, Terms)>;
+/// It is rare, and an idle session has no room for it.
+pub(crate) type Looked = Option<Box<(Member, Terms)>>;
 
 /// After how long it is tried again to look somebody up.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -169,7 +170,7 @@ pub(crate) async fn look_again(
                     shared.speeds.change(whose, direction, rate);
                 }
             }
-            Some((member, terms))
+            Some(Box::new((member, terms)))
         }
         Err(error) => {
             tracing::error!(session, %peer, user, %error, "a folder of the user cannot be opened");
