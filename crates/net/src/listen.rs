@@ -94,18 +94,16 @@ impl Listener {
     /// What comes from a proxy says first whose it is.
     fn sort(&self, socket: std::net::TcpStream, peer: SocketAddr) -> Option<Newcomer> {
         let Some(leave) = self.proxies.leave(peer) else { return Some(Newcomer::new(socket, peer)) };
-        let (Ok(leave), Ok(mut socket)) = (leave, TcpStream::from_std(socket)) else {
+        let (Ok(leave), Ok(socket)) = (leave, TcpStream::from_std(socket)) else {
             tracing::warn!(%peer, "too many connections from proxies");
             return None;
         };
         let proxied = self.proxied.0.clone();
         tokio::spawn(async move {
-            let routed = proxied::route(&mut socket).await;
-            drop(leave);
-            match routed.and_then(|route| Ok((route, socket.into_std()?))) {
+            let Some((socket, route)) = proxied::hear(leave, socket, peer).await else { return };
+            if let Ok(socket) = socket.into_std() {
                 // It fails when the server stops.
-                Ok((route, socket)) => drop(proxied.send(Newcomer::proxied(socket, peer, route))),
-                Err(error) => tracing::info!(%peer, %error, "a connection from a proxy is of no use"),
+                drop(proxied.send(Newcomer::proxied(socket, peer, route)));
             }
         });
         None

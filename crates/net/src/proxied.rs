@@ -76,11 +76,29 @@ impl Route {
     }
 }
 
+/// Hears a proxy out: the connection, and the route that it took to the proxy, if it is not the proxy's own. Nothing where
+/// it is of no use; the log says why.
+pub(crate) async fn hear(
+    leave: OwnedSemaphorePermit,
+    mut socket: TcpStream,
+    proxy: SocketAddr,
+) -> Option<(TcpStream, Option<Route>)> {
+    let routed = route(&mut socket).await;
+    drop(leave);
+    match routed {
+        Ok(route) => Some((socket, route)),
+        Err(error) => {
+            tracing::info!(%proxy, %error, "a connection from a proxy is of no use");
+            None
+        }
+    }
+}
+
 /// Takes the header of a connection from a proxy, and nothing of what follows. `None`: it is the proxy's own.
 ///
 /// # Errors
 /// When what comes is no header, or nothing comes in time.
-pub(crate) async fn route(socket: &mut TcpStream) -> io::Result<Option<Route>> {
+async fn route(socket: &mut TcpStream) -> io::Result<Option<Route>> {
     let late = || io::Error::new(io::ErrorKind::TimedOut, "the proxy does not say whose it is");
     tokio::time::timeout(PATIENCE, take(socket)).await.map_err(|_| late())?
 }

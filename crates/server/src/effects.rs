@@ -293,11 +293,10 @@ pub(crate) fn start(
             }
             .boxed(),
             Some(tree) => {
-                let who = holdings.who(session, peer);
+                let event = storage::event(&request).map(|what| (holdings.who(session, peer), what));
                 async move {
-                    let what = storage::event(&request);
                     let outcome = storage::run(&*tree, request).await;
-                    if let (Outcome::Done, Some(what)) = (&outcome, what) {
+                    if let (Outcome::Done, Some((who, what))) = (&outcome, event) {
                         shared.options.events.note(who, what).await;
                     }
                     outcome.into()

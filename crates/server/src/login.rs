@@ -120,7 +120,7 @@ pub(crate) async fn authenticate(
         tracing::error!(session, %peer, user = name, %error, "a folder of the user cannot be opened");
         Outcome::Failed(Failure::Local)
     })?;
-    let number = (host, account.name.clone().into_bytes());
+    let number = (host, Arc::from(account.name.as_bytes()));
     if !shared.registry.log_in(session, &number, *account.sessions) {
         deny("too many sessions of this user").await;
         return Err(Outcome::Full);

@@ -43,7 +43,7 @@ struct Known {
 }
 
 /// Who logs in. The same name at another host is somebody else.
-pub(crate) type User = (Host, Vec<u8>);
+pub(crate) type User = (Host, Arc<[u8]>);
 
 /// What there is of one user.
 #[derive(Debug, Default)]

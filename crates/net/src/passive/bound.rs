@@ -61,17 +61,11 @@ impl Bound {
         let (shared, port) = (self.shared.clone(), self.port);
         self.runtime.spawn(async move {
             // Where the system has no room for it, it is closed.
-            let Ok(mut socket) = tokio::net::TcpStream::from_std(socket) else { return };
-            let routed = proxied::route(&mut socket).await;
-            drop(leave);
-            match routed.and_then(|route| Ok((route, socket.into_std()?))) {
-                Ok((route, socket)) => {
-                    let peer = route.map_or(peer, |route| route.peer);
-                    if let Some(shared) = shared.upgrade() {
-                        shared.deliver(Stream::bare(socket), socket::canonical(peer), port);
-                    }
-                }
-                Err(error) => tracing::info!(%peer, %error, "a connection from a proxy is of no use"),
+            let Ok(socket) = tokio::net::TcpStream::from_std(socket) else { return };
+            let Some((socket, route)) = proxied::hear(leave, socket, peer).await else { return };
+            if let (Ok(socket), Some(shared)) = (socket.into_std(), shared.upgrade()) {
+                let peer = route.map_or(peer, |route| route.peer);
+                shared.deliver(Stream::bare(socket), socket::canonical(peer), port);
             }
         });
         None

@@ -234,7 +234,7 @@ impl Shared {
     }
 
     /// What comes from a proxy says first whose it is.
-    fn arrive(self: &Arc<Self>, mut socket: TcpStream, peer: SocketAddr) {
+    fn arrive(self: &Arc<Self>, socket: TcpStream, peer: SocketAddr) {
         let leave = match self.proxies.leave(peer) {
             None => return self.come(socket, peer, None),
             Some(Ok(leave)) => leave,
@@ -242,11 +242,8 @@ impl Shared {
         };
         let shared = Arc::clone(self);
         self.runtime.spawn(async move {
-            let routed = proxied::route(&mut socket).await;
-            drop(leave);
-            match routed {
-                Ok(route) => shared.come(socket, route.map_or(peer, |route| route.peer), route),
-                Err(error) => tracing::info!(%peer, %error, "a connection from a proxy is of no use"),
+            if let Some((socket, route)) = proxied::hear(leave, socket, peer).await {
+                shared.come(socket, route.map_or(peer, |route| route.peer), route);
             }
         });
     }

@@ -102,10 +102,10 @@ pub(super) async fn serve(overrides: Overrides, config: Config, handed: Handed) 
     reach.start(&stop, &tasks);
     let (changes, mut changed) = mpsc::channel(WAITING);
     tokio::spawn(watch(overrides.file().map(PathBuf::from), store.clone(), changes));
-    // Nobody may read it.
-    let _ = std::io::stdout().write_all(banner.text(server.places()).as_bytes());
     // Until here the server of before can go on as if nothing had been.
     let (mut commands, answering) = take_commands(&config, is_successor).await;
+    // Who reads it may give commands at once; nobody may read it.
+    let _ = std::io::stdout().write_all(banner.text(server.places()).as_bytes());
     handed.say_ready();
     manager::tell(&[NotifyState::Ready]);
     tokio::spawn(Watchdog::run(Arc::clone(&server)));
