@@ -2,7 +2,9 @@
 
 use crate::setting::{Account, NoFolder, Origin, Profile, Total};
 use crate::value::Speed;
+use portolan_confine::Identity;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What somebody sets, and the groups from which the rest comes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,6 +13,8 @@ pub struct Member {
     pub groups: Vec<String>,
     /// What is set for this one alone. It comes before what the groups set.
     pub profile: Profile,
+    /// The user of the system whose doing it is what they do to files; else the server’s.
+    pub identity: Option<Arc<Identity>>,
 }
 
 /// What its members have in common.
@@ -74,7 +78,7 @@ impl Groups {
                 totals.push(Total { group: name.clone(), up: group.total_up, down: group.total_down });
             }
         }
-        Ok(Account::of(name, &profiles, totals)?)
+        Ok(Account::of(name, &profiles, totals, member.identity.clone())?)
     }
 }
 
@@ -105,7 +109,8 @@ mod tests {
         let group = |profile| Group { profile, ..Group::default() };
         let groups = Groups::new([("staff".to_owned(), group(staff)), ("press".to_owned(), group(press))]);
         let own = Profile { mounts: vec![at("/", Rights::UPLOAD_ONLY)], ..Profile::default() };
-        let member = Member { groups: vec!["staff".to_owned(), "press".to_owned()], profile: own };
+        let member =
+            Member { groups: vec!["staff".to_owned(), "press".to_owned()], profile: own, identity: None };
         let account = groups.resolve("anna", &member).unwrap();
         let group = |name: &str| Origin::Group(name.to_owned());
         let mounts: Vec<_> = account

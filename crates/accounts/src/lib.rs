@@ -244,7 +244,7 @@ mod tests {
 
     fn member(rights: Rights) -> Member {
         let profile = Profile { mounts: vec![Mount::root("/", rights)], ..Profile::default() };
-        Member { groups: Vec::new(), profile }
+        Member { profile, ..Member::default() }
     }
 
     fn anna(member: Member) -> User {

@@ -6,9 +6,11 @@
 use crate::hours::Hours;
 use crate::mount::Mount;
 use crate::value::{Bytes, Count, Networks, Ratio, Seconds, Speed, TlsNeed, Value};
+use portolan_confine::Identity;
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Deref;
+use std::sync::Arc;
 
 /// Where a setting comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +80,8 @@ macro_rules! settings {
             pub mounts: Vec<Setting<Mount>>,
             /// How fast they may be together with the other members of each of their groups.
             pub totals: Vec<Total>,
+            /// The user of the system whose doing it is what they do to files; else the server's.
+            pub identity: Option<Arc<Identity>>,
             $($(#[doc = $doc])* pub $name: Setting<$type>,)*
         }
 
@@ -123,6 +127,7 @@ macro_rules! settings {
                 name: &str,
                 profiles: &[(Origin, &Profile)],
                 totals: Vec<Total>,
+                identity: Option<Arc<Identity>>,
             ) -> Result<Account, NoFolder> {
                 let mut mounts: Vec<Setting<Mount>> = Vec::new();
                 for (origin, profile) in profiles {
@@ -133,7 +138,7 @@ macro_rules! settings {
                         }
                     }
                 }
-                Ok(Account { name: name.to_owned(), mounts, totals, $($name: first(profiles, |profile| profile.$name.as_ref(), $default),)* })
+                Ok(Account { name: name.to_owned(), mounts, totals, identity, $($name: first(profiles, |profile| profile.$name.as_ref(), $default),)* })
             }
 
             /// The settings as they are written: name, value and origin of each.

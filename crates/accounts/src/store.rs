@@ -127,6 +127,13 @@ impl Store {
         self.pool.get_or_try_init(connect).await
     }
 
+    /// Closes its connections.
+    pub async fn close(&self) {
+        if let Some(pool) = self.pool.get() {
+            pool.close().await;
+        }
+    }
+
     /// A number that is another one when users or groups have changed.
     ///
     /// # Errors

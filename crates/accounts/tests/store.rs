@@ -24,7 +24,7 @@ fn anna() -> User {
     {
         profile.set(key, text).unwrap();
     }
-    let member = Member { groups: vec!["staff".to_owned()], profile };
+    let member = Member { groups: vec!["staff".to_owned()], profile, ..Member::default() };
     User { name: "anna ü".to_owned(), password: PasswordHash::parse(DATED).unwrap(), member }
 }
 

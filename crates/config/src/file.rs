@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use crate::reference::table;
 use crate::values::{parse_active_port, parse_address, parse_ban_mode, parse_ports};
-use crate::{Config, StorePlace, acme, device, host, listen, log, login, person, reach, tls};
+use crate::{Config, StorePlace, acme, confine, device, host, listen, log, login, person, reach, tls};
 use portolan_accounts::{BanRules, Networks, Store, parse_networks, parse_speed};
 use portolan_net::KeepAlive;
 use portolan_proto::server::Limits;
@@ -12,6 +12,7 @@ use portolan_vfs::charset;
 use portolan_vfs_local::Uploads;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
@@ -27,6 +28,9 @@ table! {
         listen_implicit: Vec<Spanned<listen::Entry>>,
         /// The folder for what the server makes for itself.
         state: Option<Spanned<PathBuf>>,
+        /// What the server gives up at its start: the table `[confine]`.
+        #[serde(default)]
+        confine: confine::Table,
         /// Where users and groups are kept besides the ones here: a file, or `postgres://…`.
         accounts: Option<Spanned<String>>,
         /// What this server is called.
@@ -176,6 +180,8 @@ pub(crate) struct Check<'a> {
     path: &'a Path,
     text: &'a str,
     problems: Vec<Problem>,
+    /// Paths that were asked for.
+    named: RefCell<Vec<PathBuf>>,
 }
 
 impl Check<'_> {
@@ -224,7 +230,9 @@ impl Check<'_> {
 
     /// The same for one whose place is not needed.
     pub(crate) fn folder(&self, path: &Path) -> PathBuf {
-        self.path.parent().unwrap_or(Path::new("")).join(path)
+        let path = self.path.parent().unwrap_or(Path::new("")).join(path);
+        self.named.borrow_mut().push(path.clone());
+        path
     }
 }
 
@@ -234,9 +242,10 @@ pub(crate) fn parse(text: &str, path: &Path) -> Result<Config, Vec<Problem>> {
     };
     let file: File = toml::from_str(text).map_err(wrong)?;
     let tables = DeTable::parse(text).map_err(wrong)?;
-    let mut check = Check { path, text, problems: Vec::new() };
-    let config = convert(file, tables.get_ref(), &mut check);
+    let mut check = Check { path, text, problems: Vec::new(), named: RefCell::default() };
+    let mut config = convert(file, tables.get_ref(), &mut check);
     check.problems.sort_by_key(Problem::place);
+    config.named = check.named.into_inner();
     if check.problems.is_empty() { Ok(config) } else { Err(check.problems) }
 }
 
@@ -248,6 +257,7 @@ fn convert(file: File, tables: &DeTable<'_>, check: &mut Check<'_>) -> Config {
     config.tls = file.tls.convert(check);
     config.listen.extend(listen::listeners(file.listen_implicit, Some(config.tls.policy), check));
     config.state = file.state.map(|path| check.path(&path));
+    config.confine = file.confine.convert(check);
     config.accounts = file.accounts.and_then(|place| {
         let text = place.get_ref();
         if !text.contains("://") {

@@ -5,6 +5,7 @@
 //! server makes for itself.
 
 mod acme;
+mod confine;
 mod device;
 mod file;
 mod host;
@@ -21,6 +22,7 @@ mod values;
 use encoding_rs::Encoding;
 use portolan_accounts::{Accounts, BanRules, Bans, Groups, Member, Mount, Networks, Store, StoreError, User};
 use portolan_certs::{CertError, Certificates, ClientCertificates, Source};
+use portolan_helpers::Pam;
 use portolan_hooks::Hook;
 use portolan_logins::Login;
 use portolan_net::{ActivePort, KeepAlive, Proxies};
@@ -36,6 +38,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use confine::Confine;
 pub use host::Host;
 pub use listen::Listener;
 pub use log::Log;
@@ -73,6 +76,10 @@ pub struct Config {
     pub listen: Vec<Listener>,
     /// Where what the server makes for itself is kept.
     pub state: Option<PathBuf>,
+    /// What it gives up at its start.
+    pub confine: Confine,
+    /// Paths that the file names.
+    pub named: Vec<PathBuf>,
     /// Where accounts are besides the ones here; else in the state folder.
     pub accounts: Option<StorePlace>,
     /// Names of the default host.
@@ -135,6 +142,17 @@ pub struct Config {
     pub logins: Vec<Login>,
 }
 
+/// What a server has around it.
+#[derive(Debug, Default)]
+pub struct Around {
+    /// Where accounts are besides the ones in the file.
+    pub store: Option<Arc<Store>>,
+    /// Folders within which it sees the disk; else it sees all of it.
+    pub within: Option<Arc<[PathBuf]>>,
+    /// The way to PAM.
+    pub pam: Option<Pam>,
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
@@ -143,6 +161,8 @@ impl Default for Config {
                 Listener::explicit(SocketAddr::from((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT))),
             ],
             state: None,
+            confine: Confine::default(),
+            named: Vec::new(),
             accounts: None,
             names: Vec::new(),
             tls: Tls::default(),
@@ -227,8 +247,9 @@ impl Config {
         Ok((options, certificates, reach))
     }
 
-    /// The rules of the server. Accounts are in the store besides.
-    pub fn rules(&self, store: Option<&Arc<Store>>) -> Rules {
+    /// The rules of a server with this around it.
+    pub fn rules(&self, around: &Around) -> Rules {
+        let store = around.store.as_ref();
         let settings = Settings {
             names: self.names.clone(),
             welcome: self.welcome.clone(),
@@ -243,6 +264,7 @@ impl Config {
             certificate_login: self.tls.certificate_login,
             uploads: self.uploads,
             secrets: self.hidden(),
+            within: around.within.clone(),
             charset: self.charset,
             sessions: self.sessions,
             bans: self.bans.clone(),
@@ -251,7 +273,7 @@ impl Config {
             settings: Arc::new(settings),
             host_accounts: self.hosts.iter().map(|host| host.accounts(&self.groups, store)).collect(),
             accounts: with_store(accounts, store, "")
-                .with_sources(self.logins.iter().map(Login::source).collect()),
+                .with_sources(self.logins.iter().map(|login| login.source(around.pam.as_ref())).collect()),
         }
     }
 
@@ -265,6 +287,7 @@ impl Config {
         let same = [
             ("listen", self.listen == before.listen),
             ("state", self.state == before.state),
+            ("confine", self.confine == before.confine),
             ("accounts", self.accounts == before.accounts),
             ("names", self.names == before.names),
             ("tls", tls(&self.tls) == tls(&before.tls)),
@@ -278,6 +301,10 @@ impl Config {
             ("active-port", self.active_port == before.active_port),
             ("keep-alive", self.keep_alive == before.keep_alive),
             ("proxy-protocol", self.proxies == before.proxies),
+            (
+                "login",
+                (self.asks_pam(), self.acts_for_others()) == (before.asks_pam(), before.acts_for_others()),
+            ),
             ("log", self.log == before.log),
             ("metrics", self.metrics == before.metrics),
             ("hook", self.hooks == before.hooks),
@@ -358,13 +385,7 @@ impl Config {
 
     /// A file or folder with a secret that lies in a folder that is served, and that folder.
     pub fn exposed(&self) -> Option<(PathBuf, PathBuf)> {
-        let anonymous = self.hosts.iter().map(|host| &host.anonymous).chain([&self.anonymous]).flatten();
-        let users =
-            self.hosts.iter().flat_map(|host| &host.users).chain(&self.users).map(|user| &user.member);
-        let logins = self.logins.iter().map(Login::member);
-        let profiles = anonymous.chain(users).chain(logins).map(|member| &member.profile);
-        let groups = self.groups.iter().map(|(_, group)| &group.profile);
-        self.secret_in(profiles.chain(groups).flat_map(|own| &own.mounts).map(Mount::base))
+        self.secret_in(self.profiles().flat_map(|own| &own.mounts).map(Mount::base))
     }
 
     /// A file or folder with a secret that lies in one of these folders, and that folder.

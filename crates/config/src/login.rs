@@ -3,7 +3,7 @@
 use crate::file::Check;
 use crate::person::{self, Item};
 use portolan_accounts::{Groups, Member};
-use portolan_logins::{HttpLogin, LdapLogin, Login, Secret};
+use portolan_logins::{HttpLogin, LdapLogin, Login, PamLogin, Secret};
 use portolan_vfs::Rights;
 use toml::de::DeTable;
 
@@ -27,20 +27,38 @@ pub(crate) const HTTP: &[(&str, &str)] = &[
     ("authorization", "What goes into the header Authorization."),
 ];
 
+/// Keys of the system.
+pub(crate) const PAM: &[(&str, &str)] = &[
+    ("pam", "The service of PAM that is asked, instead: the name of a file in /etc/pam.d."),
+    (
+        "home",
+        "What its users may do in their home folder, which they see as / unless `root` is written. By default full.",
+    ),
+    (
+        "as-user",
+        "Whether what they do to files is their own doing, with the rights of the system. By default it is.",
+    ),
+];
+
 /// The logins that tables mean; what is wrong is noted.
 pub(crate) fn logins(file: &DeTable<'_>, groups: &Groups, check: &mut Check<'_>) -> Vec<Login> {
     let mut logins = Vec::new();
     for item in person::list(file, "login") {
         let Some(table) = person::table(item, "[[login]]", check) else { continue };
-        let keys = if table.contains_key("http") { HTTP } else { LDAP };
+        let keys = match (table.contains_key("http"), table.contains_key("pam")) {
+            (true, _) => HTTP,
+            (_, true) => PAM,
+            (false, false) => LDAP,
+        };
         let keys: Vec<&str> = keys.iter().map(|(key, _)| *key).chain(["groups"]).collect();
         let member = person::common(table, &keys, groups, check);
-        let login = match (table.get("ldap"), table.get("http")) {
-            (Some(url), None) => ldap(item, table, url, member, groups, check).map(Login::Ldap),
-            (None, Some(url)) => http(table, url, member, check).map(Login::Http),
+        let login = match (table.get("ldap"), table.get("http"), table.get("pam")) {
+            (Some(url), None, None) => ldap(item, table, url, member, groups, check).map(Login::Ldap),
+            (None, Some(url), None) => http(table, url, member, check).map(Login::Http),
+            (None, None, Some(service)) => pam(table, service, member, check).map(Login::Pam),
             _ => {
-                let message =
-                    "say who is asked, and nobody else; write ldap = \"ldaps://…\" or http = \"https://…\"";
+                let message = "say who is asked, and nobody else; write ldap = \"ldaps://…\", http = \"https://…\" or \
+                               pam = \"portolan\"";
                 check.wrong(item, message.to_owned());
                 None
             }
@@ -59,6 +77,25 @@ fn http(table: &DeTable<'_>, url: &Item<'_>, member: Member, check: &mut Check<'
     }
     let authorization = table.get("authorization").and_then(|item| person::string(item, check)).map(Secret);
     Some(HttpLogin { url: place, authorization, member })
+}
+
+fn pam(table: &DeTable<'_>, service: &Item<'_>, member: Member, check: &mut Check<'_>) -> Option<PamLogin> {
+    let name = person::string(service, check)?;
+    if name.is_empty()
+        || name.contains(|letter: char| !letter.is_ascii_alphanumeric() && !"-_.".contains(letter))
+    {
+        check.wrong(service, "a service is the name of a file in /etc/pam.d, like portolan".to_owned());
+    }
+    let home = rights(table, "home", Rights::FULL, check)?;
+    let as_user = table.get("as-user").and_then(|item| person::boolean(item, check)).unwrap_or(true);
+    Some(PamLogin { service: name, home, as_user, member })
+}
+
+/// What a key says that may be done.
+fn rights(table: &DeTable<'_>, key: &str, otherwise: Rights, check: &mut Check<'_>) -> Option<Rights> {
+    let Some(item) = table.get(key) else { return Some(otherwise) };
+    let text = person::scalar(item, check)?;
+    Rights::parse(&text).map_err(|message| check.wrong(item, message)).ok()
 }
 
 fn ldap(
@@ -108,13 +145,7 @@ fn ldap(
             None
         }
     };
-    let rights = match table.get("rights") {
-        None => Rights::READ_ONLY,
-        Some(item) => {
-            let text = person::scalar(item, check)?;
-            Rights::parse(&text).map_err(|message| check.wrong(item, message)).ok()?
-        }
-    };
+    let rights = rights(table, "rights", Rights::READ_ONLY, check)?;
     let known = groups.iter().map(|(name, _)| name.to_owned()).collect();
     Some(LdapLogin {
         url: place,

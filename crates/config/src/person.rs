@@ -133,7 +133,7 @@ pub(crate) fn common(table: &DeTable<'_>, keys: &[&str], groups: &Groups, check:
         }
         own.push(text);
     }
-    Member { groups: own, profile: profile(table, keys, check) }
+    Member { groups: own, profile: profile(table, keys, check), identity: None }
 }
 
 /// What is set for somebody. `keys` are the ones that are looked at elsewhere.

@@ -1,6 +1,6 @@
 //! The keys of the file, as the code has them, for people to read.
 
-use crate::{acme, device, file, host, log, login, person, reach, tls};
+use crate::{acme, confine, device, file, host, log, login, person, reach, tls};
 use portolan_accounts::SETTINGS;
 use std::fmt::Write;
 
@@ -81,6 +81,7 @@ pub fn reference() -> String {
         file::File::ABOUT,
         file::LimitsTable::ABOUT,
         file::BansTable::ABOUT,
+        confine::Table::ABOUT,
         tls::Table::ABOUT,
         acme::Table::ABOUT,
         host::Table::ABOUT,
@@ -114,7 +115,7 @@ pub fn reference() -> String {
         ("`[[group]]`: what its members have in common.", total.to_vec()),
         (
             "`[[login]]`: others who know users. What all of them have besides is written as for a user.",
-            [login::LDAP, login::HTTP].concat(),
+            [login::LDAP, login::HTTP, login::PAM].concat(),
         ),
     ] {
         let people = !about.contains("login");

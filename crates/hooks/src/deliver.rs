@@ -4,11 +4,13 @@ use crate::Target;
 use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
+use portolan_helpers::{Launcher, Role};
 use portolan_http::Http;
-use std::process::Stdio;
+use std::ffi::OsString;
+use std::io;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use tokio::net::unix::pipe::Sender;
 
 /// How long a program may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -17,9 +19,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// Why they have not taken it, in words.
-pub(crate) async fn deliver(to: &Target, http: Option<&Http>, body: &str) -> Result<(), String> {
+pub(crate) async fn deliver(
+    to: &Target,
+    launcher: &Launcher,
+    http: Option<&Http>,
+    body: &str,
+) -> Result<(), String> {
     match to {
-        Target::Program(program) => run(program, body).await,
+        Target::Program(program) => run(launcher, program, body).await,
         Target::Url { url, authorization } => {
             let http = http.ok_or("TLS cannot be used here")?;
             post(http, url, authorization.as_deref(), body).await
@@ -27,22 +34,18 @@ pub(crate) async fn deliver(to: &Target, http: Option<&Http>, body: &str) -> Res
     }
 }
 
-async fn run(program: &[String], body: &str) -> Result<(), String> {
-    let [name, arguments @ ..] = program else { return Err("no program is named".to_owned()) };
-    // Nothing of what a client says is ever an argument, or in the environment.
-    let mut child = Command::new(name)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| format!("{name} cannot be started: {error}"))?;
+async fn run(launcher: &Launcher, program: &[String], body: &str) -> Result<(), String> {
+    let name = program.first().map_or("", String::as_str);
+    let program: Vec<OsString> = program.iter().map(OsString::from).collect();
     let done = async {
-        if let Some(mut input) = child.stdin.take() {
-            // A program may not care to read it.
-            let _ = input.write_all(format!("{body}\n").as_bytes()).await;
-        }
-        child.wait().await
+        let (reader, writer) = io::pipe()?;
+        let mut input = Sender::from_owned_fd(writer.into())?;
+        // Nothing of what a client says is ever an argument, or in the environment.
+        let mut started = launcher.start_program(&program, Role::Stranger, &[reader.into()]).await?;
+        // A program may not care to read it.
+        let _ = input.write_all(format!("{body}\n").as_bytes()).await;
+        drop(input);
+        started.wait().await
     };
     match tokio::time::timeout(PATIENCE, done).await {
         Ok(Ok(status)) if status.success() => Ok(()),

@@ -11,6 +11,7 @@ mod journal;
 mod worker;
 
 use portolan_events::{Event, Listener};
+use portolan_helpers::Launcher;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -61,12 +62,13 @@ const WAITING: usize = 1024;
 
 impl Hooks {
     /// Begins to tell, as long as the runtime is there; what waits in the journal from before, too.
-    pub fn start(hooks: Vec<Hook>, journal: Arc<Journal>) -> Hooks {
+    pub fn start(hooks: Vec<Hook>, journal: Arc<Journal>, launcher: &Launcher) -> Hooks {
         let (entries, waiting) = mpsc::channel(WAITING);
         let news: Vec<(String, Arc<Notify>)> =
             hooks.iter().map(|hook| (hook.name.clone(), Arc::default())).collect();
         for (hook, (_, news)) in hooks.iter().zip(&news) {
-            tokio::spawn(worker::tell(hook.clone(), Arc::clone(&journal), Arc::clone(news)));
+            let (journal, launcher) = (Arc::clone(&journal), launcher.clone());
+            tokio::spawn(worker::tell(hook.clone(), journal, Arc::clone(news), launcher));
         }
         tokio::spawn(worker::keep(waiting, journal, news));
         Hooks { hooks, entries }

@@ -4,6 +4,7 @@ use crate::deliver::{PATIENCE, deliver};
 use crate::journal::{Journal, Kept};
 use crate::{Entry, Hook, Target};
 use futures_util::future::join_all;
+use portolan_helpers::Launcher;
 use portolan_http::Http;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +54,7 @@ pub(crate) async fn keep(
 }
 
 /// Tells a hook of what is there for it.
-pub(crate) async fn tell(hook: Hook, journal: Arc<Journal>, news: Arc<Notify>) {
+pub(crate) async fn tell(hook: Hook, journal: Arc<Journal>, news: Arc<Notify>, launcher: Launcher) {
     let http = match &hook.to {
         Target::Url { .. } => Http::new()
             .map_err(|error| tracing::error!(hook = hook.name, %error, "no web service is told"))
@@ -72,12 +73,12 @@ pub(crate) async fn tell(hook: Hook, journal: Arc<Journal>, news: Arc<Notify>) {
             let _ = tokio::time::timeout(next.max(Duration::from_millis(200)), news.notified()).await;
             continue;
         }
-        join_all(due.into_iter().map(|kept| try_once(&hook, &journal, http.as_ref(), kept))).await;
+        join_all(due.into_iter().map(|kept| try_once(&hook, &journal, &launcher, http.as_ref(), kept))).await;
     }
 }
 
-async fn try_once(hook: &Hook, journal: &Journal, http: Option<&Http>, kept: Kept) {
-    let noted = match deliver(&hook.to, http, &kept.body).await {
+async fn try_once(hook: &Hook, journal: &Journal, launcher: &Launcher, http: Option<&Http>, kept: Kept) {
+    let noted = match deliver(&hook.to, launcher, http, &kept.body).await {
         Ok(()) => journal.forget(kept.number).await.map(|_| ()),
         Err(problem) => {
             let tried = kept.attempts.saturating_add(1);

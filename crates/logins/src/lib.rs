@@ -1,11 +1,13 @@
-//! Users that others know: an LDAP directory, a web service.
+//! Users that others know: an LDAP directory, a web service, the system.
 //!
 //! What this crate is not: it remembers nobody. Each login asks anew.
 
 mod http;
 mod ldap;
+mod pam;
 
 use portolan_accounts::{Member, Source, SourceError};
+use portolan_helpers::Pam;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use http::HttpLogin;
 pub use ldap::LdapLogin;
+pub use pam::PamLogin;
 
 /// Who is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,14 +24,17 @@ pub enum Login {
     Ldap(LdapLogin),
     /// A web service.
     Http(HttpLogin),
+    /// The system.
+    Pam(PamLogin),
 }
 
 impl Login {
-    /// What asks.
-    pub fn source(&self) -> Arc<dyn Source> {
+    /// What asks; the system by way of `pam`.
+    pub fn source(&self, pam: Option<&Pam>) -> Arc<dyn Source> {
         match self {
             Login::Ldap(login) => Arc::new(ldap::Ldap::new(login.clone())),
             Login::Http(login) => Arc::new(http::Service::new(login.clone())),
+            Login::Pam(login) => Arc::new(pam::System::new(login.clone(), pam.cloned())),
         }
     }
 
@@ -37,6 +43,7 @@ impl Login {
         match self {
             Login::Ldap(login) => &login.member,
             Login::Http(login) => &login.member,
+            Login::Pam(login) => &login.member,
         }
     }
 }

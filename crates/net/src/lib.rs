@@ -17,5 +17,5 @@ pub use control::Control;
 pub use listen::{Listener, is_no_ipv6};
 pub use passive::{Direction, Newcomer, OnePort, PassivePool, Place, Secured};
 pub use proxied::Proxies;
-pub use socket::{KeepAlive, listen};
+pub use socket::{KeepAlive, bind, listen};
 pub use stream::{ConnectError, Guard, Stream};

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 /// Connections that wait to be taken.
-const QUEUE: i32 = 1024;
+pub(crate) const QUEUE: i32 = 1024;
 
 /// Pause after the system refused to hand out a connection, for want of descriptors for instance.
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);

@@ -38,6 +38,14 @@ pub fn listen(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
     tokio::net::TcpListener::from_std(listen_with(address, KeepAlive::default(), 128)?)
 }
 
+/// A socket for control connections, before there is a runtime.
+///
+/// # Errors
+/// As [`listen`].
+pub fn bind(address: SocketAddr, keep_alive: KeepAlive) -> io::Result<TcpListener> {
+    listen_with(address, keep_alive, crate::listen::QUEUE)
+}
+
 /// The same, before the runtime knows of it, where connections are kept alive like this, and so many wait.
 pub(crate) fn listen_with(
     address: SocketAddr,

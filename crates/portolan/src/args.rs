@@ -60,6 +60,12 @@ Ctrl-C ends it: running transfers get some time, everybody else is told.")]
     Hook(HookCommand),
     #[command(flatten)]
     Control(ControlCommand),
+    /// Starts programs for a server that runs.
+    #[command(hide = true)]
+    Launcher,
+    /// Asks PAM for a server that runs.
+    #[command(hide = true)]
+    Pam,
     /// Opens holes in the firewall for a server that runs.
     #[command(hide = true)]
     Pinholes {

@@ -87,7 +87,8 @@ async fn take(
     }
     profile.mounts.extend(folder);
     let own = groups.iter().filter(|(_, members)| members.contains(&name)).map(|(group, _)| group.clone());
-    let member = Member { groups: wanted.group.iter().cloned().chain(own).collect(), profile };
+    let member =
+        Member { groups: wanted.group.iter().cloned().chain(own).collect(), profile, identity: None };
     if people.account(&name, &member).await?.mounts.is_empty() {
         return Err(Exit::failed(format!("{name}: would see no folder; write --folder, or --group")));
     }

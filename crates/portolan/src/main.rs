@@ -50,6 +50,10 @@ fn main() -> ExitCode {
         }
         Command::Pinholes { name, ports } => portolan_reach::pinhole::run(&name, &ports)
             .map_err(|error| Exit::failed(format!("pinholes: {error}"))),
+        Command::Launcher => {
+            portolan_helpers::launch().map_err(|error| Exit::failed(format!("launcher: {error}")))
+        }
+        Command::Pam => portolan_helpers::pam().map_err(|error| Exit::failed(format!("pam: {error}"))),
         Command::User(command) => user::run(command),
         Command::Group(command) => group::run(command),
         Command::Ban(command) => ban::run(command),

@@ -1,7 +1,7 @@
 //! Where the server keeps what it makes for itself.
 
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
 use std::path::{Path, PathBuf};
 
 /// The folder for that: where systemd says, else where the user's other programs have theirs.
@@ -16,6 +16,25 @@ pub(crate) fn folder() -> Option<PathBuf> {
 /// Makes it, for nobody else.
 pub(crate) fn make(folder: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Gives it to a user, with all that is in it, if it is root's: nobody else has put anything there then. It is made if it
+/// is not there.
+pub(crate) fn give(folder: &Path, uid: u32, gid: u32) -> io::Result<()> {
+    make(folder)?;
+    if std::fs::symlink_metadata(folder)?.uid() != 0 {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(folder)? {
+        let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
+        if kind.is_dir() {
+            give(&path, uid, gid)?;
+        } else {
+            lchown(path, Some(uid), Some(gid))?;
+        }
+    }
+    // Last, so that it is looked through again if something goes wrong.
+    lchown(folder, Some(uid), Some(gid))
 }
 
 /// The socket by which a running server takes commands.

@@ -2,6 +2,7 @@
 
 use crate::options::Rules;
 use portolan_accounts::Account;
+use portolan_confine::Identity;
 use portolan_vfs::charset::Charset;
 use portolan_vfs::quota::{Allowance, Folder, Ledger, Most, Quota};
 use portolan_vfs::{Mount, Mounts, Right, Vfs};
@@ -38,7 +39,7 @@ impl Trees {
     pub(crate) async fn open(&self, account: Arc<Account>, rules: &Rules) -> io::Result<Arc<Tree>> {
         let mut folders = Vec::with_capacity(account.mounts.len());
         for mount in &account.mounts {
-            let opened = folder(mount, rules).await;
+            let opened = folder(mount, account.identity.clone(), rules).await;
             let named = |error: io::Error| {
                 io::Error::new(error.kind(), format!("{}: {error}", mount.folder.display()))
             };
@@ -111,15 +112,27 @@ fn counted(account: &Account, folders: &[Local], ledger: &Ledger) -> BTreeMap<us
 }
 
 /// Opens a folder, and makes it, if it is to be made.
-async fn folder(mount: &portolan_accounts::Mount, rules: &Rules) -> io::Result<Local> {
-    let folder = match Local::open(&mount.folder, rules.uploads).await {
+async fn folder(
+    mount: &portolan_accounts::Mount,
+    whose: Option<Arc<Identity>>,
+    rules: &Rules,
+) -> io::Result<Local> {
+    let folder = match Local::open(&mount.folder, rules.uploads, whose.clone()).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound && mount.make => {
             make(&mount.folder).await?;
-            Local::open(&mount.folder, rules.uploads).await
+            Local::open(&mount.folder, rules.uploads, whose).await
         }
         opened => opened,
     }?;
     let path = folder.path().unwrap_or(&mount.folder);
+    if let Some(within) = &rules.within
+        && !within.iter().any(|folder| path.starts_with(folder))
+    {
+        return Err(io::Error::other(
+            "it was not known when the server started, and lies outside of what the system lets it see since; \
+             `portolan restart` takes it in",
+        ));
+    }
     match rules.secrets.iter().find(|secret| secret.starts_with(path)) {
         Some(secret) => {
             Err(io::Error::other(format!("it has secrets of the server in it: {}", secret.display())))

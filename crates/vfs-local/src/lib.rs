@@ -16,10 +16,11 @@ mod roots;
 mod write;
 
 use async_trait::async_trait;
+use portolan_confine::Identity;
 use portolan_vfs::{Entries, Error, ReadFile, Result, Vfs, Write, WriteFile};
 use portolan_wire::{Entry, Timestamp, VirtualPath};
 use root::{Root, Speed};
-use roots::Roots;
+use roots::{Roots, Whose};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use write::Writer;
@@ -52,16 +53,21 @@ impl PartialEq for Local {
 }
 
 impl Local {
-    /// Opens the directory. All who have opened it share one descriptor.
+    /// Opens the directory. What is done there is the doing of `whose`, or else of this program. All who have opened it in
+    /// the same name share one descriptor.
     ///
     /// # Errors
-    /// When it cannot be opened, or is no directory.
-    pub async fn open(directory: &Path, uploads: Uploads) -> std::io::Result<Local> {
-        if let Some(root) = ROOTS.fresh(directory) {
+    /// When it cannot be opened, or is no directory; when this program may not act in that name.
+    pub async fn open(
+        directory: &Path,
+        uploads: Uploads,
+        whose: Option<Arc<Identity>>,
+    ) -> std::io::Result<Local> {
+        if let Some(root) = ROOTS.fresh(directory, &whose) {
             return Ok(Local { root, uploads });
         }
         let directory = directory.to_owned();
-        tokio::task::spawn_blocking(move || Local::open_waiting(&directory, uploads)).await?
+        tokio::task::spawn_blocking(move || Local::open_waiting(&directory, uploads, whose)).await?
     }
 
     /// The path of the directory without links, where the system says it.
@@ -69,8 +75,8 @@ impl Local {
         self.root.path.as_deref()
     }
 
-    fn open_waiting(directory: &Path, uploads: Uploads) -> std::io::Result<Local> {
-        Ok(Local { root: ROOTS.open(directory)?, uploads })
+    fn open_waiting(directory: &Path, uploads: Uploads, whose: Whose) -> std::io::Result<Local> {
+        Ok(Local { root: ROOTS.open(directory, whose)?, uploads })
     }
 
     /// Runs `work` where it may wait for the disk.
@@ -79,26 +85,41 @@ impl Local {
         work: impl FnOnce(&Arc<Root>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let root = Arc::clone(&self.root);
-        pace::waiting(move || work(&root)).await
+        pace::waiting(move || {
+            let _acting = root.act()?;
+            work(&root)
+        })
+        .await
+    }
+
+    /// Does what waits for nothing.
+    fn at_once<T>(&self, work: impl FnOnce(&Arc<Root>) -> Result<T>) -> Result<T> {
+        let _acting = self.root.act()?;
+        work(&self.root)
     }
 }
 
 #[async_trait]
 impl Vfs for Local {
     async fn describe(&self, path: &VirtualPath, follow: bool) -> Result<Entry> {
-        if let Some(done) = self.root.describe(path, follow, Speed::AtOnce)? {
+        if let Some(done) = self.at_once(|root| root.describe(path, follow, Speed::AtOnce))? {
             return Ok(done);
         }
         let path = path.clone();
         self.waiting(move |root| root.describe(&path, follow, Speed::Waiting)?.ok_or(Error::Local)).await
     }
 
+    async fn enter(&self, path: &VirtualPath) -> Result<()> {
+        if self.at_once(|root| root.enter(path, Speed::AtOnce))?.is_some() {
+            return Ok(());
+        }
+        let path = path.clone();
+        self.waiting(move |root| root.enter(&path, Speed::Waiting)?.ok_or(Error::Local)).await
+    }
+
     async fn list(&self, path: &VirtualPath) -> Result<Box<dyn Entries>> {
         let path = path.clone();
-        self.waiting(move |root| {
-            Ok(Box::new(list::Directory::new(root.directory(&path)?)) as Box<dyn Entries>)
-        })
-        .await
+        self.waiting(move |root| Ok(Box::new(list::Directory::new(root, &path)?) as Box<dyn Entries>)).await
     }
 
     async fn make_directory(&self, path: &VirtualPath) -> Result<()> {
@@ -142,7 +163,7 @@ impl Vfs for Local {
     }
 
     async fn read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>> {
-        let (file, size) = match self.root.open_to_read(path, Speed::AtOnce)? {
+        let (file, size) = match self.at_once(|root| root.open_to_read(path, Speed::AtOnce))? {
             Some(file) => file,
             None => {
                 let path = path.clone();
@@ -158,7 +179,8 @@ impl Vfs for Local {
             Ok(Box::new(Writer::open(root, path, how, uploads, speed)?) as Box<dyn WriteFile>)
         };
         if self.root.pace.is_quick() {
-            match self.root.pace.at_once(|| open(&self.root, path, self.uploads, Speed::Near)) {
+            let work = || self.at_once(|root| open(root, path, self.uploads, Speed::Near));
+            match self.root.pace.at_once(work) {
                 // On another disk beneath it, or outside indeed.
                 Err(Error::Outside) => {}
                 done => return done,

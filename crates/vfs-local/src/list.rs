@@ -2,11 +2,11 @@
 
 use crate::errors::from_errno;
 use crate::pace::waiting;
-use crate::root::entry;
+use crate::root::{Root, entry};
 use crate::write::{is_temporary, remove_if_abandoned};
 use async_trait::async_trait;
 use portolan_vfs::{Entries, Error, Result};
-use portolan_wire::Entry;
+use portolan_wire::{Entry, VirtualPath};
 use rustix::fs::RawDir;
 use rustix::io::Errno;
 use std::mem::MaybeUninit;
@@ -20,20 +20,25 @@ const BUFFER: usize = 32 * 1024;
 const NAME: usize = 48;
 
 pub(crate) struct Directory {
+    root: Arc<Root>,
     directory: Arc<OwnedFd>,
 }
 
 impl Directory {
-    pub(crate) fn new(directory: OwnedFd) -> Directory {
-        Directory { directory: Arc::new(directory) }
+    pub(crate) fn new(root: &Arc<Root>, path: &VirtualPath) -> Result<Directory> {
+        Ok(Directory { root: Arc::clone(root), directory: Arc::new(root.directory(path)?) })
     }
 }
 
 #[async_trait]
 impl Entries for Directory {
     async fn next_batch(&mut self) -> Result<Vec<Entry>> {
-        let directory = Arc::clone(&self.directory);
-        waiting(move || read(&directory)).await
+        let (root, directory) = (Arc::clone(&self.root), Arc::clone(&self.directory));
+        waiting(move || {
+            let _acting = root.act()?;
+            read(&directory)
+        })
+        .await
     }
 }
 

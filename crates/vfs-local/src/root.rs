@@ -2,15 +2,20 @@
 
 use crate::errors::{from_errno, from_io};
 use crate::pace::Pace;
+use crate::roots::Whose;
 use crate::write::{is_temporary, remove_abandoned};
+use portolan_confine::{Acting, Identity};
 use portolan_vfs::{Error, Result};
 use portolan_wire::permissions::Permissions;
 use portolan_wire::{Entry, Kind, Timestamp, VirtualPath};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags, Timespec, Timestamps};
+use rustix::fs::{
+    Access, AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags, Timespec, Timestamps,
+};
 use rustix::io::Errno;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// How often a path is resolved again when a rename comes in between.
 const TRIES: usize = 64;
@@ -29,6 +34,8 @@ pub(crate) enum Speed {
 #[derive(Debug)]
 pub(crate) struct Root {
     directory: OwnedFd,
+    /// In whose name everything is done here.
+    whose: Whose,
     /// Its path without links, where the system says it.
     pub(crate) path: Option<PathBuf>,
     /// True for disks of this machine: what is cached of them is there at once. Of a network's, even
@@ -45,7 +52,8 @@ const NEAR: &[u64] = &[0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_763
 const OVERLAY: u64 = 0x794c_7630;
 
 impl Root {
-    pub(crate) fn open(directory: &Path) -> std::io::Result<Root> {
+    pub(crate) fn open(directory: &Path, whose: Whose) -> std::io::Result<Root> {
+        let _acting = act(&whose)?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(directory, flags, Mode::empty())?;
         // A kernel or a container that cannot confine paths is found out here, not at each request.
@@ -55,11 +63,17 @@ impl Root {
         // There, a file of the lower layer is copied when it is first written.
         let layered = u64::try_from(kind).is_ok_and(|kind| kind == OVERLAY);
         let path = std::fs::read_link(format!("/proc/self/fd/{}", directory.as_raw_fd())).ok();
-        Ok(Root { directory, path, near, pace: Pace::new(near && !layered) })
+        Ok(Root { directory, whose, path, near, pace: Pace::new(near && !layered) })
+    }
+
+    /// Makes this thread act in the name that counts here, until what it gives is dropped.
+    pub(crate) fn act(&self) -> Result<Option<Acting>> {
+        act(&self.whose).map_err(|error| from_io(&error))
     }
 
     /// True when the path still means this directory.
     pub(crate) fn is_at(&self, directory: &Path) -> bool {
+        let Ok(_acting) = self.act() else { return false };
         let wanted = StatxFlags::INO | StatxFlags::MNT_ID;
         let now = rustix::fs::statx(rustix::fs::CWD, directory, AtFlags::empty(), wanted);
         let own = rustix::fs::statx(&self.directory, c"", AtFlags::EMPTY_PATH, wanted);
@@ -135,6 +149,13 @@ impl Root {
         let flags = if follow { OFlags::PATH } else { OFlags::PATH | OFlags::NOFOLLOW };
         let Some(file) = self.open_beneath(path, flags, speed)? else { return Ok(None) };
         entry(file.as_fd(), b"", path.name()).map(Some).map_err(from_errno)
+    }
+
+    /// Sees that it is a directory that one may go to.
+    pub(crate) fn enter(&self, path: &VirtualPath, speed: Speed) -> Result<Option<()>> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        let Some(directory) = self.open_beneath(path, flags, speed)? else { return Ok(None) };
+        rustix::fs::accessat(directory, c".", Access::EXEC_OK, AtFlags::EACCESS).map(Some).map_err(from_errno)
     }
 
     /// A directory to list.
@@ -241,6 +262,18 @@ impl Root {
         // What was made just now is plain, and empty.
         if create.contains(OFlags::EXCL) { Ok((file, 0)) } else { plain(file) }
     }
+}
+
+/// Makes this thread act in that name, unless it does anyway.
+fn act(whose: &Whose) -> std::io::Result<Option<Acting>> {
+    let other = whose.as_ref().filter(|identity| rustix::process::geteuid().as_raw() != identity.uid);
+    let act = |identity: &Arc<Identity>| {
+        identity.act().map_err(|error| {
+            let reason = format!("the server cannot act in the name of {}: {error}", identity.name);
+            std::io::Error::new(error.kind(), reason)
+        })
+    };
+    other.map(act).transpose()
 }
 
 /// A plain file and its length; everything else is refused.

@@ -12,7 +12,7 @@ fn tree() -> (tempfile::TempDir, Local) {
     let root = directory.path().join("root");
     fs::create_dir(&root).unwrap();
     fs::write(directory.path().join("secret"), "secret").unwrap();
-    let local = Local::open_waiting(&root, Uploads::Atomic).unwrap();
+    let local = Local::open_waiting(&root, Uploads::Atomic, None).unwrap();
     (directory, local)
 }
 
@@ -22,7 +22,7 @@ async fn the_battery() {
     for uploads in [Uploads::Atomic, Uploads::Direct] {
         let empty = || {
             let directory = tempfile::tempdir().map_err(|_| Error::Local)?;
-            let local = Local::open_waiting(directory.path(), uploads).map_err(|_| Error::Local);
+            let local = Local::open_waiting(directory.path(), uploads, None).map_err(|_| Error::Local);
             kept.lock().unwrap().push(directory);
             local
         };
@@ -208,7 +208,7 @@ fn who_opens_the_same_root_shares_it_until_its_path_means_another() {
     let above = tempfile::tempdir().unwrap();
     let path = above.path().join("root");
     std::fs::create_dir(&path).unwrap();
-    let open = || Local::open_waiting(&path, Uploads::Atomic).unwrap().root;
+    let open = || Local::open_waiting(&path, Uploads::Atomic, None).unwrap().root;
     let (one, same) = (open(), open());
     assert!(Arc::ptr_eq(&one, &same));
     std::fs::rename(&path, above.path().join("old")).unwrap();

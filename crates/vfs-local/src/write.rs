@@ -217,12 +217,14 @@ impl Writer {
     }
 
     fn settle(&mut self, whole: bool) -> Result<()> {
-        self.place.take().map_or(Ok(()), |place| settle(&self.file, &self.name, place, whole))
+        let settle = |place| settle(&self.root, &self.file, &self.name, place, whole);
+        self.place.take().map_or(Ok(()), settle)
     }
 }
 
 /// Puts an upload where it belongs, or as much of it as does no harm.
-fn settle(file: &File, name: &[u8], place: Place, whole: bool) -> Result<()> {
+fn settle(root: &Root, file: &File, name: &[u8], place: Place, whole: bool) -> Result<()> {
+    let _acting = root.act()?;
     let empty = || file.metadata().is_ok_and(|metadata| metadata.len() == 0);
     match place {
         Place::InPlace { made, .. } => {
@@ -308,8 +310,9 @@ impl Drop for Writer {
     fn drop(&mut self) {
         let Some(place) = self.place.take() else { return };
         // On the way out of a session that was torn down, where nothing may wait for the disk.
-        let (file, name) = (Arc::clone(&self.file), std::mem::take(&mut self.name));
-        let settle = move || settle(&file, &name, place, false);
+        let (root, file) = (Arc::clone(&self.root), Arc::clone(&self.file));
+        let name = std::mem::take(&mut self.name);
+        let settle = move || settle(&root, &file, &name, place, false);
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(settle)),
             // Nobody is left to be told.

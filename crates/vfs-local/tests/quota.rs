@@ -72,7 +72,7 @@ proptest! {
         runtime.block_on(async {
             let root = tempfile::tempdir().unwrap();
             let uploads = if direct { Uploads::Direct } else { Uploads::Atomic };
-            let local: Arc<dyn Vfs> = Arc::new(Local::open(root.path(), uploads).await.unwrap());
+            let local: Arc<dyn Vfs> = Arc::new(Local::open(root.path(), uploads, None).await.unwrap());
             let most = Most { bytes: Some(150), files: Some(3) };
             let (quota, allowance) = counted(&local, most);
             let named = |name: u8| path(&format!("f{name}"));

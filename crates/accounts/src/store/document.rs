@@ -87,7 +87,7 @@ impl Document {
         if self.total_speed_up.is_some() || self.total_speed_down.is_some() {
             return Err("a user has no total speed".to_owned());
         }
-        Ok(Member { groups: self.groups.clone(), profile: self.into_profile()? })
+        Ok(Member { groups: self.groups.clone(), profile: self.into_profile()?, identity: None })
     }
 
     pub(super) fn into_group(self) -> Result<Group, String> {

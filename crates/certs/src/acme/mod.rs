@@ -11,6 +11,7 @@ mod listen;
 mod order;
 
 use crate::{files, private};
+use portolan_helpers::Launcher;
 use rand::RngExt;
 use std::io;
 use std::net::SocketAddr;
@@ -77,16 +78,16 @@ pub(crate) fn file_of(folder: &Path, names: &[String]) -> PathBuf {
 }
 
 impl Acme {
-    /// Makes ready to answer the authority's questions. The account and the certificates are kept in
-    /// `folder`.
+    /// Makes ready to answer the authority's questions, for which a program may have to be started. The account and the
+    /// certificates are kept in `folder`.
     ///
     /// # Errors
     /// When an address cannot be listened on.
-    pub async fn start(self, folder: PathBuf) -> io::Result<Renewal> {
+    pub async fn start(self, folder: PathBuf, launcher: Launcher) -> io::Result<Renewal> {
         let responder = match &self.challenge {
             Challenge::Http(addresses) => Responder::Http(http::Responder::start(addresses).await?),
             Challenge::TlsAlpn(addresses) => Responder::TlsAlpn(alpn::Responder::start(addresses).await?),
-            Challenge::Dns(program) => Responder::Dns(dns::Responder::new(program.clone())),
+            Challenge::Dns(program) => Responder::Dns(dns::Responder::new(program.clone(), launcher)),
         };
         Ok(Renewal { acme: self, folder, responder })
     }

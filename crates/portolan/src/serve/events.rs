@@ -3,6 +3,7 @@
 use crate::{Exit, state};
 use portolan_config::Config;
 use portolan_events::{Events, Listener, Metrics, Xferlog};
+use portolan_helpers::Launcher;
 use portolan_hooks::{Hooks, Journal};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +58,7 @@ pub(super) async fn serve_metrics(
 }
 
 /// Begins to tell what the configuration says.
-pub(super) async fn start(config: &Config) -> Result<Arc<Events>, Exit> {
+pub(super) async fn start(config: &Config, launcher: &Launcher) -> Result<Arc<Events>, Exit> {
     let listener = match (&config.hooks[..], &config.state) {
         ([], _) => None,
         (_, None) => {
@@ -67,7 +68,7 @@ pub(super) async fn start(config: &Config) -> Result<Arc<Events>, Exit> {
             let failed = |error: &dyn std::fmt::Display| Exit::failed(error.to_string());
             state::make(folder).map_err(|error| failed(&error))?;
             let journal = Journal::open(&state::journal(folder)).await.map_err(|error| failed(&error))?;
-            Some(Arc::new(Hooks::start(hooks.to_vec(), Arc::new(journal))) as Arc<dyn Listener>)
+            Some(Arc::new(Hooks::start(hooks.to_vec(), Arc::new(journal), launcher)) as Arc<dyn Listener>)
         }
     };
     let xferlog = config.log.transfers.clone().map(Xferlog::new);

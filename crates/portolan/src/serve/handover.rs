@@ -4,22 +4,18 @@
 //! Both ways the sockets are inherited as systemd has it (`sd_listen_fds(3)`). A server that is followed by another adds
 //! a socket of its own, by which the other says that it is ready.
 
-use command_fds::{CommandFdExt, FdMapping};
+use super::confine::Confined;
 use listenfd::ListenFd;
+use portolan_helpers::Role;
 use portolan_server::Server;
 use rustix::io::{FdFlags, fcntl_setfd};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::time::Duration;
-use tokio::process::Command;
 
 /// How long a server has to begin.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Where inherited descriptors begin.
-const FIRST: i32 = 3;
 
 /// What was handed over.
 #[derive(Default)]
@@ -28,6 +24,8 @@ pub(super) struct Handed {
     pub(super) sockets: Vec<TcpListener>,
     /// Where the server of before waits.
     before: Option<UnixDatagram>,
+    /// The way to PAM that it had.
+    pub(super) pam: Option<UnixStream>,
 }
 
 impl Handed {
@@ -56,6 +54,12 @@ pub(super) fn take() -> Handed {
         } else if let Ok(Some(before)) = descriptors.take_unix_datagram(number) {
             let _ = fcntl_setfd(&before, FdFlags::CLOEXEC);
             handed.before = Some(before);
+        } else if let Ok(Some(pam)) =
+            descriptors.take_custom(number, libc::AF_UNIX, libc::SOCK_STREAM, "stream of UNIX")
+        {
+            let pam: UnixStream = pam;
+            let _ = fcntl_setfd(&pam, FdFlags::CLOEXEC);
+            handed.pam = Some(pam);
         }
     }
     handed
@@ -63,30 +67,30 @@ pub(super) fn take() -> Handed {
 
 /// Starts a server like this one, and hands the sockets over; the number of its process, once it is ready. If it does not
 /// come so far, all is as it was.
-pub(super) async fn hand_over(server: &Server, program: &Path) -> Result<u32, String> {
+pub(super) async fn hand_over(
+    server: &Server,
+    Confined { launcher, successor, pam, .. }: &Confined,
+) -> Result<u32, String> {
     let cannot = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
     let mut sockets = server.sockets().map_err(|error| cannot("cannot hand the sockets over", &error))?;
     let (here, there) = tokio::net::UnixDatagram::pair().map_err(|error| cannot("no socket", &error))?;
     let there = there.into_std().map_err(|error| cannot("no socket", &error))?;
     sockets.push(OwnedFd::from(there));
-    let mut command = std::process::Command::new(program);
-    command.args(std::env::args_os().skip(1)).env("LISTEN_FDS", sockets.len().to_string());
-    for name in ["LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_FDS_FIRST_FD", "WATCHDOG_PID"] {
-        command.env_remove(name);
+    if let Some(pam) = pam {
+        let pam = pam.socket().try_clone();
+        sockets.push(pam.map_err(|error| cannot("cannot hand the way to PAM over", &error))?.into());
     }
-    let mapping = |(parent_fd, child_fd)| FdMapping { parent_fd, child_fd };
-    let mappings = sockets.into_iter().zip(FIRST..).map(mapping).collect();
-    command.fd_mappings(mappings).map_err(|error| cannot("cannot hand the sockets over", &error))?;
-    let mut child = Command::from(command)
-        .spawn()
-        .map_err(|error| cannot(&format!("cannot start {}", program.display()), &error))?;
+    let started = launcher.start_program(successor, Role::Successor, &sockets).await;
+    let name = successor.first().map(|name| name.display().to_string()).unwrap_or_default();
+    let mut started = started.map_err(|error| cannot(&format!("cannot start {name}"), &error))?;
+    // What it does not take is gone when it is.
+    drop(sockets);
     let mut answer = [0; 16];
     let answered = tokio::select! {
         ready = here.recv(&mut answer) => {
-            let pid = child.id().ok_or_else(|| "the new server is gone".to_owned());
-            ready.map_err(|error| cannot("the new server says nothing", &error)).and(pid)
+            ready.map_err(|error| cannot("the new server says nothing", &error))
         }
-        status = child.wait() => {
+        status = started.wait() => {
             let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
             Err(format!("the new server did not start ({status}); its messages say why"))
         }
@@ -94,9 +98,9 @@ pub(super) async fn hand_over(server: &Server, program: &Path) -> Result<u32, St
             Err(format!("the new server was not ready after {} s", PATIENCE.as_secs()))
         }
     };
-    if answered.is_err() {
-        // It may have ended by itself.
-        let _ = child.kill().await;
-    }
-    answered
+    // Else it ends here, if it has not by itself.
+    answered?;
+    let pid = started.id();
+    started.let_go().map_err(|error| cannot("the new server is gone", &error))?;
+    Ok(pid)
 }

@@ -1,5 +1,6 @@
 //! `portolan serve`.
 
+mod confine;
 mod events;
 mod handover;
 mod lock;
@@ -17,14 +18,15 @@ use std::time::Duration;
 /// Serves until a signal ends it.
 pub(crate) fn run(args: ServeArgs) -> Result<(), Exit> {
     // Before there are other threads, since it takes them out of the environment.
-    let handed = handover::take();
+    let mut handed = handover::take();
     let overrides = Overrides::new(args)?;
     let config = overrides.configuration()?;
     events::start_log(&config);
     raise_descriptor_limit();
+    let confined = confine::confine(&config, overrides.file(), &mut handed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Exit::failed(format!("cannot start: {error}")))?;
-    let done = runtime.block_on(running::serve(overrides, config, handed));
+    let done = runtime.block_on(running::serve(overrides, config, handed, confined));
     // A disk that hangs must not keep the program from ending.
     runtime.shutdown_timeout(Duration::from_secs(1));
     done

@@ -1,15 +1,19 @@
 //! What makes the server reachable, as far as the program has to do something for it.
 
+use super::confine::Confined;
 use crate::Exit;
 use portolan_config::Config;
 use portolan_reach::pinhole::{MARK, Pinholes};
-use std::ffi::OsString;
 use std::io::Write;
 use std::ops::RangeInclusive;
 use std::os::unix::fs::OpenOptionsExt;
 
 /// Starts the process that opens pinholes.
-pub(super) async fn start_pinholes(config: &Config, ports: RangeInclusive<u16>) -> Result<Pinholes, Exit> {
+pub(super) async fn start_pinholes(
+    config: &Config,
+    ports: RangeInclusive<u16>,
+    confined: &Confined,
+) -> Result<Pinholes, Exit> {
     let cannot = |error: std::io::Error| {
         let need = match error.kind() {
             std::io::ErrorKind::PermissionDenied => "; that needs CAP_NET_ADMIN",
@@ -24,11 +28,11 @@ pub(super) async fn start_pinholes(config: &Config, ports: RangeInclusive<u16>) 
             "pinholes would close the control port {port}, which is one of the passive ports; write another range"
         )));
     }
-    let program = std::env::current_exe().map_err(cannot)?;
     let port = config.listen.first().map_or(0, |listener| listener.address.port());
     let (name, range) = (format!("portolan-{port}"), format!("{}-{}", ports.start(), ports.end()));
-    let arguments = ["pinholes".to_owned(), name.clone(), range.clone()].map(OsString::from);
-    let pinholes = Pinholes::start(program, arguments.to_vec(), ports).await.map_err(cannot)?;
+    let program = confined.program.clone().into_os_string();
+    let program = vec![program, "pinholes".into(), name.clone().into(), range.clone().into()];
+    let pinholes = Pinholes::start(confined.launcher.clone(), program, ports).await.map_err(cannot)?;
     tracing::info!(
         "pinholes for port {range} are in the table `{name}`; where another firewall of this machine closes those \
          ports, this line lets them through: meta mark {MARK:#x} accept"

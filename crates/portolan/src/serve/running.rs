@@ -1,5 +1,6 @@
 //! A server that runs, and what it is told meanwhile.
 
+use super::confine::Confined;
 use super::handover::{self, Handed};
 use super::lock::Keeper;
 use super::manager::{self, Watchdog};
@@ -7,9 +8,8 @@ use super::overrides::Overrides;
 use super::watch::{self, Change};
 use super::{events, reach, watch::watch};
 use crate::{Exit, banner, state};
-use portolan_accounts::Store;
 use portolan_admin::{Answer, Asked, Command, Locked, Reply, Status};
-use portolan_config::Config;
+use portolan_config::{Around, Config};
 use portolan_server::{Lock, Server};
 use sd_notify::NotifyState;
 use std::io::Write;
@@ -36,13 +36,12 @@ struct Running {
     started: Config,
     /// What running transfers get when it stops.
     grace: Duration,
-    store: Option<Arc<Store>>,
+    around: Around,
     server: Arc<Server>,
     lock: Keeper,
     /// Until when people may leave by themselves, before it stops.
     drain: Option<Instant>,
-    /// This program, where the next one is found under the same name.
-    program: PathBuf,
+    confined: Confined,
     begun: Instant,
 }
 
@@ -54,17 +53,21 @@ enum Next {
 }
 
 /// Serves until somebody ends it.
-pub(super) async fn serve(overrides: Overrides, config: Config, handed: Handed) -> Result<(), Exit> {
+pub(super) async fn serve(
+    overrides: Overrides,
+    config: Config,
+    handed: Handed,
+    confined: Confined,
+) -> Result<(), Exit> {
     let cannot = |error: std::io::Error| Exit::failed(format!("cannot listen on {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(cannot)?;
     let mut user = signal(SignalKind::user_defined2()).map_err(cannot)?;
-    let program = std::env::current_exe().map_err(cannot)?;
     let mut banner = banner::Banner::of(&config);
     let acme = config.tls.acme.clone().zip(config.acme_folder());
     let pinholes = match (config.pinholes, config.data_ports()) {
-        (true, Some(ports)) => Some(reach::start_pinholes(&config, ports).await?),
+        (true, Some(ports)) => Some(reach::start_pinholes(&config, ports, &confined).await?),
         _ => None,
     };
     let store = config.store().map_err(|error| Exit::failed(error.to_string()))?.map(Arc::new);
@@ -72,14 +75,16 @@ pub(super) async fn serve(overrides: Overrides, config: Config, handed: Handed) 
     let (mut options, certificates, reach) = made.map_err(|error| Exit::failed(error.to_string()))?;
     options.pinholes = pinholes;
     let is_successor = handed.is_successor();
-    let events = events::start(&config).await?;
+    let events = events::start(&config, &confined.launcher).await?;
     options.events = Arc::clone(&events);
     // What another server needs when this one is over.
     let mut services = Vec::new();
     services.extend(events::serve_metrics(&config, events, is_successor).await?);
     let (mut handed, lock) = (handed, Keeper::of(&config));
     let inherited = std::mem::take(&mut handed.sockets);
-    let server = Server::start(options, config.rules(store.as_ref()), inherited).map_err(cannot)?;
+    let (within, pam) = (confined.within.clone(), confined.pam.clone());
+    let around = Around { store: store.clone(), within, pam };
+    let server = Server::start(options, config.rules(&around), inherited).map_err(cannot)?;
     let server = Arc::new(server);
     server.set_lock(lock.kept());
     if let Some(certificates) = certificates {
@@ -87,7 +92,8 @@ pub(super) async fn serve(overrides: Overrides, config: Config, handed: Handed) 
         let obtained = certificates.to_obtain();
         tokio::spawn(portolan_certs::watch(certificates));
         if let Some((acme, folder)) = acme {
-            let start = move || acme.clone().start(folder.clone());
+            let launcher = confined.launcher.clone();
+            let start = move || acme.clone().start(folder.clone(), launcher.clone());
             let renewal = if is_successor { None } else { Some(start().await.map_err(cannot)?) };
             services.push(tokio::spawn(async move {
                 let renewal = match renewal {
@@ -101,7 +107,7 @@ pub(super) async fn serve(overrides: Overrides, config: Config, handed: Handed) 
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     reach.start(&stop, &tasks);
     let (changes, mut changed) = mpsc::channel(WAITING);
-    tokio::spawn(watch(overrides.file().map(PathBuf::from), store.clone(), changes));
+    tokio::spawn(watch(overrides.file().map(PathBuf::from), store, changes));
     // Until here the server of before can go on as if nothing had been.
     let (mut commands, answering) = take_commands(&config, is_successor).await;
     // Who reads it may give commands at once; nobody may read it.
@@ -112,7 +118,7 @@ pub(super) async fn serve(overrides: Overrides, config: Config, handed: Handed) 
     let grace = config.grace;
     let (drain, begun) = (None, Instant::now());
     let mut running =
-        Running { overrides, started: config, grace, store, server, lock, drain, program, begun };
+        Running { overrides, started: config, grace, around, server, lock, drain, confined, begun };
     let next = loop {
         let next = tokio::select! {
             _ = interrupt.recv() => Next::Stop,
@@ -189,7 +195,7 @@ impl Running {
         if !config.has_hosts_of(&self.started) {
             return Err("the virtual hosts are others than before, and that needs a new start".to_owned());
         }
-        let mut rules = config.rules(self.store.as_ref());
+        let mut rules = config.rules(&self.around);
         rules.secrets.extend(self.started.hidden());
         self.server.change(rules);
         self.grace = config.grace;
@@ -236,7 +242,7 @@ impl Running {
                 "this is the first process here, and all end with it; restart the container".to_owned()
             );
         }
-        handover::hand_over(&self.server, &self.program).await
+        handover::hand_over(&self.server, &self.confined).await
     }
 
     async fn restart_and_say(&self) -> Next {

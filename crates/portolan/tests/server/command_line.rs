@@ -180,7 +180,7 @@ fn the_reference_of_the_configuration_is_what_the_code_has_and_the_examples_know
     let printed = String::from_utf8(must_run(command.args(["config", "reference"]))).unwrap();
     let kept = fs::read_to_string(docs.join("reference.md")).unwrap();
     assert_eq!(printed, kept, "put what `portolan config reference` prints into docs/reference.md");
-    let examples = ["configuration.md", "running.md", "tls.md", "networks.md"]
+    let examples = ["configuration.md", "running.md", "tls.md", "networks.md", "confinement.md"]
         .map(|name| fs::read_to_string(docs.join(name)).unwrap())
         .concat();
     let keys = printed.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());

@@ -1,17 +1,13 @@
 //! The server's side of the process that opens holes.
 
 use super::{ANSWER, Hole, LONGEST};
-use std::ffi::OsString;
+use portolan_helpers::{Launcher, Program, Role, Started};
 use std::io;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
-use std::os::fd::OwnedFd;
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 
 /// How long the process may take to answer.
@@ -33,18 +29,18 @@ pub struct Pinholes {
 }
 
 impl Pinholes {
-    /// Starts the process: `program` with `arguments` has to call [`run`](super::run) with `name` and `ports`.
+    /// Starts the process: `program` has to call [`run`](super::run) with a name and `ports`.
     ///
     /// # Errors
     /// When it cannot be started, or may not make its table.
     pub async fn start(
-        program: PathBuf,
-        arguments: Vec<OsString>,
+        launcher: Launcher,
+        program: Program,
         ports: RangeInclusive<u16>,
     ) -> io::Result<Pinholes> {
-        let process = start(&program, &arguments).await?;
+        let process = start(&launcher, &program).await?;
         let (asked, questions) = mpsc::channel(WAITING);
-        tokio::spawn(keep(process, program, arguments, questions));
+        tokio::spawn(keep(process, launcher, program, questions));
         Ok(Pinholes { asked, ports })
     }
 
@@ -70,21 +66,17 @@ impl Pinholes {
 /// The process, and the way to it.
 struct Process {
     socket: UnixStream,
-    child: Child,
+    started: Started,
 }
 
 /// Starts the process, and hears whether it can do its work.
-async fn start(program: &PathBuf, arguments: &[OsString]) -> io::Result<Process> {
+async fn start(launcher: &Launcher, program: &Program) -> io::Result<Process> {
     let (mut ours, theirs) = UnixStream::pair()?;
     let theirs = theirs.into_std()?;
     theirs.set_nonblocking(false)?;
-    let mut command = Command::new(program);
-    command.args(arguments).env_clear().stdin(OwnedFd::from(theirs)).stdout(Stdio::null());
-    // Ctrl-C is for the server, whose last transfers need their holes yet.
-    let child = command.process_group(0).spawn()?;
-    drop(command);
+    let started = launcher.start_program(program, Role::Part, &[theirs.into()]).await?;
     read_answer(&mut ours).await?;
-    Ok(Process { socket: ours, child })
+    Ok(Process { socket: ours, started })
 }
 
 async fn read_answer(process: &mut UnixStream) -> io::Result<()> {
@@ -100,8 +92,8 @@ async fn read_answer(process: &mut UnixStream) -> io::Result<()> {
 /// Puts the questions to the process, and starts it anew when it has ended.
 async fn keep(
     mut process: Process,
-    program: PathBuf,
-    arguments: Vec<OsString>,
+    launcher: Launcher,
+    program: Program,
     mut questions: mpsc::Receiver<Asked>,
 ) {
     loop {
@@ -115,10 +107,10 @@ async fn keep(
                 // It fails when the session has ended.
                 drop(answer.send(exchange.await));
             }
-            _ = process.child.wait() => {
+            _ = process.started.wait() => {
                 tracing::error!("the process that opens pinholes has ended; it is started again");
                 process = loop {
-                    match start(&program, &arguments).await {
+                    match start(&launcher, &program).await {
                         Ok(process) => break process,
                         Err(error) => tracing::error!(%error, "it cannot be started; no pinholes are opened"),
                     }

@@ -1,0 +1,136 @@
+//! The table `[confine]`: what the server gives up at its start.
+
+use crate::file::Check;
+use crate::reference::table;
+use crate::{Config, Host, StorePlace};
+use portolan_accounts::{Member, Mount, Profile};
+use portolan_certs::{Challenge, Source};
+use portolan_hooks::Target;
+use portolan_logins::Login;
+use portolan_net::ActivePort;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+/// What the server gives up at its start.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Confine {
+    /// The user of the system that it becomes, where it is started as root.
+    pub user: Option<String>,
+    /// Folders that it keeps besides those that are known at its start; else all that are not the system's.
+    pub folders: Option<Vec<PathBuf>>,
+}
+
+table! {
+    /// `[confine]`: what the server gives up at its start.
+    #[derive(Default)]
+    pub(crate) struct Table {
+        /// The user of the system that it becomes, where it is started as root.
+        user: Option<String>,
+        /// Where folders of users lie that are not known at the start. By default anywhere but where the system’s own do.
+        folders: Option<Vec<Spanned<PathBuf>>>,
+    }
+}
+
+impl Table {
+    pub(crate) fn convert(self, check: &Check<'_>) -> Confine {
+        let paths =
+            |folders: Vec<Spanned<PathBuf>>| folders.iter().map(|folder| check.path(folder)).collect();
+        Confine { user: self.user, folders: self.folders.map(paths) }
+    }
+}
+
+/// Ports below this one need a right of their own.
+const FIRST_FREE_PORT: u16 = 1024;
+
+impl Config {
+    /// What everybody sees, by groups and users.
+    pub(crate) fn profiles(&self) -> impl Iterator<Item = &Profile> {
+        let anonymous = self.hosts.iter().map(|host| &host.anonymous).chain([&self.anonymous]).flatten();
+        let users = self.hosts.iter().flat_map(|host: &Host| &host.users).chain(&self.users);
+        let users = users.map(|user| &user.member);
+        let logins = self.logins.iter().map(Login::member);
+        let profiles = anonymous.chain(users).chain(logins).map(|member: &Member| &member.profile);
+        profiles.chain(self.groups.iter().map(|(_, group)| &group.profile))
+    }
+
+    /// Folders that are known to be somebody's, as far as their paths are the same for all.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        let written = self.profiles().flat_map(|own| &own.mounts).map(Mount::base);
+        written.chain(self.confine.folders.iter().flatten().map(PathBuf::as_path))
+    }
+
+    /// True when the system is asked who its users are.
+    pub fn asks_pam(&self) -> bool {
+        self.logins.iter().any(|login| matches!(login, Login::Pam(_)))
+    }
+
+    /// True when the server does to files what is the doing of other users of the system.
+    pub fn acts_for_others(&self) -> bool {
+        self.logins.iter().any(|login| matches!(login, Login::Pam(login) if login.as_user))
+    }
+
+    /// Folders and files, beside those of users, that the server changes.
+    pub fn changes(&self) -> Vec<PathBuf> {
+        let folder = |file: &PathBuf| file.parent().map(Path::to_owned);
+        let accounts = match &self.accounts {
+            Some(StorePlace::File(file)) => folder(file),
+            Some(StorePlace::Url(_)) | None => None,
+        };
+        self.state
+            .clone()
+            .into_iter()
+            .chain(accounts)
+            .chain(self.log.transfers.as_ref().and_then(folder))
+            .collect()
+    }
+
+    /// True when it uses a port that not everybody may use: one where it listens, or one where active data connections
+    /// come from.
+    pub fn has_privileged_ports(&self) -> bool {
+        let listens = self.listen.iter().map(|listener| listener.address.port());
+        let metrics = self.metrics.iter().map(std::net::SocketAddr::port);
+        let answers = self.tls.acme.iter().flat_map(|acme| match &acme.challenge {
+            Challenge::Http(addresses) | Challenge::TlsAlpn(addresses) => &addresses[..],
+            Challenge::Dns(_) => &[],
+        });
+        let passive = (!self.one_port).then_some(*self.passive_ports.start());
+        let active = self.listen.iter().filter_map(|listener| match self.active_port {
+            ActivePort::Auto => listener.address.port().checked_sub(1),
+            ActivePort::Any => None,
+            ActivePort::Fixed(port) => Some(port),
+        });
+        let mut ports = listens
+            .chain(metrics)
+            .chain(answers.map(std::net::SocketAddr::port))
+            .chain(passive)
+            .chain(active);
+        ports.any(|port| (1..FIRST_FREE_PORT).contains(&port))
+    }
+
+    /// Programs that it starts, and how many more arguments they are given.
+    pub fn programs(&self) -> Vec<(Vec<OsString>, usize)> {
+        let hooks = self.hooks.iter().filter_map(|hook| match &hook.to {
+            Target::Program(program) => Some((program.iter().map(OsString::from).collect(), 0)),
+            Target::Url { .. } => None,
+        });
+        let acme = self.tls.acme.iter().filter_map(|acme| match &acme.challenge {
+            // `add` or `remove`, the name, and the value.
+            Challenge::Dns(program) => Some((vec![program.clone().into_os_string()], 3)),
+            Challenge::Http(_) | Challenge::TlsAlpn(_) => None,
+        });
+        hooks.chain(acme).collect()
+    }
+
+    /// Files that it reads again when they change.
+    pub fn certificate_files(&self) -> Vec<PathBuf> {
+        let of_hosts = self.hosts.iter().filter_map(|host| host.certificate.as_ref());
+        let sources = self.tls.certificate.iter().chain(of_hosts);
+        sources
+            .flat_map(|source| match source {
+                Source::Files { certificate, key } => vec![certificate.clone(), key.clone()],
+                Source::Own { .. } | Source::Acme { .. } => Vec::new(),
+            })
+            .collect()
+    }
+}
