@@ -48,6 +48,17 @@ impl Hours {
         if left == 0 { Open::Closed } else { Open::For(left) }
     }
 
+    /// True when it is always allowed, since nothing else is said.
+    pub fn is_empty(&self) -> bool {
+        self.stretches.is_empty()
+    }
+
+    /// Minutes from this one of the week on until it is allowed, where it is not.
+    pub fn opens_in(&self, minute: u16) -> Option<u16> {
+        let until = |(from, _): &(u16, u16)| (WEEK + from - minute % WEEK) % WEEK;
+        self.stretches.iter().map(until).min()
+    }
+
     /// Minutes that are left of the stretch that this minute is in, and which has the most.
     fn left_of_one(&self, minute: u16) -> Option<u16> {
         let left = |(from, length): &(u16, u16)| {
@@ -114,6 +125,17 @@ mod tests {
     /// The minute of the week.
     fn at(day: u16, hours: u16, minutes: u16) -> u16 {
         day * DAY + hours * 60 + minutes
+    }
+
+    #[test]
+    fn it_is_known_when_it_opens() {
+        let hours = Hours::parse("Tue 08:00-12:00, Sat 22:00-02:00").unwrap_or_default();
+        let minute = |day: u16, hour: u16| day * DAY + hour * 60;
+        for (day, hour, opens) in [(0, 8, DAY), (1, 7, 60), (1, 13, 4 * DAY + 9 * 60), (6, 8, 2 * DAY)] {
+            assert_eq!(hours.at(minute(day, hour)), Open::Closed);
+            assert_eq!(hours.opens_in(minute(day, hour)), Some(opens), "{day} {hour}");
+        }
+        assert_eq!(Hours::default().opens_in(0), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! What this crate is not: it knows neither FTP nor sockets. It takes about the same time whether the name or the
 //! password was wrong, once the hashes that came from other servers are replaced.
 
+mod access;
 pub mod bans;
 mod group;
 mod hours;
@@ -19,6 +20,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+pub use access::Access;
 pub use bans::{Ban, BanMode, BanRules, Bans};
 pub use group::{Group, Groups, Member, Unresolved};
 pub use hours::{Hours, Open};
@@ -29,7 +31,9 @@ pub use setting::{Account, Origin, Profile, SETTINGS, Setting, Total};
 pub use source::{Source, SourceError, Verdict, parse_member};
 pub use store::{Store, StoreError};
 pub use tally::Tally;
-pub use value::{Bytes, Count, Networks, Ratio, Seconds, Speed, TlsNeed, parse_networks, parse_speed};
+pub use value::{
+    Bytes, Count, Networks, Ratio, Seconds, Speed, TlsNeed, parse_hours, parse_networks, parse_speed,
+};
 
 /// Somebody who logs in with a password.
 #[derive(Debug, Clone)]

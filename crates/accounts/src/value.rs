@@ -1,5 +1,6 @@
 //! Settings as text.
 
+use crate::Hours;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -236,6 +237,14 @@ pub fn parse_speed(text: &str) -> Result<Speed, String> {
 /// What is wrong with them, and what to write.
 pub fn parse_networks(text: &str) -> Result<Networks, String> {
     Networks::parse(text)
+}
+
+/// The hours of the week that a text means.
+///
+/// # Errors
+/// What to write instead.
+pub fn parse_hours(text: &str) -> Result<Hours, String> {
+    Hours::parse(text)
 }
 
 /// Networks of addresses.

@@ -4,10 +4,10 @@ use crate::problem::Problem;
 use crate::reference::table;
 use crate::values::{parse_active_port, parse_address, parse_ban_mode, parse_ports};
 use crate::{Config, StorePlace, acme, confine, device, host, listen, log, login, person, reach, tls};
-use portolan_accounts::{BanRules, Networks, Store, parse_networks, parse_speed};
+use portolan_accounts::{Access, BanRules, Count, Networks, Store, parse_hours, parse_networks, parse_speed};
 use portolan_net::KeepAlive;
 use portolan_proto::server::Limits;
-use portolan_server::{SessionLimits, SpeedLimits};
+use portolan_server::{SessionLimits, SpeedLimits, TransferLimits};
 use portolan_vfs::charset;
 use portolan_vfs_local::Uploads;
 use serde::Deserialize;
@@ -73,6 +73,9 @@ table! {
         /// The table `[limits]`.
         #[serde(default)]
         limits: LimitsTable,
+        /// From where and when anybody may come: the table `[access]`.
+        #[serde(default)]
+        access: AccessTable,
         /// When addresses are banned: the table `[bans]`.
         #[serde(default)]
         bans: BansTable,
@@ -144,6 +147,19 @@ table! {
 }
 
 table! {
+    /// `[access]`: from where and when anybody may come, whoever it is.
+    #[derive(Default)]
+    pub(crate) struct AccessTable {
+        /// Networks that they come from, like 192.0.2.0/24; without any, from everywhere.
+        allow: Option<Spanned<reach::OneOrMore>>,
+        /// Networks that they do not come from, though they be allowed.
+        deny: Option<Spanned<reach::OneOrMore>>,
+        /// Hours of the week, like Mon-Fri 08:00-18:00, Sat; without any, always.
+        hours: Option<Spanned<String>>,
+    }
+}
+
+table! {
     /// `[limits]`: of the server and of each session.
     #[derive(Default)]
     pub(crate) struct LimitsTable {
@@ -151,6 +167,10 @@ table! {
         sessions: Option<usize>,
         /// Sessions of one address. By default 1000.
         sessions_per_address: Option<usize>,
+        /// Transfers of files at the same time. By default as many as there are.
+        transfers: Option<u64>,
+        /// Transfers of one address. By default as many as there are.
+        transfers_per_address: Option<u64>,
         /// Seconds from the connection to the login. By default 60.
         login: Option<Spanned<u64>>,
         /// Seconds between commands. By default 900.
@@ -309,6 +329,11 @@ fn convert(file: File, tables: &DeTable<'_>, check: &mut Check<'_>) -> Config {
     }
     config.welcome = file.welcome.unwrap_or_default().lines().map(str::to_owned).collect();
     config.grace = file.grace.map_or(config.grace, Duration::from_secs);
+    config.access = Access {
+        allow: file.access.allow.map(|allow| networks(allow, check)).unwrap_or_default(),
+        deny: file.access.deny.map(|deny| networks(deny, check)).unwrap_or_default(),
+        hours: file.access.hours.and_then(|hours| check.value(&hours, parse_hours)).unwrap_or_default(),
+    };
     config.bans = bans(file.bans, check);
     config.log = file.log.convert(check);
     config.metrics = file.metrics.and_then(|text| check.value(&text, parse_address));
@@ -323,6 +348,8 @@ fn convert(file: File, tables: &DeTable<'_>, check: &mut Check<'_>) -> Config {
         up: speed(table.speed_up_per_address.as_ref()),
         down: speed(table.speed_down_per_address.as_ref()),
     };
+    config.transfers =
+        TransferLimits { total: Count(table.transfers), per_address: Count(table.transfers_per_address) };
     (config.sessions, config.limits) = limits(file.limits, check);
     config.anonymous = person::anonymous(tables, &config.groups, check);
     config.users = person::users(tables, &config.groups, check);

@@ -20,7 +20,9 @@ mod tls;
 mod values;
 
 use encoding_rs::Encoding;
-use portolan_accounts::{Accounts, BanRules, Bans, Groups, Member, Mount, Networks, Store, StoreError, User};
+use portolan_accounts::{
+    Access, Accounts, BanRules, Bans, Groups, Member, Mount, Networks, Store, StoreError, User,
+};
 use portolan_certs::{CertError, Certificates, ClientCertificates, Source};
 use portolan_helpers::Pam;
 use portolan_hooks::Hook;
@@ -30,7 +32,7 @@ use portolan_proto::server::{Device, Limits, Settings, TlsPolicy};
 use portolan_reach::ddns::Record;
 use portolan_reach::mapping::Method;
 use portolan_reach::source::AddressSource;
-use portolan_server::{Options, Rules, SessionLimits, SpeedLimits};
+use portolan_server::{Options, Rules, SessionLimits, SpeedLimits, TransferLimits};
 use portolan_vfs_local::Uploads;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -114,8 +116,12 @@ pub struct Config {
     pub welcome: Vec<String>,
     /// What running transfers get when the server stops.
     pub grace: Duration,
+    /// From where and when anybody may come.
+    pub access: Access,
     /// How many sessions there may be.
     pub sessions: SessionLimits,
+    /// How many transfers there may be.
+    pub transfers: TransferLimits,
     /// When addresses are banned.
     pub bans: BanRules,
     /// What is logged.
@@ -180,7 +186,9 @@ impl Default for Config {
             charset: None,
             welcome: Vec::new(),
             grace: Duration::from_secs(30),
+            access: Access::default(),
             sessions: SessionLimits::default(),
+            transfers: TransferLimits::default(),
             bans: BanRules::default(),
             log: Log::default(),
             metrics: None,
@@ -267,6 +275,8 @@ impl Config {
             within: around.within.clone(),
             charset: self.charset,
             sessions: self.sessions,
+            transfers: self.transfers,
+            access: self.access.clone(),
             bans: self.bans.clone(),
             speed: self.speed,
             speed_of_address: self.speed_of_address,

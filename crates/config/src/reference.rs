@@ -80,6 +80,7 @@ pub fn reference() -> String {
     for (about, keys) in [
         file::File::ABOUT,
         file::LimitsTable::ABOUT,
+        file::AccessTable::ABOUT,
         file::BansTable::ABOUT,
         confine::Table::ABOUT,
         tls::Table::ABOUT,

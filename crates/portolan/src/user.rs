@@ -177,6 +177,11 @@ async fn can(who: &Who, verb: &str, path: &str, from: Option<IpAddr>) -> Result<
         return no(&format!("the account is not enabled ({})", account.enabled.origin));
     }
     if let Some(address) = from
+        && let Some(reason) = people.config.access.refuses(address)
+    {
+        return no(&format!("{address}: {reason} (for everybody, by [access])"));
+    }
+    if let Some(address) = from
         && let Some((reason, origin)) = account.refuses(address)
     {
         return no(&format!("{address}: {reason} ({origin})"));

@@ -192,8 +192,8 @@ impl Driver {
         let Some(member) = self.holdings.member.as_ref().filter(|_| self.look.is_none()) else { return };
         if member.edition != self.orders.edition {
             let (shared, orders) = (Arc::clone(&self.shared), Arc::clone(&self.orders));
-            self.look =
-                Some(Box::pin(login::look_again(shared, orders, self.entry.id(), Member::clone(member))));
+            let (session, peer, member) = (self.entry.id(), self.control.peer(), Member::clone(member));
+            self.look = Some(Box::pin(login::look_again(shared, orders, session, peer, member)));
         }
     }
 

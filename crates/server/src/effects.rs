@@ -1,6 +1,7 @@
 //! Effects as futures, and what a session holds between them.
 
 use crate::login::{self, Login, Member};
+use crate::options::TransferLimits;
 use crate::orders::Orders;
 use crate::registry::{SetAside, TransferRoom};
 use crate::transfer::{self, Content, Markers, Opened};
@@ -12,7 +13,7 @@ use portolan_events::{What, Who};
 use portolan_net::dtp::Progress;
 use portolan_net::tls::Identity;
 use portolan_net::{ConnectError, Control, Direction, Guard, Place, Stream};
-use portolan_proto::server::{Effect, Failure, Open, Outcome, Storage, Target, Terms};
+use portolan_proto::server::{Effect, Failure, Open, Outcome, Storage, Target, Terms, Whose};
 use portolan_vfs::Vfs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -132,20 +133,25 @@ impl Holdings {
         self.member.as_ref().map(|member| Arc::clone(&member.tree.view))
     }
 
-    /// Takes room for a transfer of a file; false when the account has as many as it may have.
-    fn take_room(&mut self, open: &Open, shared: &Shared) -> bool {
+    /// Takes room for a transfer of a file; else says who has as many as they may have.
+    fn take_room(
+        &mut self,
+        open: &Open,
+        peer: IpAddr,
+        orders: &Orders,
+        shared: &Shared,
+    ) -> Result<(), Whose> {
         self.room = None;
         let Some(Member { user, tree, .. }) =
             self.member.as_deref().filter(|_| !matches!(open, Open::List { .. }))
         else {
-            return true;
+            return Ok(());
         };
-        let most = *tree.account.transfers;
-        if most != Count(None) {
-            self.room = shared.registry.begin_transfer(user.clone(), most);
-            return self.room.is_some();
+        let (own, limits) = (*tree.account.transfers, orders.rules.transfers);
+        if own != Count(None) || limits != TransferLimits::default() {
+            self.room = Some(shared.registry.begin_transfer(user, own, peer, limits)?);
         }
-        true
+        Ok(())
     }
 
     /// Who is logged in, where it counts what they move.
@@ -305,9 +311,11 @@ pub(crate) fn start(
             }
             None => failed(Failure::Local),
         },
-        Effect::Open(open) => match holdings.view() {
-            Some(_) if !holdings.take_room(&open, &shared) => failed(Failure::TooManyTransfers),
-            Some(tree) => {
+        Effect::Open(open) => match (holdings.view(), holdings.take_room(&open, peer.ip(), &orders, &shared))
+        {
+            (_, Err(whose)) => failed(Failure::TooManyTransfers(whose)),
+            (None, Ok(())) => failed(Failure::Local),
+            (Some(tree), Ok(())) => {
                 let member = holdings.with_ratio();
                 async move {
                     let (opened, outcome) = match transfer::open(tree, open).await {
@@ -329,7 +337,6 @@ pub(crate) fn start(
                 }
                 .boxed()
             }
-            None => failed(Failure::Local),
         },
         Effect::Move => match (holdings.opened.take(), holdings.data.take()) {
             (Some(opened), Some(data)) => {

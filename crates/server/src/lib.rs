@@ -45,7 +45,7 @@ use tokio_util::task::TaskTracker;
 use tree::Trees;
 use twice::Twice;
 
-pub use options::{Listen, Options, Rules, SessionLimits};
+pub use options::{Listen, Options, Rules, SessionLimits, TransferLimits};
 pub use orders::Lock;
 pub use speeds::SpeedLimits;
 
@@ -394,6 +394,15 @@ fn admit(peer: SocketAddr, shared: &Shared) -> Result<registry::Entry, Refusal> 
         return Err(Refusal::Banned(left.as_secs()));
     }
     let orders = Arc::clone(&shared.orders.borrow());
+    let access = &orders.rules.access;
+    if access.refuses(peer.ip()).is_some() {
+        return Err(Refusal::Elsewhere);
+    }
+    if let Some(minutes) = login::closed_for(&access.hours) {
+        let (reason, time) =
+            ("The server is closed at this hour", Duration::from_secs(u64::from(minutes) * 60));
+        return Err(Refusal::Locked(Lock { reason: reason.to_owned(), until: Some(Instant::now() + time) }));
+    }
     match orders.lock.as_ref().filter(|lock| lock.is_on()) {
         Some(lock) => Err(Refusal::Locked(lock.clone())),
         None => shared.registry.enter(peer, orders.rules.sessions),
@@ -425,6 +434,7 @@ fn turn_away(newcomer: Newcomer, refusal: Refusal, door: &Door, shared: &Shared)
         Refusal::Server => replies::too_many_sessions(),
         Refusal::Address => replies::too_many_sessions_of_peer(),
         Refusal::Banned(seconds) => replies::banned(seconds),
+        Refusal::Elsewhere => replies::not_from_there(),
         Refusal::Locked(lock) => {
             let left = lock.until.map(|until| until.saturating_duration_since(Instant::now()).as_secs());
             replies::locked(&lock.reason, left)

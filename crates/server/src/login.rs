@@ -6,7 +6,7 @@ use crate::orders::Orders;
 use crate::registry::User;
 use crate::tree::Tree;
 use crate::{Shared, speeds};
-use portolan_accounts::{Account, Open as Allowed, Refusal, TlsNeed};
+use portolan_accounts::{Access, Account, Hours, Open as Allowed, Refusal, TlsNeed};
 use portolan_certs::users_in;
 use portolan_events::{What, Who, text};
 use portolan_net::Direction;
@@ -34,7 +34,6 @@ pub(crate) struct Login {
 pub(crate) struct Member {
     pub(crate) user: User,
     pub(crate) tree: Arc<Tree>,
-    peer: SocketAddr,
     /// TLS protected the control connection at the login.
     protected: bool,
     since: Instant,
@@ -54,6 +53,8 @@ enum Hindrance {
     NeedsTls,
     Elsewhere(String),
     Hours(String),
+    /// The server is closed.
+    Closed,
 }
 
 impl fmt::Display for Hindrance {
@@ -61,6 +62,7 @@ impl fmt::Display for Hindrance {
         match self {
             Hindrance::NeedsTls => f.write_str("this user needs TLS"),
             Hindrance::Elsewhere(reason) => f.write_str(reason),
+            Hindrance::Closed => f.write_str("the server is closed at this hour"),
             Hindrance::Hours(origin) => write!(f, "this is none of the user's hours ({origin})"),
         }
     }
@@ -108,7 +110,7 @@ pub(crate) async fn authenticate(
         }
     };
     let since = Instant::now();
-    let terms = match terms(&account, peer, protected, since) {
+    let terms = match terms(&account, &orders.rules.access, peer, protected, since) {
         Ok(terms) => terms,
         Err(hindrance) => {
             deny(&hindrance.to_string()).await;
@@ -126,7 +128,7 @@ pub(crate) async fn authenticate(
         return Err(Outcome::Full);
     }
     shared.options.events.note(Who { session, peer, user: Some(account.name.clone()) }, What::Login).await;
-    Ok((Member { user: number, tree, peer, protected, since, edition: orders.edition }, terms))
+    Ok((Member { user: number, tree, protected, since, edition: orders.edition }, terms))
 }
 
 /// Somebody who is logged in as they are now, and on what terms; `None` when they may be so no longer.
@@ -141,10 +143,11 @@ pub(crate) async fn look_again(
     shared: Arc<Shared>,
     orders: Arc<Orders>,
     session: u64,
+    peer: SocketAddr,
     member: Member,
 ) -> Looked {
     let (host, name) = &member.user;
-    let (peer, user) = (member.peer, name.escape_ascii().to_string());
+    let user = name.escape_ascii().to_string();
     let account = loop {
         match orders.rules.accounts(*host)?.again(name).await {
             Ok(account) => break account,
@@ -155,7 +158,7 @@ pub(crate) async fn look_again(
             }
         }
     };
-    let terms = match terms(&account, peer, member.protected, member.since) {
+    let terms = match terms(&account, &orders.rules.access, peer, member.protected, member.since) {
         Ok(terms) => terms,
         Err(hindrance) => {
             tracing::info!(session, %peer, user, "the account may not be used any more: {hindrance}");
@@ -180,25 +183,52 @@ pub(crate) async fn look_again(
 }
 
 /// On what terms somebody may be logged in who began then.
-fn terms(account: &Account, peer: SocketAddr, protected: bool, since: Instant) -> Result<Terms, Hindrance> {
+fn terms(
+    account: &Account,
+    access: &Access,
+    peer: SocketAddr,
+    protected: bool,
+    since: Instant,
+) -> Result<Terms, Hindrance> {
     if *account.tls > TlsNeed::Nothing && !protected {
         return Err(Hindrance::NeedsTls);
+    }
+    if let Some(reason) = access.refuses(peer.ip()) {
+        return Err(Hindrance::Elsewhere(format!("{reason} (for everybody)")));
     }
     if let Some((reason, origin)) = account.refuses(peer.ip()) {
         return Err(Hindrance::Elsewhere(format!("{reason} ({origin})")));
     }
-    let of_hours = match account.hours.at(minute_of_week()) {
-        Allowed::Closed => return Err(Hindrance::Hours(account.hours.origin.to_string())),
-        Allowed::For(minutes) => Some(Instant::now() + Duration::from_secs(u64::from(minutes) * 60)),
-        Allowed::Always => None,
-    };
+    let closed = || Hindrance::Hours(account.hours.origin.to_string());
+    let of_hours = until(&account.hours).map_err(|Closed| closed())?;
+    let of_server = until(&access.hours).map_err(|Closed| Hindrance::Closed)?;
     let of_session = account.session_time.0.map(|time| since + time);
     Ok(Terms {
         fxp: *account.fxp,
         protected_data: *account.tls == TlsNeed::Data,
         idle: account.idle.0,
-        until: [of_hours, of_session].into_iter().flatten().min(),
+        until: [of_hours, of_server, of_session].into_iter().flatten().min(),
     })
+}
+
+/// It is none of the hours.
+struct Closed;
+
+/// When the hours end that it is now, if they do.
+fn until(hours: &Hours) -> Result<Option<Instant>, Closed> {
+    if hours.is_empty() {
+        return Ok(None);
+    }
+    match hours.at(minute_of_week()) {
+        Allowed::Closed => Err(Closed),
+        Allowed::For(minutes) => Ok(Some(Instant::now() + Duration::from_secs(u64::from(minutes) * 60))),
+        Allowed::Always => Ok(None),
+    }
+}
+
+/// For how many minutes it is none of the hours yet, if it is none.
+pub(crate) fn closed_for(hours: &Hours) -> Option<u16> {
+    until(hours).err().and_then(|Closed| hours.opens_in(minute_of_week()))
 }
 
 /// The minute of the week, here.

@@ -2,7 +2,7 @@
 
 use crate::speeds::SpeedLimits;
 use encoding_rs::Encoding;
-use portolan_accounts::{Accounts, BanRules, Bans};
+use portolan_accounts::{Access, Accounts, BanRules, Bans, Count};
 use portolan_events::Events;
 use portolan_net::tls::Tls;
 use portolan_net::{ActivePort, KeepAlive, Proxies};
@@ -57,6 +57,10 @@ pub struct Rules {
     pub charset: Option<&'static Encoding>,
     /// How many sessions there may be.
     pub sessions: SessionLimits,
+    /// How many transfers of files there may be.
+    pub transfers: TransferLimits,
+    /// From where and when anybody may come.
+    pub access: Access,
     /// How fast all transfers together may be.
     pub speed: SpeedLimits,
     /// How fast those with one address may be together.
@@ -101,6 +105,15 @@ pub struct SessionLimits {
     pub total: usize,
     /// From one address. Default 1,000, so that no single one can lock out the others.
     pub per_address: usize,
+}
+
+/// How many transfers of files there may be at the same time. There are no limits where none are set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TransferLimits {
+    /// In all.
+    pub total: Count,
+    /// Of one address.
+    pub per_address: Count,
 }
 
 impl Default for SessionLimits {

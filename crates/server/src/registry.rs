@@ -1,10 +1,10 @@
 //! The sessions that there are.
 
-use crate::options::SessionLimits;
+use crate::options::{SessionLimits, TransferLimits};
 use crate::orders::Lock;
 use portolan_accounts::Count;
 use portolan_accounts::bans::household;
-use portolan_proto::server::Host;
+use portolan_proto::server::{Host, Whose};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +21,8 @@ pub(crate) enum Refusal {
     Banned(u64),
     /// Nobody new is taken in now.
     Locked(Lock),
+    /// Nobody is taken in from that address.
+    Elsewhere,
 }
 
 impl Refusal {
@@ -31,6 +33,7 @@ impl Refusal {
             Refusal::Address => "address full",
             Refusal::Banned(_) => "banned",
             Refusal::Locked(_) => "locked",
+            Refusal::Elsewhere => "address not allowed",
         }
     }
 }
@@ -65,6 +68,10 @@ struct Sessions {
     /// By [`household`].
     of_address: HashMap<IpAddr, usize>,
     of_user: HashMap<User, Usage>,
+    /// Transfers, where they are limited.
+    transfers: usize,
+    /// The same, by [`household`].
+    transfers_of_address: HashMap<IpAddr, usize>,
     /// Handshakes that run, by [`household`].
     handshakes: HashMap<IpAddr, usize>,
     /// Attacks that were seen since the server started.
@@ -85,6 +92,16 @@ impl Sessions {
         change(usage);
         if usage.sessions == 0 && usage.transfers == 0 && usage.downloading == 0 {
             self.of_user.remove(user);
+        }
+    }
+}
+
+/// Counts one less of an address.
+fn give_back(counts: &mut HashMap<IpAddr, usize>, address: IpAddr) {
+    if let Some(count) = counts.get_mut(&address) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&address);
         }
     }
 }
@@ -128,14 +145,30 @@ impl Registry {
         true
     }
 
-    /// Makes room for a transfer, until the room is dropped; `None` when this user has as many as they may have.
-    pub(crate) fn begin_transfer(&self, user: User, most: Count) -> Option<TransferRoom> {
-        let mut sessions = lock(&self.sessions);
-        let count = sessions.of_user.get(&user).map_or(0, |usage| usage.transfers);
-        most.allows_one_more(count).then(|| {
-            sessions.change(&user, |usage| usage.transfers += 1);
-            TransferRoom { user, sessions: Arc::clone(&self.sessions) }
-        })
+    /// Makes room for a transfer, until the room is dropped; else says who has as many as they may have.
+    pub(crate) fn begin_transfer(
+        &self,
+        user: &User,
+        of_user: Count,
+        address: IpAddr,
+        limits: TransferLimits,
+    ) -> Result<TransferRoom, Whose> {
+        let (mut sessions, address) = (lock(&self.sessions), household(address));
+        let own = sessions.of_user.get(user).map_or(0, |usage| usage.transfers);
+        let of_address = sessions.transfers_of_address.get(&address).copied().unwrap_or_default();
+        for (whose, most, count) in [
+            (Whose::Account, of_user, own),
+            (Whose::Address, limits.per_address, of_address),
+            (Whose::Server, limits.total, sessions.transfers),
+        ] {
+            if !most.allows_one_more(count) {
+                return Err(whose);
+            }
+        }
+        sessions.change(user, |usage| usage.transfers += 1);
+        sessions.transfers += 1;
+        *sessions.transfers_of_address.entry(address).or_default() += 1;
+        Ok(TransferRoom { user: user.clone(), address, sessions: Arc::clone(&self.sessions) })
     }
 }
 
@@ -170,12 +203,16 @@ impl Drop for SetAside {
 #[derive(Debug)]
 pub(crate) struct TransferRoom {
     user: User,
+    address: IpAddr,
     sessions: Arc<Mutex<Sessions>>,
 }
 
 impl Drop for TransferRoom {
     fn drop(&mut self) {
-        lock(&self.sessions).change(&self.user, |usage| usage.transfers -= 1);
+        let mut sessions = lock(&self.sessions);
+        sessions.change(&self.user, |usage| usage.transfers -= 1);
+        sessions.transfers -= 1;
+        give_back(&mut sessions.transfers_of_address, self.address);
     }
 }
 
@@ -189,12 +226,7 @@ pub(crate) struct HandshakeRoom {
 impl Drop for HandshakeRoom {
     fn drop(&mut self) {
         let mut sessions = lock(&self.sessions);
-        if let Some(count) = sessions.handshakes.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                sessions.handshakes.remove(&self.address);
-            }
-        }
+        give_back(&mut sessions.handshakes, self.address);
     }
 }
 
@@ -260,12 +292,7 @@ impl Drop for Entry {
         self.log_out();
         let mut sessions = lock(&self.sessions);
         sessions.known.remove(&self.id);
-        if let Some(count) = sessions.of_address.get_mut(&household(self.peer.ip())) {
-            *count -= 1;
-            if *count == 0 {
-                sessions.of_address.remove(&household(self.peer.ip()));
-            }
-        }
+        give_back(&mut sessions.of_address, household(self.peer.ip()));
     }
 }
 

@@ -137,3 +137,74 @@ speed-down = "400 KB/s"
         }
     }
 }
+
+#[test]
+fn an_address_and_the_server_have_so_many_transfers_and_no_more() {
+    let served = serve(
+        &["root"],
+        "[anonymous]\nroot = \"root\"\nwrite = true\n[limits]\ntransfers = 2\ntransfers-per-address = 1\n",
+    );
+    let server = SocketAddr::from((Ipv4Addr::LOCALHOST, served.port));
+    let from = |last: u8| {
+        let mut talk = Talk::to(server, Some(IpAddr::from([127, 0, 0, last])));
+        talk.log_in();
+        talk
+    };
+    let (mut one, mut same, mut other, mut third) = (from(1), from(1), from(2), from(3));
+    let first = one.open_data("STOR a");
+    same.epsv();
+    assert!(same.ask("STOR b").starts_with("450 Your address has as many transfers"));
+    let second = other.open_data("STOR b");
+    third.epsv();
+    assert!(third.ask("STOR c").starts_with("450 The server has as many transfers"));
+    // A listing is none.
+    drop(third.open_data("LIST"));
+    third.reply();
+    drop(first);
+    assert!(one.reply().starts_with("226"));
+    drop(third.open_data("STOR c"));
+    assert!(third.reply().starts_with("226"));
+    drop(same.open_data("STOR d"));
+    assert!(same.reply().starts_with("226"));
+    drop(second);
+    assert!(other.reply().starts_with("226"));
+}
+
+#[test]
+fn the_server_lets_in_from_where_and_when_it_is_open() {
+    // Hours that are over, and those that are not, are seen from the day of the week that it is.
+    let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    let today = usize::from(jiff::Zoned::now().weekday().to_monday_zero_offset().unsigned_abs());
+    let (open, later) = (format!("{}, {}", days[today], days[(today + 1) % 7]), days[(today + 4) % 7]);
+    let common = "[anonymous]\nroot = \"root\"\n[access]\nallow = [\"127.0.0.0/8\"]\ndeny = \"127.0.0.9\"\n";
+    let served = serve(&["root"], &format!("{common}hours = \"{open}\"\n"));
+    let server = SocketAddr::from((Ipv4Addr::LOCALHOST, served.port));
+    let from = |last: u8| {
+        let stream =
+            portolan_testkit::launch::connect(server, Some(IpAddr::from([127, 0, 0, last]))).unwrap();
+        Talk::new(stream)
+    };
+    assert!(from(8).reply().starts_with("220"));
+    let mut denied = from(9);
+    assert!(denied.reply().starts_with("421 Nobody is let in from your address"));
+    assert_eq!(denied.reply(), "");
+    let mut inside = from(8);
+    inside.reply();
+    inside.log_in();
+    let file = served.folder.path().join("portolan.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    // What changes counts for who is there already.
+    fs::write(&file, text.replace("127.0.0.9", "127.0.0.8")).unwrap();
+    assert!(inside.reply().starts_with("421 This account may not be used any more"));
+    assert!(from(8).reply().starts_with("421 Nobody is let in from your address"));
+    let mut inside = from(7);
+    inside.reply();
+    inside.log_in();
+    let closed = text.replace(&open, &format!("{later} 00:00-24:00"));
+    fs::write(&file, closed).unwrap();
+    assert!(inside.reply().starts_with("421 "));
+    let reply = from(7).reply();
+    assert!(reply.starts_with("421 The server is closed at this hour; try again in "), "{reply}");
+    let minutes: u32 = reply.split(' ').nth_back(1).unwrap().parse().unwrap();
+    assert!((3 * 24 * 60..=4 * 24 * 60).contains(&minutes), "{minutes}");
+}

@@ -385,6 +385,17 @@ pub enum Outcome {
     Cancelled,
 }
 
+/// Whose transfers are limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The account's.
+    Account,
+    /// Those of the client's address.
+    Address,
+    /// All of the server.
+    Server,
+}
+
 /// Why an effect failed. [`replies::failure`](super::replies::failure) has the reply to each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -420,8 +431,8 @@ pub enum Failure {
     NotOffered,
     /// Too many objects for one request.
     TooMuch,
-    /// The account has as many transfers as it may have.
-    TooManyTransfers,
+    /// There are as many transfers of these as there may be.
+    TooManyTransfers(Whose),
     /// The account has used up what it may store.
     Quota,
     /// The account has to upload more before it may download that.

@@ -4,7 +4,7 @@
 //! the client sent, names of paths where an RFC asks for them apart: an echo is what attackers
 //! build on (reply injection, helpers in routers that look for addresses).
 
-use super::effect::{Ending, Failure, Target};
+use super::effect::{Ending, Failure, Target, Whose};
 use super::verbs::{Entry, VERBS};
 use portolan_wire::address::Family;
 use portolan_wire::data::Marker;
@@ -44,6 +44,11 @@ pub(super) fn too_many_sessions_of_account() -> Reply {
 /// 421 for a peer that has too many sessions already.
 pub fn too_many_sessions_of_peer() -> Reply {
     Reply::new(ReplyCode::ServiceUnavailable, "Too many sessions from your address, close one first")
+}
+
+/// 421 for a peer whose address is not let in.
+pub fn not_from_there() -> Reply {
+    Reply::new(ReplyCode::ServiceUnavailable, "Nobody is let in from your address")
 }
 
 pub(super) fn out_of_time() -> Reply {
@@ -431,8 +436,14 @@ pub fn failure(failure: Failure) -> Reply {
             (ReplyCode::BadRestartPoint, "The restart point lies behind the end of the file")
         }
         Failure::NotOffered => (ReplyCode::ParameterNotImplemented, "The storage here cannot do that"),
-        Failure::TooManyTransfers => {
+        Failure::TooManyTransfers(Whose::Account) => {
             (ReplyCode::FileBusy, "This account has as many transfers as it may have, try again later")
+        }
+        Failure::TooManyTransfers(Whose::Address) => {
+            (ReplyCode::FileBusy, "Your address has as many transfers as it may have, try again later")
+        }
+        Failure::TooManyTransfers(Whose::Server) => {
+            (ReplyCode::FileBusy, "The server has as many transfers as it may have, try again later")
         }
         Failure::Quota => (
             ReplyCode::QuotaExceeded,
