@@ -1,6 +1,8 @@
 //! Password hashes. New ones are Argon2id, in the PHC string format. Others, as other servers have them, are taken and
 //! replaced when their user logs in next.
 
+mod md5crypt;
+
 use argon2::password_hash::phc;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};
@@ -48,7 +50,7 @@ enum Scheme {
     Bcrypt,
     /// SHA-256 or SHA-512 in many rounds, as of `crypt(3)`.
     ShaCrypt,
-    /// MD5 in a thousand rounds, as of `crypt(3)`; weak today.
+    /// MD5 in a thousand rounds, as of `crypt(3)` or Apache; weak today.
     Md5Crypt,
     /// PBKDF2 with SHA-256, in the form of PHC strings: `$pbkdf2-sha256$i=100000$salt$hash`.
     Pbkdf2,
@@ -57,7 +59,7 @@ enum Scheme {
 /// Text is no password hash.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "not a password hash; those that are known begin with $argon2id$, $2b$ (bcrypt), $6$, $5$ or $1$ (crypt), or $pbkdf2-sha256$"
+    "not a password hash; those that are known begin with $argon2id$, $2b$ (bcrypt), $6$, $5$ or $1$ (crypt), $apr1$ (Apache), or $pbkdf2-sha256$"
 )]
 pub struct HashError;
 
@@ -101,10 +103,10 @@ impl PasswordHash {
             Scheme::Bcrypt => bcrypt::verify(password, &self.text).unwrap_or(false),
             Scheme::ShaCrypt => ShaCrypt::default().verify_password(password, &*self.text).is_ok(),
             Scheme::Md5Crypt => {
-                let salt = self.text.split('$').nth(2).unwrap_or_default();
-                let own = md5crypt::md5crypt(password, salt.as_bytes());
+                let mut fields = self.text.split('$').skip(1);
+                let (kind, salt) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
                 // What is compared are hashes: how far they are the same tells nothing of the password.
-                own == self.text.as_bytes()
+                md5crypt::hash(kind, salt, password) == *self.text
             }
             Scheme::Pbkdf2 => pbkdf2_parts(&self.text).is_some_and(|(rounds, salt, hash)| {
                 pbkdf2::verify(pbkdf2::PBKDF2_HMAC_SHA256, rounds, &salt, password, &hash).is_ok()
@@ -155,7 +157,7 @@ impl Scheme {
                 (!salt.is_empty() && is_letters(hash, length) && rounds <= ROUNDS_MAX)
                     .then_some(Scheme::ShaCrypt)
             }
-            ["", "1", salt, hash] => {
+            ["", "1" | "apr1", salt, hash] => {
                 (matches!(salt.len(), 1..=8) && is_letters(hash, 22)).then_some(Scheme::Md5Crypt)
             }
             ["", "pbkdf2-sha256", ..] => pbkdf2_parts(text).map(|_| Scheme::Pbkdf2),
@@ -217,6 +219,7 @@ mod tests {
     /// Hashes of `secret`, as `openssl passwd` and `crypt(3)` write them.
     const OF_OTHERS: &[&str] = &[
         "$1$saltsalt$9xy1btjgzLYfb7hivXtC//",
+        "$apr1$saltsalt$LrttParrLPdxvgutaSXWJ0",
         "$5$saltstring$C3o4O1TC6aRHF4FI.QSZMXtHbaj2gSXr4sUc/3NcUi.",
         "$6$saltstring$AIsRs/Ee56G/tC8MEHhvReZTfx8u3rXXMl6eYrjCG9ibix19DxoMBLogdTET5Ukw9Sf7eZTITsuk0Ry5qulYz.",
         "$6$rounds=10000$saltstring$8BTo06G/5FoSytD1T0cp9b6u1/eLMbXRWR32saoSVCPI8HactmA7e1cC6THh4kpvGWDoPyAxOz2Ig8bq3eay//",

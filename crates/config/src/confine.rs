@@ -49,9 +49,14 @@ impl Config {
         let anonymous = self.hosts.iter().map(|host| &host.anonymous).chain([&self.anonymous]).flatten();
         let users = self.hosts.iter().flat_map(|host: &Host| &host.users).chain(&self.users);
         let users = users.map(|user| &user.member);
-        let logins = self.logins.iter().map(Login::member);
+        let logins = self.all_logins().map(Login::member);
         let profiles = anonymous.chain(users).chain(logins).map(|member: &Member| &member.profile);
         profiles.chain(self.groups.iter().map(|(_, group)| &group.profile))
+    }
+
+    /// Others who know users, of all hosts.
+    pub(crate) fn all_logins(&self) -> impl Iterator<Item = &Login> {
+        self.logins.iter().chain(self.hosts.iter().flat_map(|host| &host.logins))
     }
 
     /// Folders that are known to be somebody's, as far as their paths are the same for all.
@@ -62,12 +67,12 @@ impl Config {
 
     /// True when the system is asked who its users are.
     pub fn asks_pam(&self) -> bool {
-        self.logins.iter().any(|login| matches!(login, Login::Pam(_)))
+        self.all_logins().any(|login| matches!(login, Login::Pam(_)))
     }
 
     /// True when the server does to files what is the doing of other users of the system.
     pub fn acts_for_others(&self) -> bool {
-        self.logins.iter().any(|login| matches!(login, Login::Pam(login) if login.as_user))
+        self.all_logins().any(|login| matches!(login, Login::Pam(login) if login.as_user))
     }
 
     /// Folders and files, beside those of users, that the server changes.

@@ -1,18 +1,19 @@
 //! The tables `[[host]]`: virtual hosts.
 
+use crate::Around;
 use crate::acme::check_names;
 use crate::file::Check;
+use crate::login::logins;
 use crate::person::{anonymous, users};
 use crate::reference::table;
 use crate::tls::certificate;
 use crate::values::parse_host_name;
-use crate::with_store;
-use portolan_accounts::{Accounts, Groups, Member, Store, User};
+use portolan_accounts::{Accounts, Groups, Member, User};
 use portolan_certs::{Acme, Source};
+use portolan_logins::Login;
 use portolan_proto::server::VirtualHost;
 use serde::de::IgnoredAny;
 use std::path::PathBuf;
-use std::sync::Arc;
 use toml::Spanned;
 use toml::de::DeTable;
 
@@ -31,6 +32,8 @@ pub struct Host {
     pub anonymous: Option<Member>,
     /// Who may log in with a password.
     pub users: Vec<User>,
+    /// Others who know its users.
+    pub logins: Vec<Login>,
 }
 
 impl Host {
@@ -38,9 +41,10 @@ impl Host {
         VirtualHost { names: self.names.clone(), welcome: self.welcome.clone() }
     }
 
-    pub(crate) fn accounts(&self, groups: &Groups, store: Option<&Arc<Store>>) -> Accounts {
-        let name = self.names.first().cloned().unwrap_or_default();
-        with_store(Accounts::new(groups.clone(), self.users.clone(), self.anonymous.clone()), store, &name)
+    pub(crate) fn accounts(&self, groups: &Groups, around: &Around) -> Accounts {
+        let name = self.names.first().map_or("", String::as_str);
+        let accounts = Accounts::new(groups.clone(), self.users.clone(), self.anonymous.clone());
+        around.completed(accounts, name, &self.logins)
     }
 }
 
@@ -63,6 +67,9 @@ table! {
         /// Its users: tables `[[host.user]]`.
         #[serde(rename = "user")]
         _user: Option<IgnoredAny>,
+        /// Others who know its users: tables `[[host.login]]`.
+        #[serde(rename = "login")]
+        _login: Option<IgnoredAny>,
     }
 }
 
@@ -125,6 +132,7 @@ pub(crate) fn hosts(
             welcome: table.welcome.unwrap_or_default().lines().map(str::to_owned).collect(),
             anonymous,
             users,
+            logins: logins(people, groups, check),
         });
     }
     hosts

@@ -159,6 +159,18 @@ pub struct Around {
     pub pam: Option<Pam>,
 }
 
+impl Around {
+    /// Those accounts, and the ones that the store has for this host, and that others know.
+    fn completed(&self, accounts: Accounts, host: &str, logins: &[Login]) -> Accounts {
+        let accounts =
+            accounts.with_sources(logins.iter().map(|login| login.source(self.pam.as_ref())).collect());
+        match &self.store {
+            Some(store) => accounts.with_store(Arc::clone(store), host.to_owned()),
+            None => accounts,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
@@ -257,7 +269,6 @@ impl Config {
 
     /// The rules of a server with this around it.
     pub fn rules(&self, around: &Around) -> Rules {
-        let store = around.store.as_ref();
         let settings = Settings {
             names: self.names.clone(),
             welcome: self.welcome.clone(),
@@ -281,9 +292,8 @@ impl Config {
             speed: self.speed,
             speed_of_address: self.speed_of_address,
             settings: Arc::new(settings),
-            host_accounts: self.hosts.iter().map(|host| host.accounts(&self.groups, store)).collect(),
-            accounts: with_store(accounts, store, "")
-                .with_sources(self.logins.iter().map(|login| login.source(around.pam.as_ref())).collect()),
+            host_accounts: self.hosts.iter().map(|host| host.accounts(&self.groups, around)).collect(),
+            accounts: around.completed(accounts, "", &self.logins),
         }
     }
 
@@ -360,7 +370,7 @@ impl Config {
             return true;
         }
         let of_host = |host: &Host| host.anonymous.is_some() || !host.users.is_empty();
-        let here = self.anonymous.is_some() || !self.users.is_empty() || !self.logins.is_empty();
+        let here = self.anonymous.is_some() || !self.users.is_empty() || self.all_logins().next().is_some();
         here || self.hosts.iter().any(of_host)
     }
 
@@ -426,14 +436,6 @@ impl Config {
         };
         let secrets = key(&self.tls.certificate).into_iter().chain(of_hosts).chain(store);
         secrets.chain(self.tls.ticket_key.clone()).chain(self.state.clone()).collect()
-    }
-}
-
-/// Those and the ones that the store has for this host.
-fn with_store(accounts: Accounts, store: Option<&Arc<Store>>, host: &str) -> Accounts {
-    match store {
-        Some(store) => accounts.with_store(Arc::clone(store), host.to_owned()),
-        None => accounts,
     }
 }
 

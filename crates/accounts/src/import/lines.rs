@@ -173,8 +173,11 @@ mod tests {
         );
         assert_eq!(users[0].as_ref().unwrap().home, Some("/srv/anna".into()));
         assert!(users[1].is_err() && users[2].is_err(), "an empty hash is no password");
-        let users = import(Format::Htpasswd, &format!("anna:{md5}\notto:$apr1$x$y\n"));
-        assert!(users[0].is_ok() && users[1].is_err());
+        let users = import(
+            Format::Htpasswd,
+            &format!("anna:{md5}\notto:$apr1$x$y\nkarl:$apr1$saltsalt$LrttParrLPdxvgutaSXWJ0\n"),
+        );
+        assert!(users[0].is_ok() && users[1].is_err() && users[2].is_ok());
         let users = import(Format::Vsftpd, "anna\nsecret\notto\n");
         assert_eq!(users[0].as_ref().unwrap().password, Secret::Clear("secret".to_owned()));
         assert!(users[1].is_err());

@@ -7,6 +7,7 @@ mod mounts;
 mod quota;
 mod sources;
 mod store;
+mod timing;
 
 use portolan_testkit::launch::{Served, Talk, must_run};
 use std::fs;

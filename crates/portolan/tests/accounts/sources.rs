@@ -119,6 +119,13 @@ root = "common"
 http = "http://127.0.0.1:{http}/login"
 authorization = "Bearer word"
 root = "common"
+
+[[host]]
+names = ["b.example"]
+[[host.login]]
+http = "http://127.0.0.1:{http}/login"
+authorization = "Bearer word"
+root = "special"
 "#
     );
     let (folder, text) = prepared(&["common", "staff", "homes/anna", "special"], &text);
@@ -239,6 +246,14 @@ fn a_web_service_is_asked_when_the_directory_does_not_know() {
     wrong.ask("USER mia");
     assert!(wrong.ask("PASS wrong").starts_with("530"));
     assert!(log_in(&mut served.talk(), "nobody").starts_with("530"));
+    // A virtual host asks those that are written there.
+    let mut there = served.talk();
+    assert!(there.ask("HOST b.example").starts_with("220"));
+    assert!(log_in(&mut there, "mia").starts_with("230"), "it is somebody else of this name");
+    assert_eq!(names(&mut there), "file own staff");
+    let mut anna = served.talk();
+    anna.ask("HOST b.example");
+    assert!(log_in(&mut anna, "anna").starts_with("530"), "the directory is asked for others");
     // Who is gone there is gone here, with the next look.
     let mut uma = served.talk();
     fs::write(folder.join("uma"), "").unwrap();

@@ -16,14 +16,14 @@ use portolan_wire::{Command, CommandError, Frame, LineBuffer, Reply, ReplyCode, 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What a verb wants to happen.
 pub(super) enum Step {
     /// Reply; the command is over.
     Reply(Reply),
-    /// Reply after a pause.
-    ReplyAfter(Duration, Reply),
+    /// Go on with that at this time.
+    At(Instant, Box<Step>),
     /// Reply and end the session.
     Close(Reply),
     /// End the session.
@@ -45,7 +45,7 @@ pub(super) type Answer = Result<Step, Reply>;
 enum Work {
     Idle,
     Waiting { then: Then, deadline: Option<Instant>, cancelled: bool },
-    Pausing { until: Instant, reply: Reply },
+    Pausing { until: Instant, then: Box<Step> },
     Transfer(Transfer),
     Over,
 }
@@ -383,6 +383,11 @@ impl Session {
         }
     }
 
+    /// What time it is.
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
     fn take_command(&mut self, entry: &'static Entry, argument: &[u8]) {
         self.active_at = self.now;
         self.outputs.push_back(Output::Took(entry.verb));
@@ -413,7 +418,7 @@ impl Session {
     fn take_step(&mut self, step: Step) {
         match step {
             Step::Reply(reply) => self.send(&reply),
-            Step::ReplyAfter(pause, reply) => self.work = Work::Pausing { until: self.now + pause, reply },
+            Step::At(until, then) => self.work = Work::Pausing { until, then },
             Step::Close(reply) => self.close(&reply),
             Step::Leave => self.leave(),
             Step::Later => {}
@@ -527,8 +532,8 @@ impl Session {
             Work::Idle => self.close(&replies::login_too_long()),
             Work::Waiting { .. } => self.cancel_waiting(),
             Work::Pausing { .. } => {
-                if let Work::Pausing { reply, .. } = std::mem::replace(&mut self.work, Work::Idle) {
-                    self.send(&reply);
+                if let Work::Pausing { then, .. } = std::mem::replace(&mut self.work, Work::Idle) {
+                    self.take_step(*then);
                 }
             }
             Work::Transfer(transfer) => {

@@ -110,7 +110,7 @@ pub struct Limits {
     pub passive_turn: Duration,
     /// Wrong passwords before the session ends. Default 5 (RFC 2577 §5 asks for 3 to 5).
     pub login_attempts: u32,
-    /// Pause before a wrong password is answered. Default 1 s.
+    /// When a wrong password is answered, from the time on when it was said; later if finding out takes longer. Default 1 s.
     pub failed_login_pause: Duration,
     /// Lines that are no known command, before the login, before the session ends. Default 10.
     pub unknown_commands: u32,

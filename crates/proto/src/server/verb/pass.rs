@@ -1,4 +1,4 @@
-//! `PASS`: ends a login (RFC 959 §4.1.1). A wrong password is answered after a pause, always in the
+//! `PASS`: ends a login (RFC 959 §4.1.1). A wrong password is answered a while after it was said, always in the
 //! same words, and ends the session when it comes too often (RFC 2577 §5).
 
 use crate::server::effect::{Effect, Outcome, Proof, Terms};
@@ -6,6 +6,7 @@ use crate::server::login::{LoggedIn, Login};
 use crate::server::replies;
 use crate::server::session::{Answer, Session, Step};
 use portolan_wire::VirtualPath;
+use std::time::Instant;
 
 pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
     let user = match &session.login {
@@ -19,10 +20,11 @@ pub(crate) fn run(session: &mut Session, argument: &[u8]) -> Answer {
         proof: Proof::Password(argument.to_vec()),
         protected: session.security.is_protected(),
     };
-    Ok(Step::Start(effect, Box::new(move |session, outcome| finish(session, user, &outcome))))
+    let asked = session.now();
+    Ok(Step::Start(effect, Box::new(move |session, outcome| finish(session, user, asked, &outcome))))
 }
 
-fn finish(session: &mut Session, user: Vec<u8>, outcome: &Outcome) -> Step {
+fn finish(session: &mut Session, user: Vec<u8>, asked: Instant, outcome: &Outcome) -> Step {
     session.login = Login::Nobody;
     match outcome {
         Outcome::LoggedIn(terms) => {
@@ -35,10 +37,13 @@ fn finish(session: &mut Session, user: Vec<u8>, outcome: &Outcome) -> Step {
         Outcome::Denied => {
             session.denied += 1;
             let limits = &session.settings.limits;
-            if session.denied >= limits.login_attempts {
-                return Step::Close(replies::denied_too_often());
-            }
-            Step::ReplyAfter(limits.failed_login_pause, replies::denied())
+            let step = if session.denied >= limits.login_attempts {
+                Step::Close(replies::denied_too_often())
+            } else {
+                Step::Reply(replies::denied())
+            };
+            // How long it took to find out tells nobody anything: the answer comes at a time that was known before.
+            Step::At(asked + limits.failed_login_pause, Box::new(step))
         }
         other => Step::Reply(replies::other(other)),
     }
