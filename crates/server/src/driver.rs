@@ -46,7 +46,7 @@ pub(crate) struct Driver {
     session: Session,
     pub(crate) holdings: Holdings,
     /// The handshake has been made already.
-    pub(crate) secured: Option<Secured>,
+    pub(crate) secured: Option<Box<Secured>>,
     /// Room for the handshake that is to begin.
     pub(crate) handshake: Option<registry::HandshakeRoom>,
     /// The longest that a handshake may take.
@@ -96,7 +96,7 @@ impl Driver {
             look: None,
             session,
             holdings: Holdings::new(Arc::clone(door)),
-            secured,
+            secured: secured.map(Box::new),
             handshake: None,
             handshake_limit,
             effect: None,

@@ -18,7 +18,7 @@ use portolan_vfs::Vfs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-/// What a session holds between its effects.
+/// What a session holds between its effects. What an idle one has not is in a box, since most are idle.
 pub(crate) struct Holdings {
     /// What data connections prove by TLS.
     pub(crate) guard: Guard,
@@ -28,9 +28,9 @@ pub(crate) struct Holdings {
     /// Who was logged in last.
     last: Option<Box<str>>,
     place: Option<Awaited>,
-    opened: Option<Opened>,
+    opened: Option<Box<Opened>>,
     /// Where transfers are counted.
-    room: Option<TransferRoom>,
+    room: Option<Box<TransferRoom>>,
     /// What a download needs of what the account may have.
     aside: Option<Box<SetAside>>,
     data: Option<Stream>,
@@ -45,7 +45,7 @@ pub(crate) struct Done {
     outcome: Outcome,
     member: Option<Box<Member>>,
     place: Option<Awaited>,
-    opened: Option<Opened>,
+    opened: Option<Box<Opened>>,
     aside: Option<Box<SetAside>>,
     data: Option<Stream>,
 }
@@ -149,7 +149,7 @@ impl Holdings {
         };
         let (own, limits) = (*tree.account.transfers, orders.rules.transfers);
         if own != Count(None) || limits != TransferLimits::default() {
-            self.room = Some(shared.registry.begin_transfer(user, own, peer, limits)?);
+            self.room = Some(Box::new(shared.registry.begin_transfer(user, own, peer, limits)?));
         }
         Ok(())
     }
@@ -161,7 +161,7 @@ impl Holdings {
 
     /// An upload is open.
     pub(crate) fn is_upload(&self) -> bool {
-        matches!(&self.opened, Some(Opened { content: Content::Upload(_), .. }))
+        self.opened.as_ref().is_some_and(|opened| matches!(opened.content, Content::Upload(_)))
     }
 
     pub(crate) fn drop_data(&mut self) {
@@ -330,7 +330,7 @@ pub(crate) fn start(
                     match aside {
                         Ok(aside) => {
                             let aside = aside.map(Box::new);
-                            Done { opened: Some(opened), aside, ..Done::from(outcome) }
+                            Done { opened: Some(Box::new(opened)), aside, ..Done::from(outcome) }
                         }
                         Err(failure) => Outcome::Failed(failure).into(),
                     }
@@ -355,7 +355,7 @@ pub(crate) fn start(
                 holdings.progress = progress.clone();
                 async move {
                     let (outcome, transfer, file_bytes) =
-                        moving::run(opened, data, active, progress, markers).await;
+                        moving::run(*opened, data, active, progress, markers).await;
                     // What was sent for nothing is no upload.
                     let counts = direction == Direction::Download || transfer.reason.is_none();
                     if let Some(member) = member.filter(|_| counts) {

@@ -29,7 +29,8 @@ impl Driver {
     pub(crate) async fn begin_tls(&mut self, host: Host) -> io::Result<Outcome> {
         let host = number_of(host);
         self.holdings.guard.host = host;
-        if let Some(Secured { identity, handshake }) = self.secured.take() {
+        if let Some(secured) = self.secured.take() {
+            let Secured { identity, handshake } = *secured;
             self.holdings.guard.identity = identity;
             return Ok(self.note_secured(handshake).await);
         }

@@ -173,6 +173,14 @@ fn check_access(config: &Config, file: Option<&Path>, user: &str) -> Result<(), 
             "the user {user} may not write to the state folder {state}; `chown -R {user} {state}` lets them"
         )));
     }
+    for file in config.certificate_files().iter().filter(|file| file.exists()) {
+        if access(file, Access::READ_OK).is_err() {
+            let file = file.display();
+            return Err(Exit::failed(format!(
+                "the user {user} may not read {file}; `chgrp {user} {file} && chmod g+r {file}` lets them"
+            )));
+        }
+    }
     if let Some(file) = file
         && access(file, Access::READ_OK).is_err()
     {

@@ -5,7 +5,7 @@ use portolan_helpers::{Allowed, Launcher, Role};
 use portolan_testkit::launch::{Served, isolate};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 
@@ -92,8 +92,18 @@ fn who_cannot_become_the_user_says_so() {
     if !is_root() {
         return;
     }
+    // A key is root's.
+    let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    fs::write(folder.path().join("key.pem"), key.signing_key.serialize_pem()).unwrap();
+    fs::write(folder.path().join("certificate.pem"), key.cert.pem()).unwrap();
+    fs::set_permissions(folder.path().join("key.pem"), fs::Permissions::from_mode(0o600)).unwrap();
+    let files = "[tls]\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"\n";
+    let output = command(folder.path(), &format!("{CONFIGURATION}{files}")).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("the user nobody may not read") && said.contains("key.pem && chmod g+r"), "{said}");
     // The state folder is somebody else's.
-    let text = CONFIGURATION.replace("\"state\"", "\"/var/spool\"").replace("/var/spool", "others");
+    let text = CONFIGURATION.replace("\"state\"", "\"others\"");
     let others = folder.path().join("others");
     fs::create_dir(&others).unwrap();
     chown(&others, Some(1), Some(1)).unwrap();
