@@ -5,7 +5,7 @@ use crate::options::TransferLimits;
 use crate::orders::Orders;
 use crate::registry::{SetAside, TransferRoom};
 use crate::transfer::{self, Content, Markers, Opened};
-use crate::{Door, Shared, moving, ratio, registry, speeds, storage};
+use crate::{Door, Shared, moving, ratio, registry, speeds, storage, usage};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use portolan_accounts::Count;
@@ -226,7 +226,7 @@ pub(crate) fn start(
         }
         Effect::Quota => match holdings.member.clone() {
             Some(member) => async move {
-                match ratio::lines(&orders, &member).await {
+                match usage::lines(&orders, &member).await {
                     Ok(lines) => Outcome::Lines { lines, more: false, directory: false }.into(),
                     Err(failure) => Outcome::Failed(failure).into(),
                 }

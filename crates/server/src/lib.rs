@@ -21,6 +21,7 @@ mod threads;
 pub mod transfer;
 mod tree;
 mod twice;
+mod usage;
 
 use driver::Driver;
 use orders::{Orders, Stop};

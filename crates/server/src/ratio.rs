@@ -46,26 +46,8 @@ pub(crate) async fn note(orders: &Orders, member: &Member, direction: Direction,
     }
 }
 
-/// What an account has used, and what it may, for people to read.
-pub(crate) async fn lines(orders: &Orders, member: &Member) -> Result<Vec<Vec<u8>>, Failure> {
-    let (account, mut lines) = (&member.tree.account, Vec::new());
-    if let Some(allowance) = &member.tree.allowance {
-        let used = allowance.used().await.map_err(crate::storage::failure)?;
-        let most = allowance.most();
-        for (what, used, most) in [("Bytes", used.bytes, most.bytes), ("Files", used.files, most.files)] {
-            lines.extend(most.map(|most| format!("{what}: {used} of {most}")));
-        }
-    }
-    if let (true, Some(accounts)) = (is_limited(account), orders.rules.accounts(member.user.0)) {
-        let Tally { up, down } = accounts.tally(&account.name).await.map_err(|error| unknown(&error))?;
-        let left = account.ratio.allows(up).unwrap_or(u64::MAX).saturating_sub(down);
-        lines.push(format!("Uploaded: {up} bytes; downloaded: {down}; {left} more may be downloaded"));
-    }
-    Ok(lines.into_iter().map(String::into_bytes).collect())
-}
-
 /// It cannot be known.
-fn unknown(error: &portolan_accounts::StoreError) -> Failure {
+pub(crate) fn unknown(error: &portolan_accounts::StoreError) -> Failure {
     tracing::error!(%error, "it is not known what an account has moved");
     Failure::Local
 }

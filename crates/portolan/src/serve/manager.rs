@@ -18,21 +18,16 @@ pub(super) fn tell_reloading() {
     }
 }
 
-/// Shows the service manager that the server does not hang.
-pub(super) struct Watchdog;
-
-impl Watchdog {
-    /// Does that as long as it is polled, where the service manager wants to know.
-    pub(super) async fn run(server: Arc<Server>) {
-        let Some(limit) = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) else { return };
-        let every = limit / 3;
-        let mut ticks = tokio::time::interval(every);
-        loop {
-            ticks.tick().await;
-            match tokio::time::timeout(every, server.wait_until_alive()).await {
-                Ok(()) => tell(&[NotifyState::Watchdog]),
-                Err(_) => tracing::error!("a thread of sessions hangs"),
-            }
+/// Shows that the server does not hang, as long as it is polled, where the service manager wants to know.
+pub(super) async fn keep_watchdog_quiet(server: Arc<Server>) {
+    let Some(limit) = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) else { return };
+    let every = limit / 3;
+    let mut ticks = tokio::time::interval(every);
+    loop {
+        ticks.tick().await;
+        match tokio::time::timeout(every, server.wait_until_alive()).await {
+            Ok(()) => tell(&[NotifyState::Watchdog]),
+            Err(_) => tracing::error!("a thread of sessions hangs"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::confine::Confined;
 use super::handover::{self, Handed};
 use super::lock::Keeper;
-use super::manager::{self, Watchdog};
+use super::manager;
 use super::overrides::Overrides;
 use super::watch::{self, Change};
 use super::{events, reach, watch::watch};
@@ -114,7 +114,7 @@ pub(super) async fn serve(
     let _ = std::io::stdout().write_all(banner.text(server.places()).as_bytes());
     handed.say_ready();
     manager::tell(&[NotifyState::Ready]);
-    tokio::spawn(Watchdog::run(Arc::clone(&server)));
+    tokio::spawn(manager::keep_watchdog_quiet(Arc::clone(&server)));
     let grace = config.grace;
     let (drain, begun) = (None, Instant::now());
     let mut running =
