@@ -78,16 +78,21 @@ impl Config {
     /// Folders and files, beside those of users, that the server changes.
     pub fn changes(&self) -> Vec<PathBuf> {
         let folder = |file: &PathBuf| file.parent().map(Path::to_owned);
-        let accounts = match &self.accounts {
-            Some(StorePlace::File(file)) => folder(file),
-            Some(StorePlace::Url(_)) | None => None,
-        };
+        let accounts = self.accounts_folder();
         self.state
             .clone()
             .into_iter()
             .chain(accounts)
             .chain(self.log.transfers.as_ref().and_then(folder))
             .collect()
+    }
+
+    /// Where the file with accounts lies, where the configuration names one.
+    pub fn accounts_folder(&self) -> Option<PathBuf> {
+        match &self.accounts {
+            Some(StorePlace::File(file)) => file.parent().map(Path::to_owned),
+            Some(StorePlace::Url(_)) | None => None,
+        }
     }
 
     /// True when it uses a port that not everybody may use: one where it listens, or one where active data connections
@@ -127,15 +132,41 @@ impl Config {
         hooks.chain(acme).collect()
     }
 
-    /// Files that it reads again when they change.
-    pub fn certificate_files(&self) -> Vec<PathBuf> {
+    /// Services of PAM that are asked.
+    pub fn pam_services(&self) -> Vec<&str> {
+        let services = self.all_logins().filter_map(|login| match login {
+            Login::Pam(login) => Some(login.service.as_str()),
+            Login::Ldap(_) | Login::Http(_) => None,
+        });
+        services.collect()
+    }
+
+    /// Files that it reads when it has given up everything else: those that are named, and of TLS.
+    pub fn needs(&self) -> Vec<PathBuf> {
         let of_hosts = self.hosts.iter().filter_map(|host| host.certificate.as_ref());
         let sources = self.tls.certificate.iter().chain(of_hosts);
-        sources
-            .flat_map(|source| match source {
-                Source::Files { certificate, key } => vec![certificate.clone(), key.clone()],
-                Source::Own { .. } | Source::Acme { .. } => Vec::new(),
-            })
-            .collect()
+        let files = sources.flat_map(|source| match source {
+            Source::Files { certificate, key } => vec![certificate.clone(), key.clone()],
+            Source::Own { .. } | Source::Acme { .. } => Vec::new(),
+        });
+        // Folders of users may be closed to the server, where it acts for them.
+        let of_users: Vec<&Path> = self.folders().collect();
+        let is_file =
+            |path: &&PathBuf| !of_users.iter().any(|folder| path.starts_with(folder)) && !path.is_dir();
+        let named = self.named.iter().filter(is_file).cloned();
+        let of_database = match &self.accounts {
+            Some(StorePlace::Url(url)) => files_in(url),
+            Some(StorePlace::File(_)) | None => Vec::new(),
+        };
+        files.chain(named).chain(of_database).collect()
     }
+}
+
+/// Files that the URL of a PostgreSQL names: authorities, and a certificate of its own with the key.
+fn files_in(url: &str) -> Vec<PathBuf> {
+    let value = |part: &str| {
+        let (key, value) = part.split_once('=')?;
+        matches!(key, "sslrootcert" | "sslcert" | "sslkey").then(|| PathBuf::from(value))
+    };
+    url.split(['?', '&']).filter_map(value).collect()
 }

@@ -153,7 +153,7 @@ pub struct Config {
 pub struct Around {
     /// Where accounts are besides the ones in the file.
     pub store: Option<Arc<Store>>,
-    /// Folders within which it sees the disk; else it sees all of it.
+    /// Folders within which it may change something; else it may everywhere.
     pub within: Option<Arc<[PathBuf]>>,
     /// The way to PAM.
     pub pam: Option<Pam>,
@@ -307,7 +307,8 @@ impl Config {
         let same = [
             ("listen", self.listen == before.listen),
             ("state", self.state == before.state),
-            ("confine", self.confine == before.confine),
+            ("confine", self.confine.folders == before.confine.folders),
+            ("user of [confine] (by a stop and a start)", self.confine.user == before.confine.user),
             ("accounts", self.accounts == before.accounts),
             ("names", self.names == before.names),
             ("tls", tls(&self.tls) == tls(&before.tls)),
@@ -322,7 +323,7 @@ impl Config {
             ("keep-alive", self.keep_alive == before.keep_alive),
             ("proxy-protocol", self.proxies == before.proxies),
             (
-                "login",
+                "[[login]] (by a stop and a start)",
                 (self.asks_pam(), self.acts_for_others()) == (before.asks_pam(), before.acts_for_others()),
             ),
             ("log", self.log == before.log),

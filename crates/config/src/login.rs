@@ -88,6 +88,11 @@ fn pam(table: &DeTable<'_>, service: &Item<'_>, member: Member, check: &mut Chec
     }
     let home = rights(table, "home", Rights::FULL, check)?;
     let as_user = table.get("as-user").and_then(|item| person::boolean(item, check)).unwrap_or(true);
+    if as_user && member.profile.mounts.iter().any(|mount| mount.make) {
+        let message = "a folder that is made belongs to the server, and users of the system may not write there; write \
+                       make = false, or as-user = false";
+        check.wrong(service, message.to_owned());
+    }
     Some(PamLogin { service: name, home, as_user, member })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! There is a list of those that a server of files never needs, not one of those that it does: a call that a library
 //! begins to make tomorrow must not end anybody's transfer. What is refused is answered as the kernel answers it to
-//! somebody without the right to it; nothing is killed.
+//! somebody without the right to it; nothing is killed, but a program that makes calls of another processor.
 
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -40,11 +40,13 @@ const REFUSED: &[i64] = &[
     libc::SYS_finit_module,
     libc::SYS_delete_module,
     libc::SYS_kexec_load,
+    libc::SYS_kexec_file_load,
     libc::SYS_reboot,
     libc::SYS_swapon,
     libc::SYS_swapoff,
     libc::SYS_acct,
     libc::SYS_quotactl,
+    libc::SYS_quotactl_fd,
     libc::SYS_syslog,
     libc::SYS_settimeofday,
     libc::SYS_clock_settime,
@@ -67,6 +69,12 @@ const REFUSED: &[i64] = &[
     libc::SYS_lookup_dcookie,
     libc::SYS_vmsplice,
 ];
+
+/// Set in numbers of calls by programs with short pointers (x32), which mean the same; elsewhere, they mean nothing.
+const OTHER_NUMBERS: i64 = 0x4000_0000;
+
+/// What would type into the terminal that the server was started from.
+const TYPING: i32 = libc::TIOCSTI as i32;
 
 /// Flags by which `clone` makes namespaces.
 const NAMESPACES: &[i32] = &[
@@ -107,19 +115,26 @@ fn filter(rules: BTreeMap<i64, Vec<SeccompRule>>, action: SeccompAction) -> Resu
 }
 
 fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, String> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
-    let conditions = |conditions: Vec<(SeccompCmpOp, i32)>| {
+    let both = |call: &i64| [(*call, Vec::new()), (*call | OTHER_NUMBERS, Vec::new())];
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().flat_map(both).collect();
+    let conditions = |argument: u8, conditions: Vec<(SeccompCmpOp, i32)>| {
         let condition = |(operator, value): (SeccompCmpOp, i32)| {
-            SeccompCondition::new(0, SeccompCmpArgLen::Dword, operator, u64::from(value.cast_unsigned()))
+            SeccompCondition::new(
+                argument,
+                SeccompCmpArgLen::Dword,
+                operator,
+                u64::from(value.cast_unsigned()),
+            )
         };
         let conditions: Result<Vec<_>, _> = conditions.into_iter().map(condition).collect();
         conditions.and_then(SeccompRule::new).map_err(|error| error.to_string())
     };
     let flag =
-        |flag: &i32| conditions(vec![(SeccompCmpOp::MaskedEq(u64::from(flag.cast_unsigned())), *flag)]);
+        |flag: &i32| conditions(0, vec![(SeccompCmpOp::MaskedEq(u64::from(flag.cast_unsigned())), *flag)]);
     rules.insert(libc::SYS_clone, NAMESPACES.iter().map(flag).collect::<Result<_, _>>()?);
     let others = FAMILIES.iter().map(|family| (SeccompCmpOp::Ne, *family)).collect();
-    rules.insert(libc::SYS_socket, vec![conditions(others)?]);
+    rules.insert(libc::SYS_socket, vec![conditions(0, others)?]);
+    rules.insert(libc::SYS_ioctl, vec![conditions(1, vec![(SeccompCmpOp::Eq, TYPING)])?]);
     Ok(rules)
 }
 

@@ -18,13 +18,12 @@ pub struct Folders {
     pub change: Vec<PathBuf>,
 }
 
-/// How much of it the kernel does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
-    /// All of it.
-    Wholly,
-    /// What an older kernel can do.
-    Partly,
+/// What the kernel does, for as long as this is there.
+#[derive(Debug)]
+pub struct Kept {
+    /// All of it; else what an older kernel can do.
+    pub wholly: bool,
+    _pinned: Vec<PathFd>,
 }
 
 /// Gives up all of the disk but these folders, and signals to other processes. What is not there is left out. Nothing can
@@ -45,24 +44,33 @@ pub fn keep_files(folders: &Folders) -> Result<Kept, String> {
         | AccessFs::MakeSock
         | AccessFs::RemoveFile
         | AccessFs::RemoveDir;
+    // Where that cannot be granted, nothing could be moved from one folder to another.
     let ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::SoftRequirement)
+        .handle_access(AccessFs::Refer)
+        .map_err(|error| words(&error))?
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))
         .map_err(|error| words(&error))?
         .scope(Scope::Signal)
         .map_err(|error| words(&error))?;
     let mut ruleset = ruleset.create().map_err(|error| words(&error))?;
+    let mut pinned = Vec::new();
     for (paths, access) in [(&folders.read, read), (&folders.change, change)] {
         for path in paths {
-            let Ok(place) = PathFd::new(path) else { continue };
+            let (Ok(place), Ok(pin)) = (PathFd::new(path), PathFd::new(path)) else { continue };
+            // Rules are for what is in memory: of some file systems, like that of processes, it must not leave it.
+            pinned.push(pin);
             let access = if path.is_dir() { access } else { access & of_files() };
             ruleset = ruleset.add_rule(PathBeneath::new(place, access)).map_err(|error| words(&error))?;
         }
     }
     match ruleset.restrict_self().map_err(|error| words(&error))?.ruleset {
-        RulesetStatus::FullyEnforced => Ok(Kept::Wholly),
-        RulesetStatus::PartiallyEnforced => Ok(Kept::Partly),
-        RulesetStatus::NotEnforced => Err("the kernel has no Landlock, or it is switched off".to_owned()),
+        RulesetStatus::FullyEnforced => Ok(Kept { wholly: true, _pinned: pinned }),
+        RulesetStatus::PartiallyEnforced => Ok(Kept { wholly: false, _pinned: pinned }),
+        RulesetStatus::NotEnforced => {
+            Err("the kernel has no Landlock (Linux 5.19 or newer), or it is switched off".to_owned())
+        }
     }
 }
 

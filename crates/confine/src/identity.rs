@@ -66,15 +66,12 @@ impl Identity {
     /// Makes what this thread does to files the user's doing, until what it gives is dropped.
     ///
     /// # Errors
-    /// When the system refuses it; all is as before then.
+    /// When the system refuses it, as it does without `CAP_SETUID` and `CAP_SETGID`; all is as before then.
     pub fn act(&self) -> io::Result<Acting> {
-        let own = Acting {
-            uid: rustix::process::geteuid(),
-            gid: rustix::process::getegid(),
-            groups: rustix::process::getgroups()?,
-        };
+        let groups = rustix::process::getgroups()?;
         set_thread_groups(&self.all_groups())?;
         // From here on, dropping it leads back.
+        let own = Acting { uid: rustix::process::geteuid(), gid: rustix::process::getegid(), groups };
         set_thread_res_gid(None, Gid::from_raw(self.gid), None)?;
         set_thread_res_uid(None, Uid::from_raw(self.uid), None)?;
         Ok(own)

@@ -12,6 +12,10 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Questions that a helper answers at a time.
+const AT_ONCE: usize = 256;
 
 /// Descriptors that are passed at a time; the system passes 253 at the most.
 const AT_A_TIME: usize = 128;
@@ -48,7 +52,11 @@ impl Door {
     /// When the helper is gone.
     pub(crate) fn knock(&self) -> io::Result<UnixStream> {
         let (ours, theirs) = UnixStream::pair()?;
-        pass(&self.0, &[theirs.into()])?;
+        let gone = |error: io::Error| {
+            let text = format!("a helper of the server is gone, stop it and start it again: {error}");
+            io::Error::new(error.kind(), text)
+        };
+        pass(&self.0, &[theirs.into()]).map_err(gone)?;
         Ok(ours)
     }
 }
@@ -66,19 +74,26 @@ pub(crate) fn door() -> io::Result<UnixStream> {
 /// # Errors
 /// When the door is no socket.
 pub(crate) fn answer(door: &UnixStream, each: impl Fn(UnixStream) + Sync) -> io::Result<()> {
+    let answering = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        loop {
-            match take_some(door) {
-                Ok(Some(passed)) => {
-                    for connection in passed {
-                        let each = &each;
-                        scope.spawn(move || each(connection.into()));
-                    }
+        while let Some(passed) = take_some(door)? {
+            for connection in passed {
+                // Who finds no room is told by the end of the connection.
+                if answering.fetch_add(1, Ordering::Relaxed) >= AT_ONCE {
+                    answering.fetch_sub(1, Ordering::Relaxed);
+                    continue;
                 }
-                Ok(None) => return Ok(()),
-                Err(error) => return Err(error),
+                let (each, answering) = (&each, &answering);
+                let answer = move || {
+                    each(connection.into());
+                    answering.fetch_sub(1, Ordering::Relaxed);
+                };
+                if std::thread::Builder::new().spawn_scoped(scope, answer).is_err() {
+                    answering.fetch_sub(1, Ordering::Relaxed);
+                }
             }
         }
+        Ok(())
     })
 }
 

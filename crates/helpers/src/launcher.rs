@@ -26,18 +26,21 @@ pub struct Allowed {
     pub program: Program,
     /// How many more arguments it is given each time.
     pub more: usize,
+    /// What it is to the server.
+    pub role: Role,
 }
 
 impl Allowed {
-    fn is_it(&self, program: &Program) -> bool {
-        program.starts_with(&self.program) && program.len() == self.program.len() + self.more
+    fn is_it(&self, program: &Program, role: Role) -> bool {
+        let fits = program.starts_with(&self.program) && program.len() == self.program.len() + self.more;
+        fits && role == self.role
     }
 }
 
 /// What a program is to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
-    /// Somebody else's: it gets no capabilities. The first descriptor is its standard input, a second one takes its
+    /// Somebody else's: it gets no capabilities, unless it is root that starts it. The first descriptor is its standard input, a second one takes its
     /// messages.
     Stranger,
     /// A part of the server. The descriptor is its standard input.
@@ -149,7 +152,7 @@ pub fn launch() -> io::Result<()> {
 fn carry_out(mut connection: UnixStream, programs: &[Allowed]) {
     let started = receive(&mut connection).and_then(|order: Order| {
         let descriptors = take(&connection, order.descriptors)?;
-        if !programs.iter().any(|allowed| allowed.is_it(&order.program)) {
+        if !programs.iter().any(|allowed| allowed.is_it(&order.program, order.role)) {
             return Err(io::Error::other("it was not named when the server started"));
         }
         command(&order.program, order.role, descriptors)?.spawn()

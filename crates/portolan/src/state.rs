@@ -18,18 +18,23 @@ pub(crate) fn make(folder: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// Gives it to a user, with all that is in it, if it is root's: nobody else has put anything there then. It is made if it
-/// is not there.
-pub(crate) fn give(folder: &Path, uid: u32, gid: u32) -> io::Result<()> {
+/// Gives it to a user, with all of root's that is in it, if nobody but root could put anything there, and it is not where
+/// this file lies, too. It is made if it is not there.
+pub(crate) fn give(folder: &Path, config: Option<&Path>, uid: u32, gid: u32) -> io::Result<()> {
     make(folder)?;
-    if std::fs::symlink_metadata(folder)?.uid() != 0 {
+    let own = std::fs::symlink_metadata(folder)?;
+    let has_config = config.and_then(Path::parent).is_some_and(|parent| {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        std::fs::metadata(parent).is_ok_and(|parent| (parent.dev(), parent.ino()) == (own.dev(), own.ino()))
+    });
+    if own.uid() != 0 || own.mode() & 0o022 != 0 || has_config {
         return Ok(());
     }
     for entry in std::fs::read_dir(folder)? {
-        let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
-        if kind.is_dir() {
-            give(&path, uid, gid)?;
-        } else {
+        let (path, metadata) = entry.and_then(|entry| Ok((entry.path(), entry.metadata()?)))?;
+        if metadata.is_dir() {
+            give(&path, config, uid, gid)?;
+        } else if metadata.uid() == 0 && metadata.nlink() == 1 {
             lchown(path, Some(uid), Some(gid))?;
         }
     }

@@ -51,7 +51,7 @@ pub struct Rules {
     pub uploads: Uploads,
     /// Files and folders that must not lie in what anybody sees, without links in their paths.
     pub secrets: Vec<PathBuf>,
-    /// Where folders have to lie, without links in their paths: what is elsewhere, the system does not let the server see.
+    /// Where folders have to lie, without links in their paths: what is elsewhere, the system does not let the server change.
     pub within: Option<Arc<[PathBuf]>>,
     /// The charset of names on the wire, when it is not that of the storage.
     pub charset: Option<&'static Encoding>,

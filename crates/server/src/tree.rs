@@ -118,7 +118,8 @@ async fn folder(
     rules: &Rules,
 ) -> io::Result<Local> {
     let folder = match Local::open(&mount.folder, rules.uploads, whose.clone()).await {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && mount.make => {
+        // Who acts in another's name may not give it to them.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && mount.make && whose.is_none() => {
             make(&mount.folder).await?;
             Local::open(&mount.folder, rules.uploads, whose).await
         }
@@ -129,8 +130,8 @@ async fn folder(
         && !within.iter().any(|folder| path.starts_with(folder))
     {
         return Err(io::Error::other(
-            "it was not known when the server started, and lies outside of what the system lets it see since; \
-             `portolan restart` takes it in",
+            "the server gave it up when it started, since it was not known; `portolan restart` takes in what is in the \
+             configuration or the database, others are to be written as `folders` in [confine]",
         ));
     }
     match rules.secrets.iter().find(|secret| secret.starts_with(path)) {

@@ -62,6 +62,7 @@ impl Root {
         let near = u64::try_from(kind).is_ok_and(|kind| NEAR.contains(&kind));
         // There, a file of the lower layer is copied when it is first written.
         let layered = u64::try_from(kind).is_ok_and(|kind| kind == OVERLAY);
+        see_that_it_is_not_withheld(&directory)?;
         let path = std::fs::read_link(format!("/proc/self/fd/{}", directory.as_raw_fd())).ok();
         Ok(Root { directory, whose, path, near, pace: Pace::new(near && !layered) })
     }
@@ -261,6 +262,20 @@ impl Root {
         let file = self.open_beneath(path, flags, speed)?.ok_or(Error::Local)?.into();
         // What was made just now is plain, and empty.
         if create.contains(OFlags::EXCL) { Ok((file, 0)) } else { plain(file) }
+    }
+}
+
+/// Sees that what may be read by its permissions can be read: a program that confined itself may have given it up.
+fn see_that_it_is_not_withheld(directory: &OwnedFd) -> std::io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let may = rustix::fs::accessat(directory, c".", Access::READ_OK, AtFlags::EACCESS).is_ok();
+    match rustix::fs::openat(directory, c".", flags, Mode::empty()) {
+        Err(Errno::ACCESS | Errno::PERM) if may => Err(std::io::Error::new(
+            std::io::ErrorKind::PermissionDenied,
+            "the system withholds what its permissions allow; was a disk mounted there since the server started? \
+             `portolan restart` takes it in",
+        )),
+        _ => Ok(()),
     }
 }
 

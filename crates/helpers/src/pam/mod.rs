@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
+use std::time::Duration;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Bytes of a name or a password at the most.
 const LONGEST: usize = 1024;
@@ -41,12 +45,14 @@ pub enum Answer {
 pub struct Pam(Door);
 
 impl Pam {
-    /// Starts the helper; `helper` has to call [`pam`].
+    /// Starts the helper; `helper` has to call [`pam`]. It asks these services and no others.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(helper: Command) -> io::Result<Pam> {
-        Door::open(helper).map(Pam)
+    pub fn start(helper: Command, services: &[&str]) -> io::Result<Pam> {
+        let door = Door::open(helper)?;
+        send(&mut door.socket(), &services)?;
+        Ok(Pam(door))
     }
 
     /// One that another process has started.
@@ -72,7 +78,9 @@ impl Pam {
         let mut connection = self.0.knock()?;
         send(&mut connection, &question)?;
         connection.set_nonblocking(true)?;
-        receive_later(&mut tokio::net::UnixStream::from_std(connection)?).await
+        let mut connection = tokio::net::UnixStream::from_std(connection)?;
+        // A module may wait for others.
+        tokio::time::timeout(PATIENCE, receive_later(&mut connection)).await?
     }
 }
 
@@ -81,10 +89,15 @@ impl Pam {
 /// # Errors
 /// When its standard input is not what [`Pam::start`] makes of it.
 pub fn pam() -> io::Result<()> {
-    let library = Library::open();
-    answer(&door()?, |mut connection| {
-        let Ok(question) = receive(&mut connection) else { return };
+    let (library, mut door) = (Library::open(), door()?);
+    let services: Vec<String> = receive(&mut door)?;
+    answer(&door, |mut connection| {
+        let Ok(question) = receive::<Question>(&mut connection) else { return };
         let said = match &library {
+            _ if !services.contains(&question.service) => Answer::Failed(format!(
+                "the service {} was not named when the server started",
+                question.service
+            )),
             Ok(library) => ask(library, &question),
             Err(error) => Answer::Failed(format!("there is no PAM on this system: {error}")),
         };

@@ -8,7 +8,9 @@ use crate::{Exit, state};
 use portolan_accounts::{Mount, Profile, Store};
 use portolan_config::Config;
 use portolan_confine::{CapabilitySet, Folders, Identity, Kept};
-use portolan_helpers::{Allowed, Launcher, Pam, Program};
+use portolan_helpers::{Allowed, Launcher, Pam, Program, Role};
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,6 +26,7 @@ const SYSTEM: &[&str] = &[
     "/usr",
     "/lib",
     "/lib64",
+    "/nix/store",
     "/run/systemd/resolve",
     "/run/resolvconf",
     "/run/NetworkManager",
@@ -43,6 +46,19 @@ const OF_THE_SYSTEM: &[&str] = &[
 /// What is data in them all the same.
 const DATA_OF_THE_SYSTEM: &[&str] = &["/var/ftp", "/var/www"];
 
+/// Files whose links lead to elsewhere on some systems.
+const LINKED: &[&str] = &[
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/localtime",
+    "/etc/ssl/certs",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+];
+
 /// Variables that name further files with authorities.
 const AUTHORITIES: &[&str] = &["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
@@ -58,13 +74,15 @@ pub(super) struct Confined {
     pub(super) pam: Option<Pam>,
     /// Where folders of users have to lie.
     pub(super) within: Option<Arc<[PathBuf]>>,
+    /// What is left of the disk, if the rest was given up.
+    _files: Option<Kept>,
 }
 
 /// Gives up what the server does not need. There must be no other threads yet.
 pub(super) fn confine(config: &Config, file: Option<&Path>, handed: &mut Handed) -> Result<Confined, Exit> {
     let cannot = |error: io::Error| Exit::failed(format!("cannot start: {error}"));
     let user = user(config)?;
-    let needed = needed(config);
+    let needed = needed(config, user.as_ref());
     let programs_need = if config.pinholes { needed | CapabilitySet::NET_ADMIN } else { needed };
     let program = std::env::current_exe().map_err(cannot)?;
     // It needs the rights that it has now.
@@ -72,14 +90,14 @@ pub(super) fn confine(config: &Config, file: Option<&Path>, handed: &mut Handed)
     if let Some(user) = &user {
         handed.sockets.extend(bind(config, &handed.sockets));
         if let Some(state) = &config.state {
-            let given = state::give(state, user.uid, user.gid);
+            let given = state::give(state, file, user.uid, user.gid);
             given.map_err(|error| {
                 Exit::failed(format!("cannot give {} to {}: {error}", state.display(), user.name))
             })?;
         }
         user.become_for_good(programs_need)
             .map_err(|error| Exit::failed(format!("cannot become the user {}: {error}", user.name)))?;
-        check_access(config, file, &user.name)?;
+        check_access(config, file, user)?;
     }
     if let Err(error) = portolan_confine::keep_for_programs(programs_need) {
         tracing::warn!(%error, "capabilities stay as they are");
@@ -88,31 +106,27 @@ pub(super) fn confine(config: &Config, file: Option<&Path>, handed: &mut Handed)
     if let Err(error) = portolan_confine::keep(needed) {
         tracing::warn!(%error, "capabilities that others need are this process's, too");
     }
-    let within = match portolan_confine::gain_nothing() {
-        Ok(()) => keep_files(config, file)?,
-        Err(error) => {
-            tracing::warn!(%error, "the kernel does not let itself be asked to confine this process");
-            return Ok(Confined { launcher, successor, program, pam, within: None });
-        }
-    };
+    if let Err(error) = portolan_confine::gain_nothing() {
+        tracing::warn!(%error, "the kernel does not let itself be asked to confine this process");
+        return Ok(Confined { launcher, successor, program, pam, within: None, _files: None });
+    }
+    let folders = folders_of_users(config);
+    let files = keep_files(config, file, &folders);
     let calls = portolan_confine::refuse_calls();
     if let Err(error) = &calls {
         tracing::warn!(error, "system calls are not filtered");
     }
-    let list = |folders: &Arc<[PathBuf]>| {
-        let mut folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-        folders.sort_unstable();
-        folders.dedup();
-        folders.join(" ")
-    };
+    let list =
+        || folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<String>>().join(" ");
     tracing::info!(
         user = user.as_ref().map(|user| &*user.name),
         capabilities = portolan_confine::all_of(CapabilitySet::all()).map(portolan_confine::names).ok(),
-        folders = within.as_ref().map(list),
+        folders = files.is_some().then(list),
         calls_filtered = calls.is_ok(),
         "confined"
     );
-    Ok(Confined { launcher, successor, program, pam, within })
+    let within = files.is_some().then(|| folders.into());
+    Ok(Confined { launcher, successor, program, pam, within, _files: files })
 }
 
 /// Whom the server has to become, if it has to.
@@ -139,7 +153,7 @@ fn user(config: &Config) -> Result<Option<Identity>, Exit> {
 }
 
 /// Capabilities that the settings need.
-fn needed(config: &Config) -> CapabilitySet {
+fn needed(config: &Config, user: Option<&Identity>) -> CapabilitySet {
     let mut needed = CapabilitySet::empty();
     if config.has_privileged_ports() {
         needed |= CapabilitySet::NET_BIND_SERVICE;
@@ -147,7 +161,7 @@ fn needed(config: &Config) -> CapabilitySet {
     if config.acts_for_others() {
         needed |= CapabilitySet::SETUID | CapabilitySet::SETGID;
     }
-    if rustix::process::geteuid().is_root() && config.confine.user.is_none() {
+    if rustix::process::geteuid().is_root() && user.is_none_or(|user| user.uid == 0) {
         needed |= FILES;
     }
     needed
@@ -163,34 +177,68 @@ fn bind(config: &Config, there: &[std::net::TcpListener]) -> Vec<std::net::TcpLi
 }
 
 /// Sees that the user can do what the server has to do later, too.
-fn check_access(config: &Config, file: Option<&Path>, user: &str) -> Result<(), Exit> {
-    use rustix::fs::{Access, access};
-    if let Some(state) = config.state.as_deref().filter(|state| state.exists())
-        && access(state, Access::WRITE_OK | Access::EXEC_OK).is_err()
-    {
-        let state = state.display();
+fn check_access(config: &Config, file: Option<&Path>, user: &Identity) -> Result<(), Exit> {
+    let name = &user.name;
+    for path in config.needs() {
+        let Some(blocked) = blocked(&path, Access::READ_OK) else { continue };
+        let (path, blocked) = (path.display(), blocked.display());
         return Err(Exit::failed(format!(
-            "the user {user} may not write to the state folder {state}; `chown -R {user} {state}` lets them"
+            "the user {name} may not read {path}, for which {blocked} has to be open to them: \
+             `chgrp {name} {blocked} && chmod g+rX {blocked}`"
         )));
     }
-    for file in config.certificate_files().iter().filter(|file| file.exists()) {
-        if access(file, Access::READ_OK).is_err() {
+    for folder in config.state.iter().chain(config.accounts_folder().as_ref()) {
+        let Some(blocked) = blocked(folder, Access::WRITE_OK | Access::EXEC_OK) else { continue };
+        let way = if blocked == *folder {
+            format!("`chown -R {name} {}` lets them", blocked.display())
+        } else {
+            format!("they may not enter {}; choose another folder", blocked.display())
+        };
+        let folder = folder.display();
+        return Err(Exit::failed(format!("the user {name} may not write to the folder {folder}: {way}")));
+    }
+    if let Some(file) = &config.log.transfers {
+        let folder = file.parent().filter(|_| !file.exists());
+        if blocked(folder.unwrap_or(file), Access::WRITE_OK).is_some() {
             let file = file.display();
             return Err(Exit::failed(format!(
-                "the user {user} may not read {file}; `chgrp {user} {file} && chmod g+r {file}` lets them"
+                "the user {name} may not write to {file}; `touch {file} && chown {name} {file}` lets them"
             )));
         }
     }
-    if let Some(file) = file
-        && access(file, Access::READ_OK).is_err()
-    {
-        let file = file.display();
+    if let Some(blocked) = file.and_then(|file| blocked(file, Access::READ_OK)) {
+        let blocked = blocked.display();
         tracing::warn!(
-            "the user {user} may not read {file}, so that what changes there counts after a stop and a start; \
-             `chgrp {user} {file} && chmod g+r {file}` lets them"
+            "the user {name} may not read {blocked}, so that what changes there counts after a stop and a start; \
+             `chgrp {name} {blocked} && chmod g+rX {blocked}` lets them"
         );
     }
+    // The next server begins anew: who changes what that is made of is not confined by it.
+    let programs =
+        config.programs().into_iter().filter_map(|(program, _)| program.first().map(PathBuf::from));
+    let own = std::env::current_exe().ok().into_iter().chain(file.map(Path::to_owned));
+    for program in own.chain(programs).filter(|program| program.is_absolute()) {
+        let may_change = |path: &Path| access(path, Access::WRITE_OK).is_ok();
+        if may_change(&program) || program.parent().is_some_and(may_change) {
+            let program = program.display();
+            tracing::warn!(
+                "the user {name} may change {program}, and should not: it decides what the server may do"
+            );
+        }
+    }
     Ok(())
+}
+
+/// What on the way to a path, or there, keeps this process from that; nothing where the path is not there.
+fn blocked(path: &Path, wanted: Access) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    let refuses = |path: &Path, wanted| access(path, wanted) == Err(Errno::ACCESS);
+    if !refuses(&path, wanted) {
+        return None;
+    }
+    let above = path.ancestors().skip(1).filter(|folder| refuses(folder, Access::EXEC_OK));
+    // The outermost one is the first on the way.
+    Some(above.last().map_or(path.clone(), Path::to_owned))
 }
 
 /// Starts the process that asks PAM, if that is asked, and none is there from the server of before.
@@ -206,58 +254,75 @@ fn pam(config: &Config, program: &Path, handed: &mut Handed) -> io::Result<Optio
     }
     let mut helper = Command::new(program);
     helper.arg("pam");
-    Pam::start(helper).map(Some)
+    Pam::start(helper, &config.pam_services()).map(Some)
 }
 
 /// Starts the process that starts programs; and the next server, as a program.
 fn launcher(config: &Config, program: &Path) -> io::Result<(Launcher, Program)> {
-    let own = [program.as_os_str().to_owned()];
-    let successor: Program = own.iter().cloned().chain(std::env::args_os().skip(1)).collect();
-    let mut allowed = vec![Allowed { program: successor.clone(), more: 0 }];
-    if config.pinholes {
-        // The table and the ports.
-        allowed.push(Allowed { program: vec![own[0].clone(), "pinholes".into()], more: 2 });
+    let own = std::iter::once(program.as_os_str().to_owned());
+    let successor: Program = own.chain(std::env::args_os().skip(1)).collect();
+    let mut allowed = vec![Allowed { program: successor.clone(), more: 0, role: Role::Successor }];
+    if let (true, Some(ports)) = (config.pinholes, config.data_ports()) {
+        let program = super::reach::pinholes(program, config, &ports);
+        allowed.push(Allowed { program, more: 0, role: Role::Part });
     }
-    allowed.extend(config.programs().into_iter().map(|(program, more)| Allowed { program, more }));
+    let stranger = |(program, more)| Allowed { program, more, role: Role::Stranger };
+    allowed.extend(config.programs().into_iter().map(stranger));
     let mut helper = Command::new(program);
     helper.arg("launcher");
     Ok((Launcher::start(helper, &allowed)?, successor))
 }
 
-/// Gives up the rest of the disk, if it is known what is needed of it; where folders of users have to lie then.
-fn keep_files(config: &Config, file: Option<&Path>) -> Result<Option<Arc<[PathBuf]>>, Exit> {
-    let of_store = match folders_of_store(config) {
-        Ok(folders) => folders,
-        Err(error) => {
-            tracing::warn!("files are not confined, since folders of users are not known: {}", error.message);
-            return Ok(None);
-        }
-    };
+/// Folders in which those of users lie.
+fn folders_of_users(config: &Config) -> Vec<PathBuf> {
+    let of_store = folders_of_store(config).unwrap_or_else(|error| {
+        tracing::warn!(
+            "folders of users in the database are not known; those that are kept are others: {}",
+            error.message
+        );
+        Vec::new()
+    });
+    // What is the system's is nobody's because the database says so: the server writes there.
+    let of_store = of_store.into_iter().filter(|folder| !is_of_the_system(folder));
     let known = config.folders().map(Path::to_owned).chain(of_store).filter_map(|folder| nearest(&folder));
     let others = if config.confine.folders.is_none() { not_of_the_system() } else { Vec::new() };
-    let of_users: Vec<PathBuf> = known.chain(others).collect();
+    let mut folders: Vec<PathBuf> = known.chain(others).collect();
+    folders.sort_unstable();
+    folders.dedup();
+    folders
+}
+
+/// Gives up the rest of the disk.
+fn keep_files(config: &Config, file: Option<&Path>, of_users: &[PathBuf]) -> Option<Kept> {
     // What needs it says so if it cannot be made.
     let _ = config.state.iter().try_for_each(|state| state::make(state));
-    let around =
-        |path: &PathBuf| if path.is_dir() { path.clone() } else { path.parent().unwrap_or(path).to_owned() };
-    let named = config.named.iter().cloned().chain(config.certificate_files());
-    let named = named.chain(file.map(Path::to_owned));
-    let authorities = AUTHORITIES.iter().filter_map(std::env::var_os).map(PathBuf::from);
-    let named: Vec<PathBuf> =
-        named.chain(authorities).flat_map(|path| [path.canonicalize().ok(), Some(path)]).flatten().collect();
-    let read = SYSTEM.iter().map(PathBuf::from).chain(named.iter().map(around)).collect();
+    let around = |path: &PathBuf| match path.parent() {
+        // A file that takes another's place has its name.
+        Some(parent) if !path.is_dir() && parent.parent().is_some() => parent.to_owned(),
+        _ => path.clone(),
+    };
+    let variables = AUTHORITIES.iter().filter_map(std::env::var_os);
+    let authorities: Vec<PathBuf> =
+        variables.flat_map(|paths| std::env::split_paths(&paths).collect::<Vec<_>>()).collect();
+    let linked = LINKED.iter().map(PathBuf::from).filter_map(|path| path.canonicalize().ok());
+    let named =
+        config.needs().into_iter().chain(config.named.iter().cloned()).chain(file.map(Path::to_owned));
+    let named = named.chain(authorities).flat_map(|path| [path.canonicalize().ok(), Some(path)]).flatten();
+    let read =
+        SYSTEM.iter().map(PathBuf::from).chain(named.chain(linked).map(|path| around(&path))).collect();
     let others = config.changes().into_iter().chain([PathBuf::from("/dev/null")]);
-    let change = of_users.iter().cloned().chain(others).collect();
-    match portolan_confine::keep_files(&Folders { read, change }) {
+    let folders = Folders { read, change: of_users.iter().cloned().chain(others).collect() };
+    tracing::debug!(?folders, "what is kept of the disk");
+    match portolan_confine::keep_files(&folders) {
         Ok(kept) => {
-            if kept == Kept::Partly {
-                tracing::info!("this kernel can confine files only in part; a newer one does it wholly");
+            if !kept.wholly {
+                tracing::info!("this kernel confines files in part; a newer one does it wholly");
             }
-            Ok(Some(of_users.into()))
+            Some(kept)
         }
         Err(error) => {
             tracing::warn!(error, "files are not confined");
-            Ok(None)
+            None
         }
     }
 }
@@ -266,17 +331,30 @@ fn keep_files(config: &Config, file: Option<&Path>) -> Result<Option<Arc<[PathBu
 fn not_of_the_system() -> Vec<PathBuf> {
     let root = std::fs::read_dir("/").into_iter().flatten().flatten();
     let data = root.filter(|entry| OF_THE_SYSTEM.iter().all(|name| entry.file_name() != *name));
-    // Links lead to what is in the list by itself, or is the system's.
-    let folders =
-        data.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path());
+    let folders = data.filter_map(|entry| entry.path().canonicalize().ok());
+    let folders = folders.filter(|folder| folder.is_dir() && folder.parent().is_some());
     folders.chain(DATA_OF_THE_SYSTEM.iter().map(PathBuf::from).filter(|folder| folder.is_dir())).collect()
 }
 
-/// The folder, or the nearest around it that is there, if that is not the whole disk; without links.
+/// True for what is the system's, or the whole disk.
+fn is_of_the_system(folder: &Path) -> bool {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    if DATA_OF_THE_SYSTEM.iter().any(|data| folder.starts_with(data)) {
+        return false;
+    }
+    match folder.components().nth(1) {
+        Some(first) => OF_THE_SYSTEM.iter().any(|name| first.as_os_str() == *name),
+        None => true,
+    }
+}
+
+/// The folder without links, or, where it is not there, the nearest around it that is, and is data.
 fn nearest(folder: &Path) -> Option<PathBuf> {
-    let there = folder.ancestors().find(|folder| folder.is_dir())?;
-    let there = there.canonicalize().ok()?;
-    (there.parent().is_some() || folder.parent().is_none()).then_some(there)
+    if let Ok(folder) = folder.canonicalize() {
+        return Some(folder);
+    }
+    let there = folder.ancestors().find_map(|folder| folder.canonicalize().ok())?;
+    (!is_of_the_system(&there)).then_some(there)
 }
 
 /// Folders of those who are in the store.
@@ -288,14 +366,19 @@ fn folders_of_store(config: &Config) -> Result<Vec<PathBuf>, Exit> {
     let mut folders = Vec::new();
     let names = config.hosts.iter().filter_map(|host| host.names.first()).map(String::as_str);
     crate::people::block_on(async {
-        for host in names.chain([""]) {
-            // Who makes no sense may not log in.
-            folders
-                .extend(store.users(host).await?.iter().flatten().flat_map(|user| of(&user.member.profile)));
-        }
-        folders.extend(store.groups().await?.iter().flatten().flat_map(|(_, group)| of(&group.profile)));
+        let asked = async {
+            for host in names.chain([""]) {
+                // Who makes no sense may not log in.
+                folders.extend(
+                    store.users(host).await?.iter().flatten().flat_map(|user| of(&user.member.profile)),
+                );
+            }
+            folders.extend(store.groups().await?.iter().flatten().flat_map(|(_, group)| of(&group.profile)));
+            Ok(())
+        };
+        let asked = asked.await;
         store.close().await;
-        Ok(())
+        asked
     })?;
     Ok(folders)
 }

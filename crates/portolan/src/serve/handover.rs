@@ -62,6 +62,8 @@ pub(super) fn take() -> Handed {
             handed.pam = Some(pam);
         }
     }
+    // Of anybody else, it would be something else.
+    handed.pam = handed.pam.take().filter(|_| handed.is_successor());
     handed
 }
 

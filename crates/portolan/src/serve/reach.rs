@@ -3,10 +3,12 @@
 use super::confine::Confined;
 use crate::Exit;
 use portolan_config::Config;
+use portolan_helpers::Program;
 use portolan_reach::pinhole::{MARK, Pinholes};
 use std::io::Write;
 use std::ops::RangeInclusive;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 /// Starts the process that opens pinholes.
 pub(super) async fn start_pinholes(
@@ -28,16 +30,26 @@ pub(super) async fn start_pinholes(
             "pinholes would close the control port {port}, which is one of the passive ports; write another range"
         )));
     }
-    let port = config.listen.first().map_or(0, |listener| listener.address.port());
-    let (name, range) = (format!("portolan-{port}"), format!("{}-{}", ports.start(), ports.end()));
-    let program = confined.program.clone().into_os_string();
-    let program = vec![program, "pinholes".into(), name.clone().into(), range.clone().into()];
+    let (name, range) = names(config, &ports);
+    let program = pinholes(&confined.program, config, &ports);
     let pinholes = Pinholes::start(confined.launcher.clone(), program, ports).await.map_err(cannot)?;
     tracing::info!(
         "pinholes for port {range} are in the table `{name}`; where another firewall of this machine closes those \
          ports, this line lets them through: meta mark {MARK:#x} accept"
     );
     Ok(pinholes)
+}
+
+/// The process that opens pinholes, as a program.
+pub(super) fn pinholes(program: &Path, config: &Config, ports: &RangeInclusive<u16>) -> Program {
+    let (name, range) = names(config, ports);
+    vec![program.into(), "pinholes".into(), name.into(), range.into()]
+}
+
+/// The name of its table, and the ports, as it is told them.
+fn names(config: &Config, ports: &RangeInclusive<u16>) -> (String, String) {
+    let port = config.listen.first().map_or(0, |listener| listener.address.port());
+    (format!("portolan-{port}"), format!("{}-{}", ports.start(), ports.end()))
 }
 
 /// What routers know this server by. It is kept, so that mappings of a run that broke off can be taken over.

@@ -191,7 +191,11 @@ impl Running {
     /// Reads the configuration again; keys that have changed and count only after a new start. What is wrong leaves
     /// everything as it was.
     fn reload(&mut self) -> Result<Vec<&'static str>, String> {
-        let config = self.overrides.configuration().map_err(|exit| exit.message)?;
+        let config = self.overrides.configuration().map_err(|exit| {
+            let confined = exit.message.contains("Permission denied");
+            let hint = "(a file that it did not name when it started is to be seen after `portolan restart`)";
+            if confined { format!("{} {hint}", exit.message) } else { exit.message }
+        })?;
         if !config.has_hosts_of(&self.started) {
             return Err("the virtual hosts are others than before, and that needs a new start".to_owned());
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// Tries of each. Each takes a second.
 const TRIES: usize = 5;
 
-/// How long two may differ, in the middle.
+/// How long two may differ.
 const DIFFERENCE: Duration = Duration::from_millis(2);
 
 /// How long the answer to a wrong password takes, and to the name before.
@@ -24,9 +24,9 @@ fn times(served: &Served, name: &str) -> (Duration, Duration) {
     (of_name, begun.elapsed())
 }
 
-fn middle(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
+/// The quickest one: what else the machine does makes others longer, and by chance.
+fn quickest(times: &[Duration]) -> Duration {
+    times.iter().min().copied().unwrap_or_default()
 }
 
 #[test]
@@ -53,10 +53,10 @@ fn t23_who_is_known_and_who_is_not_are_refused_alike_and_as_fast() {
             of_password.push(password);
         }
     }
-    let middles = all.map(|(name, password)| (middle(name), middle(password)));
-    let of_nobody = middles[3];
-    for of_known in &middles[..3] {
-        assert!(of_known.0.abs_diff(of_nobody.0) < DIFFERENCE, "names: {middles:?}");
-        assert!(of_known.1.abs_diff(of_nobody.1) < DIFFERENCE, "passwords: {middles:?}");
+    let quickest = all.map(|(name, password)| (quickest(&name), quickest(&password)));
+    let of_nobody = quickest[3];
+    for of_known in &quickest[..3] {
+        assert!(of_known.0.abs_diff(of_nobody.0) < DIFFERENCE, "names: {quickest:?}");
+        assert!(of_known.1.abs_diff(of_nobody.1) < DIFFERENCE, "passwords: {quickest:?}");
     }
 }

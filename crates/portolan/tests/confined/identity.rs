@@ -17,7 +17,7 @@ const STAFF: u32 = 4100;
 const SERVERS: u32 = 4200;
 
 /// A system with a few users, in which the server runs as one of them. What it has in `/etc` is seen by the server only.
-fn system() -> Served {
+fn system(as_user: bool) -> Served {
     isolate();
     let folder = folder();
     let place = folder.path().display();
@@ -61,6 +61,7 @@ state = "state"
 user = "portolan"
 [[login]]
 pam = "portolan-test"
+as-user = {as_user}
 "#,
         passive + 19
     );
@@ -96,7 +97,7 @@ fn t34_what_users_of_the_system_do_to_files_is_their_own_doing() {
     if !is_root() {
         return;
     }
-    let served = system();
+    let served = system(true);
     make(&served, "home/anna/staff", 0, STAFF, 0o770);
     make(&served, "home/anna/servers", 0, SERVERS, 0o770);
     make(&served, "home/anna/ottos", OTTO, OTTO, 0o700);
@@ -136,7 +137,7 @@ fn nobody_gets_in_who_should_not() {
     if !is_root() {
         return;
     }
-    let served = system();
+    let served = system(true);
     let wrong = log_in(&mut served.talk(), "anna", "wrong");
     assert!(wrong.starts_with("530"), "{wrong}");
     // Root may not, be the password right or not; nor may who is not known, or has expired, or is no name at all.
@@ -160,7 +161,7 @@ fn t34_who_uploads_at_the_same_time_has_their_own_files() {
     if !is_root() {
         return;
     }
-    let served = system();
+    let served = system(true);
     let network = fs::File::open("/proc/thread-self/ns/net").unwrap();
     let server = SocketAddr::from((Ipv4Addr::LOCALHOST, served.port));
     std::thread::scope(|scope| {
@@ -196,7 +197,7 @@ fn pam_is_asked_after_a_new_start_too_and_what_changes_there_counts() {
     if !is_root() {
         return;
     }
-    let served = system();
+    let served = system(true);
     let folder = served.folder.path();
     run(folder, &["restart"]);
     let mut anna = served.talk();
@@ -215,4 +216,28 @@ fn pam_is_asked_after_a_new_start_too_and_what_changes_there_counts() {
     assert!(anna.reply().starts_with("421 This account may not be used any more"));
     assert!(log_in(&mut served.talk(), "anna", "secret").starts_with("530"));
     run(folder, &["drain"]);
+}
+
+#[test]
+fn who_cannot_act_for_others_says_so_and_goes_on() {
+    if !is_root() {
+        return;
+    }
+    let served = system(false);
+    let folder = served.folder.path();
+    // What the server gave up at its start does not come back.
+    let file = folder.join("portolan.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("as-user = false", "as-user = true")).unwrap();
+    let said = run(folder, &["reload"]);
+    assert!(said.contains("[[login]] (by a stop and a start)"), "{said}");
+    for _ in 0..2 {
+        assert!(log_in(&mut served.talk(), "anna", "secret").starts_with("451"));
+        served.wait_for_log("the server cannot act in the name of anna");
+    }
+    fs::write(&file, text.replace("as-user = false", "root = \"root/{user}\"")).unwrap();
+    let refused = crate::portolan(folder, &["reload"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("write make = false, or as-user = false"), "{said}");
+    assert!(log_in(&mut served.talk(), "anna", "wrong").starts_with("530"));
 }

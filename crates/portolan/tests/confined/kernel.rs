@@ -1,9 +1,10 @@
 //! What the kernel does for it, and what happens where it does not.
 
 use crate::{add_user, command, folder, log_in, run};
-use portolan_testkit::launch::{Served, free_ports, isolate};
+use portolan_testkit::launch::{Served, free_ports, isolate, must_run};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use std::fs;
+use std::process::Command;
 
 /// A server of `root`, with this in its configuration.
 fn serve(text: &str) -> Served {
@@ -66,11 +67,39 @@ fn a_folder_that_was_not_known_at_the_start_takes_a_new_start_where_that_is_want
     assert!(talk.ask("MKD made").starts_with("257"));
     add_user(folder, "otto", &folder.join("elsewhere"));
     assert!(log_in(&mut served.talk(), "otto", "secret").starts_with("451"));
-    let line = served.wait_for_log("lies outside of what the system lets it see");
-    assert!(line.contains("elsewhere") && line.contains("`portolan restart` takes it in"), "{line}");
+    let line = served.wait_for_log("the server gave it up when it started");
+    assert!(line.contains("elsewhere") && line.contains("`portolan restart` takes in"), "{line}");
     run(folder, &["restart"]);
     let mut talk = served.talk();
     assert!(log_in(&mut talk, "otto", "secret").starts_with("230"));
     assert!(talk.ask("MKD made").starts_with("257"));
     run(folder, &["drain"]);
+}
+
+#[test]
+fn a_disk_that_is_mounted_later_is_told_of() {
+    if !crate::is_root() {
+        return;
+    }
+    // What is mounted here is seen by this thread and what it starts only.
+    std::thread::spawn(|| {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
+        must_run(Command::new("mount").args(["--make-rprivate", "/"]));
+        let (served, disk) = (serve("[confine]\nfolders = []"), tempfile::tempdir().unwrap());
+        let (folder, disk) = (served.folder.path(), disk.path());
+        add_user(folder, "anna", disk);
+        // The server has known the folder from its start on, and not what comes there.
+        run(folder, &["restart"]);
+        must_run(Command::new("mount").args(["-t", "tmpfs", "tmpfs"]).arg(disk));
+        assert!(log_in(&mut served.talk(), "anna", "secret").starts_with("451"));
+        served.wait_for_log("was a disk mounted there since the server started?");
+        run(folder, &["restart"]);
+        let mut talk = served.talk();
+        assert!(log_in(&mut talk, "anna", "secret").starts_with("230"));
+        assert!(talk.ask("MKD made").starts_with("257"));
+        run(folder, &["drain"]);
+        must_run(Command::new("umount").arg("-l").arg(disk));
+    })
+    .join()
+    .unwrap();
 }

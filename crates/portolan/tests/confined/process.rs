@@ -101,7 +101,23 @@ fn who_cannot_become_the_user_says_so() {
     let output = command(folder.path(), &format!("{CONFIGURATION}{files}")).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("the user nobody may not read") && said.contains("key.pem && chmod g+r"), "{said}");
+    assert!(
+        said.contains("the user nobody may not read") && said.contains("key.pem && chmod g+rX"),
+        "{said}"
+    );
+    // It can be read, but not from where it lies.
+    let closed = folder.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    for name in ["key.pem", "certificate.pem"] {
+        fs::copy(folder.path().join(name), closed.join(name)).unwrap();
+        fs::set_permissions(closed.join(name), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let files =
+        files.replace("key.pem", "closed/key.pem").replace("certificate.pem", "closed/certificate.pem");
+    let output = command(folder.path(), &format!("{CONFIGURATION}{files}")).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("closed && chmod g+rX"), "{said}");
     // The state folder is somebody else's.
     let text = CONFIGURATION.replace("\"state\"", "\"others\"");
     let others = folder.path().join("others");
@@ -110,10 +126,7 @@ fn who_cannot_become_the_user_says_so() {
     let output = command(folder.path(), &text).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        said.contains("may not write to the state folder") && said.contains("`chown -R nobody"),
-        "{said}"
-    );
+    assert!(said.contains("may not write to the folder") && said.contains("`chown -R nobody"), "{said}");
 }
 
 #[tokio::test]
@@ -121,9 +134,9 @@ async fn the_launcher_starts_what_was_named_and_nothing_else() {
     let program =
         |words: &[&str]| words.iter().map(|word| (*word).into()).collect::<Vec<std::ffi::OsString>>();
     let allowed = [
-        Allowed { program: program(&["/bin/sh", "-c", "exit 3"]), more: 0 },
-        Allowed { program: program(&["/bin/test"]), more: 1 },
-        Allowed { program: program(&["/bin/sleep", "1000"]), more: 0 },
+        Allowed { program: program(&["/bin/sh", "-c", "exit 3"]), more: 0, role: Role::Stranger },
+        Allowed { program: program(&["/bin/test"]), more: 1, role: Role::Stranger },
+        Allowed { program: program(&["/bin/sleep", "1000"]), more: 0, role: Role::Stranger },
     ];
     let mut helper = Command::new(env!("CARGO_BIN_EXE_portolan"));
     helper.arg("launcher");
@@ -140,6 +153,9 @@ async fn the_launcher_starts_what_was_named_and_nothing_else() {
         let refused = start(others).await.unwrap_err().to_string();
         assert!(refused.contains("it was not named when the server started"), "{others:?}: {refused}");
     }
+    // A stranger is no part of the server.
+    let part = launcher.start_program(&program(&["/bin/test", "x"]), Role::Part, &input()).await;
+    assert!(part.unwrap_err().to_string().contains("it was not named"));
     // Where nobody waits for it any more, it ends.
     let started = start(&["/bin/sleep", "1000"]).await.unwrap();
     let place = format!("/proc/{}", started.id());
