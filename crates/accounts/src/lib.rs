@@ -18,6 +18,7 @@ mod value;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 pub use access::Access;
@@ -98,19 +99,24 @@ impl Accounts {
         Accounts { sources, ..self }
     }
 
-    /// The account, if the password is right. `anonymous` and `ftp`, in any case, need none. Passwords
+    /// The account, if the password is right, for somebody who comes from there. `anonymous` and `ftp`, in any case, need none. Passwords
     /// are checked on threads that may wait, few at a time; the others wait in the order they came.
     ///
     /// # Errors
     /// [`Refusal`].
-    pub async fn authenticate(&self, name: &[u8], password: &[u8]) -> Result<Arc<Account>, Refusal> {
+    pub async fn authenticate(
+        &self,
+        name: &[u8],
+        password: &[u8],
+        from: IpAddr,
+    ) -> Result<Arc<Account>, Refusal> {
         let everybody = [ANONYMOUS.as_bytes(), b"ftp"].iter().any(|known| name.eq_ignore_ascii_case(known));
         if let Some(anonymous) = self.anonymous.as_ref().filter(|_| everybody) {
             return self.admit(ANONYMOUS, anonymous).await;
         }
         let known = self.find(name).await?;
         if known.is_none() && !self.sources.is_empty() {
-            return self.ask_sources(name, password).await;
+            return self.ask_sources(name, password, from).await;
         }
         let checked = self.checker.check(password, known.as_deref().map(|user| &user.password)).await;
         let user = known.filter(|_| checked.right).ok_or(Refusal::Wrong)?;
@@ -129,13 +135,18 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Refusal`].
-    pub async fn vouched(&self, name: &[u8], names: &[String]) -> Result<Arc<Account>, Refusal> {
+    pub async fn vouched(
+        &self,
+        name: &[u8],
+        names: &[String],
+        from: IpAddr,
+    ) -> Result<Arc<Account>, Refusal> {
         if !names.iter().any(|vouched| vouched.as_bytes() == name) {
             return Err(Refusal::Wrong);
         }
         match self.find(name).await? {
             Some(user) => self.admit(&user.name, &user.member).await,
-            None => self.find_elsewhere(name).await,
+            None => self.find_elsewhere(name, from).await,
         }
     }
 
@@ -143,18 +154,18 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Refusal`].
-    pub async fn again(&self, name: &[u8]) -> Result<Arc<Account>, Refusal> {
+    pub async fn again(&self, name: &[u8], from: IpAddr) -> Result<Arc<Account>, Refusal> {
         if let Some(anonymous) = self.anonymous.as_ref().filter(|_| name == ANONYMOUS.as_bytes()) {
             return self.admit(ANONYMOUS, anonymous).await;
         }
         match self.find(name).await? {
             Some(user) => self.admit(&user.name, &user.member).await,
-            None => self.find_elsewhere(name).await,
+            None => self.find_elsewhere(name, from).await,
         }
     }
 
     /// Asks others for somebody who is not known here, until one of them knows.
-    async fn ask_sources(&self, name: &[u8], password: &[u8]) -> Result<Arc<Account>, Refusal> {
+    async fn ask_sources(&self, name: &[u8], password: &[u8], from: IpAddr) -> Result<Arc<Account>, Refusal> {
         let (Ok(name), Ok(password)) = (std::str::from_utf8(name), std::str::from_utf8(password)) else {
             return Err(Refusal::Wrong);
         };
@@ -163,7 +174,7 @@ impl Accounts {
             return Err(Refusal::Wrong);
         }
         for source in &self.sources {
-            match source.check(name, password).await.map_err(|error| unusable(&**source, &error))? {
+            match source.check(name, password, from).await.map_err(|error| unusable(&**source, &error))? {
                 Verdict::Right(member) => return self.admit(name, &member).await,
                 Verdict::Wrong => return Err(Refusal::Wrong),
                 Verdict::Unknown => {}
@@ -173,10 +184,10 @@ impl Accounts {
     }
 
     /// Looks for somebody who is not known here.
-    async fn find_elsewhere(&self, name: &[u8]) -> Result<Arc<Account>, Refusal> {
+    async fn find_elsewhere(&self, name: &[u8], from: IpAddr) -> Result<Arc<Account>, Refusal> {
         let name = std::str::from_utf8(name).map_err(|_| Refusal::Wrong)?;
         for source in &self.sources {
-            let found = source.find(name).await.map_err(|error| unusable(&**source, &error))?;
+            let found = source.find(name, from).await.map_err(|error| unusable(&**source, &error))?;
             if let Some(member) = found {
                 return self.admit(name, &member).await;
             }
@@ -245,6 +256,9 @@ fn unusable(source: &dyn Source, error: &SourceError) -> Refusal {
 mod tests {
     use super::*;
     use portolan_vfs::Rights;
+    use std::net::Ipv4Addr;
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     fn member(rights: Rights) -> Member {
         let profile = Profile { mounts: vec![Mount::root("/", rights)], ..Profile::default() };
@@ -258,12 +272,12 @@ mod tests {
     #[tokio::test]
     async fn only_the_right_password_opens() {
         let accounts = Accounts::new(Groups::default(), [anna(member(Rights::FULL))], None);
-        let account = accounts.authenticate(b"anna", b"right").await.unwrap();
+        let account = accounts.authenticate(b"anna", b"right", HERE).await.unwrap();
         assert_eq!((account.mounts[0].rights, account.name.as_str()), (Rights::FULL, "anna"));
         for (name, password) in
             [("anna", "wrong"), ("anna", ""), ("Anna", "right"), ("otto", "right"), ("anonymous", "x")]
         {
-            let said = accounts.authenticate(name.as_bytes(), password.as_bytes()).await;
+            let said = accounts.authenticate(name.as_bytes(), password.as_bytes(), HERE).await;
             assert_eq!(said, Err(Refusal::Wrong), "{name}");
         }
     }
@@ -277,18 +291,18 @@ mod tests {
             [Member { profile: off, ..Member::default() }, lost].into_iter().zip(refusals)
         {
             let accounts = Accounts::new(Groups::default(), [anna(member)], None);
-            assert_eq!(accounts.authenticate(b"anna", b"right").await, Err(refusal));
-            assert_eq!(accounts.authenticate(b"anna", b"wrong").await, Err(Refusal::Wrong));
-            assert_eq!(accounts.vouched(b"anna", &["anna".to_owned()]).await, Err(refusal));
+            assert_eq!(accounts.authenticate(b"anna", b"right", HERE).await, Err(refusal));
+            assert_eq!(accounts.authenticate(b"anna", b"wrong", HERE).await, Err(Refusal::Wrong));
+            assert_eq!(accounts.vouched(b"anna", &["anna".to_owned()], HERE).await, Err(refusal));
         }
     }
 
     #[tokio::test]
     async fn anonymous_needs_no_password_where_it_is_allowed() {
         let accounts = Accounts::new(Groups::default(), [], Some(member(Rights::READ_ONLY)));
-        let account = accounts.authenticate(b"Anonymous", b"me@example").await.unwrap();
+        let account = accounts.authenticate(b"Anonymous", b"me@example", HERE).await.unwrap();
         assert_eq!(account.mounts[0].rights, Rights::READ_ONLY);
-        assert_eq!(accounts.authenticate(b"FTP", b"").await.unwrap().name, ANONYMOUS);
-        assert!(accounts.authenticate(b"root", b"").await.is_err());
+        assert_eq!(accounts.authenticate(b"FTP", b"", HERE).await.unwrap().name, ANONYMOUS);
+        assert!(accounts.authenticate(b"root", b"", HERE).await.is_err());
     }
 }

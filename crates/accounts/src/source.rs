@@ -3,6 +3,7 @@
 use crate::Member;
 use async_trait::async_trait;
 use std::fmt;
+use std::net::IpAddr;
 
 /// Somebody else who knows users, and checks their passwords.
 #[async_trait]
@@ -10,17 +11,17 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// Where it is, for the log.
     fn place(&self) -> String;
 
-    /// Checks a password, which is not empty. The name has no control characters.
+    /// Checks a password, which is not empty, of somebody who comes from there. The name has no control characters.
     ///
     /// # Errors
     /// When it cannot be known; that is no fault of who wants to log in.
-    async fn check(&self, name: &str, password: &str) -> Result<Verdict, SourceError>;
+    async fn check(&self, name: &str, password: &str, from: IpAddr) -> Result<Verdict, SourceError>;
 
     /// Somebody who has logged in before, as they are now, if they still may.
     ///
     /// # Errors
     /// As [`check`](Self::check).
-    async fn find(&self, name: &str) -> Result<Option<Member>, SourceError>;
+    async fn find(&self, name: &str, from: IpAddr) -> Result<Option<Member>, SourceError>;
 }
 
 /// What comes of a check.

@@ -8,7 +8,10 @@ use portolan_testkit::postgres::Postgres;
 use portolan_vfs::Rights;
 use portolan_wire::VirtualPath;
 use proptest::prelude::*;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Of `secret`, as others hash it.
 const DATED: &str = "$1$saltsalt$9xy1btjgzLYfb7hivXtC//";
@@ -51,21 +54,21 @@ async fn battery(store: Arc<Store>) {
     assert!(store.user("ftp.example.org", "anna ü").await.unwrap().is_none());
 
     let accounts = Accounts::new(Groups::default(), [], None).with_store(Arc::clone(&store), String::new());
-    let account = accounts.authenticate("anna ü".as_bytes(), b"secret").await.unwrap();
+    let account = accounts.authenticate("anna ü".as_bytes(), b"secret", HERE).await.unwrap();
     assert_eq!(account.mounts.len(), 2);
     assert_eq!(account.mounts[0].folder.to_str().unwrap(), "/srv/anna ü");
     assert_eq!(account.totals[0].up, Speed(Some(5_000_000)));
     let now = store.user("", "anna ü").await.unwrap().unwrap();
     assert!(!now.password.is_dated(), "the hash was replaced");
-    assert!(accounts.authenticate("anna ü".as_bytes(), b"secret").await.is_ok());
-    assert!(accounts.authenticate("anna ü".as_bytes(), b"wrong").await == Err(Refusal::Wrong));
+    assert!(accounts.authenticate("anna ü".as_bytes(), b"secret", HERE).await.is_ok());
+    assert!(accounts.authenticate("anna ü".as_bytes(), b"wrong", HERE).await == Err(Refusal::Wrong));
     for name in [&b"otto"[..], b"\xff", b"' OR 1=1 --", b"anna \xc3\xbc\0"] {
-        assert!(accounts.authenticate(name, b"secret").await.is_err());
+        assert!(accounts.authenticate(name, b"secret", HERE).await.is_err());
     }
 
     assert!(store.remove_group("staff").await.unwrap());
     assert!(
-        accounts.authenticate("anna ü".as_bytes(), b"secret").await == Err(Refusal::Unusable),
+        accounts.authenticate("anna ü".as_bytes(), b"secret", HERE).await == Err(Refusal::Unusable),
         "its group is gone"
     );
     assert!(store.remove_user("", "anna ü").await.unwrap());
@@ -91,7 +94,7 @@ async fn t24_a_database_that_is_not_there_denies() {
     let store = Store::at("postgres://nobody@localhost/x?host=%2Fnowhere").unwrap();
     assert!(store.user("", "anna").await.is_err());
     let accounts = Accounts::new(Groups::default(), [], None).with_store(Arc::new(store), String::new());
-    assert!(accounts.authenticate(b"anna", b"secret").await == Err(Refusal::Unusable));
+    assert!(accounts.authenticate(b"anna", b"secret", HERE).await == Err(Refusal::Unusable));
     assert!(Store::at("nonsense").is_err());
 }
 

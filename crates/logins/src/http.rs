@@ -1,4 +1,4 @@
-//! A web service that knows users. It is asked by POST with JSON: `user`, and `password` at a login; without one, whether
+//! A web service that knows users. It is asked by POST with JSON: `user`, the `address` they come from, and `password` at a login; without one, whether
 //! that user still may. It answers 200 with what counts for them, as JSON too (see
 //! [`parse_member`](portolan_accounts::parse_member)), 401 or 403 for a wrong password, 404 for somebody it does not know.
 
@@ -10,6 +10,7 @@ use hyper::{Request, StatusCode};
 use portolan_accounts::{Member, Source, SourceError, Verdict, parse_member};
 use portolan_http::Http;
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use tokio::sync::OnceCell;
 
 /// Questions at the same time; others wait in the order they came.
@@ -69,14 +70,14 @@ impl Source for Service {
         self.login.url.clone()
     }
 
-    async fn check(&self, name: &str, password: &str) -> Result<Verdict, SourceError> {
+    async fn check(&self, name: &str, password: &str, from: IpAddr) -> Result<Verdict, SourceError> {
         let _room = Rooms::enter(&self.rooms.check).await?;
-        self.ask(json!({ "user": name, "password": password })).await
+        self.ask(json!({ "user": name, "password": password, "address": from })).await
     }
 
-    async fn find(&self, name: &str) -> Result<Option<Member>, SourceError> {
+    async fn find(&self, name: &str, from: IpAddr) -> Result<Option<Member>, SourceError> {
         let _room = Rooms::enter(&self.rooms.find).await?;
-        match self.ask(json!({ "user": name })).await? {
+        match self.ask(json!({ "user": name, "address": from })).await? {
             Verdict::Right(member) => Ok(Some(*member)),
             Verdict::Wrong | Verdict::Unknown => Ok(None),
         }

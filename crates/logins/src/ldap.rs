@@ -8,6 +8,7 @@ use ldap3::{
 };
 use portolan_accounts::{Member, Mount, Profile, Source, SourceError, Verdict};
 use portolan_vfs::Rights;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// How long anything may take.
@@ -145,7 +146,7 @@ impl Source for Ldap {
         self.login.url.clone()
     }
 
-    async fn check(&self, name: &str, password: &str) -> Result<Verdict, SourceError> {
+    async fn check(&self, name: &str, password: &str, _: IpAddr) -> Result<Verdict, SourceError> {
         let _room = Rooms::enter(&self.rooms.check).await?;
         let mut connection = self.connect().await?;
         let Some(entry) = self.search(&mut connection, name).await? else { return Ok(Verdict::Unknown) };
@@ -161,7 +162,7 @@ impl Source for Ldap {
         verdict
     }
 
-    async fn find(&self, name: &str) -> Result<Option<Member>, SourceError> {
+    async fn find(&self, name: &str, _: IpAddr) -> Result<Option<Member>, SourceError> {
         let _room = Rooms::enter(&self.rooms.find).await?;
         let mut connection = self.connect().await?;
         let entry = self.search(&mut connection, name).await?;

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use portolan_accounts::{Member, Mount, Profile, Source, SourceError, Verdict};
 use portolan_helpers::{Answer, Pam};
 use portolan_vfs::Rights;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Questions at the same time: a check of a password keeps a core busy for a while.
@@ -35,12 +36,12 @@ impl System {
         System { login, pam, rooms: Rooms::new(AT_ONCE) }
     }
 
-    async fn ask(&self, name: &str, password: Option<&str>) -> Result<Verdict, SourceError> {
+    async fn ask(&self, name: &str, password: Option<&str>, from: IpAddr) -> Result<Verdict, SourceError> {
         let pam = self
             .pam
             .as_ref()
             .ok_or_else(|| SourceError("PAM is asked after a stop and a start".to_owned()))?;
-        let answer = pam.ask(&self.login.service, name, password).await;
+        let answer = pam.ask(&self.login.service, name, password, from).await;
         let identity = match answer.map_err(|error| SourceError(format!("PAM cannot be asked: {error}")))? {
             Answer::Right(identity) => identity,
             Answer::Wrong => return Ok(Verdict::Wrong),
@@ -65,14 +66,14 @@ impl Source for System {
         format!("PAM, {}", self.login.service)
     }
 
-    async fn check(&self, name: &str, password: &str) -> Result<Verdict, SourceError> {
+    async fn check(&self, name: &str, password: &str, from: IpAddr) -> Result<Verdict, SourceError> {
         let _room = Rooms::enter(&self.rooms.check).await?;
-        self.ask(name, Some(password)).await
+        self.ask(name, Some(password), from).await
     }
 
-    async fn find(&self, name: &str) -> Result<Option<Member>, SourceError> {
+    async fn find(&self, name: &str, from: IpAddr) -> Result<Option<Member>, SourceError> {
         let _room = Rooms::enter(&self.rooms.find).await?;
-        match self.ask(name, None).await? {
+        match self.ask(name, None, from).await? {
             Verdict::Right(member) => Ok(Some(*member)),
             Verdict::Wrong | Verdict::Unknown => Ok(None),
         }

@@ -85,10 +85,12 @@ pub(crate) async fn authenticate(
         return Err(Outcome::Banned(left.as_secs()));
     }
     let account = match (&proof, orders.rules.accounts(host)) {
-        (Proof::Password(password), Some(accounts)) => accounts.authenticate(&user, password).await,
+        (Proof::Password(password), Some(accounts)) => {
+            accounts.authenticate(&user, password, peer.ip()).await
+        }
         (Proof::Certificate, Some(accounts)) => {
             let names = certificate.map(|der| users_in(&der)).unwrap_or_default();
-            accounts.vouched(&user, &names).await
+            accounts.vouched(&user, &names, peer.ip()).await
         }
         (_, None) => Err(Refusal::Wrong),
     };
@@ -149,7 +151,7 @@ pub(crate) async fn look_again(
     let (host, name) = &member.user;
     let user = name.escape_ascii().to_string();
     let account = loop {
-        match orders.rules.accounts(*host)?.again(name).await {
+        match orders.rules.accounts(*host)?.again(name, peer.ip()).await {
             Ok(account) => break account,
             Err(Refusal::Unusable) => tokio::time::sleep(AGAIN).await,
             Err(Refusal::Wrong | Refusal::Disabled) => {

@@ -4,6 +4,7 @@
 
 use libc::{c_char, c_int, c_void};
 use std::ffi::{CStr, CString};
+use std::net::IpAddr;
 use std::ptr;
 
 /// Results (`_pam_types.h`).
@@ -21,6 +22,7 @@ const CONVERSATION: c_int = 19;
 /// What can be set and asked for.
 const USER: c_int = 2;
 const TERMINAL: c_int = 3;
+const ORIGIN: c_int = 4;
 const DELAY: c_int = 10;
 
 /// Nobody gets in without a password.
@@ -101,11 +103,11 @@ impl Library {
         }
     }
 
-    /// Asks a service whether this is the user's password, if there is one, and whether the user may log in. The texts have
+    /// Asks a service whether this is the user's password, if there is one, and whether the user may log in, from there. The texts have
     /// no zero in them.
-    pub(super) fn ask(&self, service: &str, user: &str, password: Option<&str>) -> Said {
+    pub(super) fn ask(&self, service: &str, user: &str, password: Option<&str>, from: IpAddr) -> Said {
         let text = |text: &str| CString::new(text).unwrap_or_default();
-        let service = text(service);
+        let (service, from) = (text(service), text(&from.to_canonical().to_string()));
         let answers = Answers { user: text(user), password: password.map(text) };
         let conversation = Conversation { talk, data: ptr::from_ref(&answers).cast_mut().cast() };
         let mut handle: Handle = ptr::null_mut();
@@ -124,6 +126,7 @@ impl Library {
             // How long a wrong password takes is the server's to say: others must not have to wait for it.
             (self.set)(handle, DELAY, no_delay as *const c_void);
             (self.set)(handle, TERMINAL, c"ftp".as_ptr().cast());
+            (self.set)(handle, ORIGIN, from.as_ptr().cast());
             let mut result = SUCCESS;
             if answers.password.is_some() {
                 result = (self.authenticate)(handle, SILENT | NO_EMPTY_PASSWORD);

@@ -8,6 +8,7 @@ use library::{Library, Said};
 use portolan_confine::Identity;
 use serde::{Deserialize, Serialize};
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::Duration;
@@ -25,6 +26,8 @@ struct Question {
     user: String,
     /// None when it is only asked whether somebody may still be logged in.
     password: Option<String>,
+    /// Where they come from.
+    from: IpAddr,
 }
 
 /// What PAM says of somebody.
@@ -65,15 +68,22 @@ impl Pam {
         self.0.socket()
     }
 
-    /// Asks about somebody: whether the password is theirs, if there is one, and whether they may log in.
+    /// Asks about somebody who comes from there: whether the password is theirs, if there is one, and whether they may log in.
     ///
     /// # Errors
     /// When the helper is gone.
-    pub async fn ask(&self, service: &str, user: &str, password: Option<&str>) -> io::Result<Answer> {
+    pub async fn ask(
+        &self,
+        service: &str,
+        user: &str,
+        password: Option<&str>,
+        from: IpAddr,
+    ) -> io::Result<Answer> {
         let question = Question {
             service: service.to_owned(),
             user: user.to_owned(),
             password: password.map(str::to_owned),
+            from,
         };
         let mut connection = self.0.knock()?;
         send(&mut connection, &question)?;
@@ -107,13 +117,13 @@ pub fn pam() -> io::Result<()> {
 }
 
 fn ask(library: &Library, question: &Question) -> Answer {
-    let Question { service, user, password } = question;
+    let Question { service, user, password, from } = question;
     let texts = [Some(user), password.as_ref()];
     let usable = |text: &&String| text.len() <= LONGEST && !text.is_empty() && !text.contains('\0');
     if !texts.iter().flatten().all(usable) {
         return Answer::Unknown;
     }
-    let user = match library.ask(service, user, password.as_deref()) {
+    let user = match library.ask(service, user, password.as_deref(), *from) {
         Said::Right(user) => user,
         Said::Wrong => return Answer::Wrong,
         Said::Unknown => return Answer::Unknown,

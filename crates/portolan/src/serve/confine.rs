@@ -59,6 +59,9 @@ const LINKED: &[&str] = &[
     "/etc/pki/tls/certs/ca-bundle.crt",
 ];
 
+/// Where services of PAM are described.
+const SERVICES: &[&str] = &["/etc/pam.d", "/usr/lib/pam.d"];
+
 /// Variables that name further files with authorities.
 const AUTHORITIES: &[&str] = &["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
@@ -251,6 +254,13 @@ fn pam(config: &Config, program: &Path, handed: &mut Handed) -> io::Result<Optio
     }
     if !rustix::process::geteuid().is_root() {
         tracing::warn!("only root may ask PAM for the passwords that the system itself keeps");
+    }
+    for service in config.pam_services() {
+        if SERVICES.iter().all(|folder| !Path::new(folder).join(service).exists()) {
+            tracing::warn!(
+                "there is no /etc/pam.d/{service}, so that PAM lets in whom it lets in where nothing is said"
+            );
+        }
     }
     let mut helper = Command::new(program);
     helper.arg("pam");

@@ -200,7 +200,7 @@ class Service(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
         answer = ""
-        if self.headers["authorization"] != "Bearer word":
+        if self.headers["authorization"] != "Bearer word" or asked["address"] != "127.0.0.1":
             status = 500
         elif asked["user"] == "odd":
             status, answer = 200, '{"settings": {"nonsense": "1"}}'

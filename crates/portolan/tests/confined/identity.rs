@@ -43,7 +43,10 @@ fn system(as_user: bool) -> Served {
     ];
     fs::write(etc.join("shadow"), shadow.concat()).unwrap();
     must_run(Command::new("cp").arg("-r").arg("/etc/pam.d").arg(&etc));
-    let service = "auth required pam_unix.so\naccount required pam_unix.so\n";
+    // Otto comes from one address only.
+    let access = format!("account required pam_access.so accessfile={place}/etc/access.conf");
+    fs::write(etc.join("access.conf"), "-:otto:ALL EXCEPT 127.0.0.1\n").unwrap();
+    let service = format!("auth required pam_unix.so\naccount required pam_unix.so\n{access}\n");
     fs::write(etc.join("pam.d/portolan-test"), service).unwrap();
     for (name, number) in [("anna", ANNA), ("otto", OTTO), ("gone", 4003)] {
         let home = folder.path().join("home").join(name);
@@ -152,6 +155,9 @@ fn nobody_gets_in_who_should_not() {
     }
     assert!(log_in(&mut served.talk(), "portolan", "secret").starts_with("530"), "it has no password");
     assert!(log_in(&mut served.talk(), "otto", "secret").starts_with("230"));
+    let server = SocketAddr::from((Ipv4Addr::LOCALHOST, served.port));
+    let mut elsewhere = Talk::to(server, Some([127, 0, 0, 2].into()));
+    assert_eq!(log_in(&mut elsewhere, "otto", "secret"), wrong, "he does not come from there");
     let said = served.log().join("\n");
     assert!(!said.contains("secret"), "{said}");
 }
