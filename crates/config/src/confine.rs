@@ -40,6 +40,15 @@ impl Table {
     }
 }
 
+/// Folders in the root of the disk that are the system's.
+const OF_THE_SYSTEM: &[&str] = &[
+    "bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "root", "run", "sbin", "sys",
+    "usr", "var",
+];
+
+/// What is data in them all the same.
+const DATA_OF_THE_SYSTEM: &[&str] = &["/var/ftp", "/var/www"];
+
 /// Ports below this one need a right of their own.
 const FIRST_FREE_PORT: u16 = 1024;
 
@@ -63,6 +72,12 @@ impl Config {
     pub fn folders(&self) -> impl Iterator<Item = &Path> {
         let written = self.profiles().flat_map(|own| &own.mounts).map(Mount::base);
         written.chain(self.confine.folders.iter().flatten().map(PathBuf::as_path))
+    }
+
+    /// True for a folder that a server does not keep because somebody in the database sees it: one that is the system's, and
+    /// not named in the configuration.
+    pub fn gives_up(&self, folder: &Path) -> bool {
+        !is_data(folder) && !self.folders().any(|kept| folder.starts_with(kept))
     }
 
     /// True when the system is asked who its users are.
@@ -169,4 +184,19 @@ fn files_in(url: &str) -> Vec<PathBuf> {
         matches!(key, "sslrootcert" | "sslcert" | "sslkey").then(|| PathBuf::from(value))
     };
     url.split(['?', '&']).filter_map(value).collect()
+}
+
+/// Folders of this machine in which data may lie, without links: all in the root of the disk that are not the system's.
+pub fn data_folders() -> Vec<PathBuf> {
+    let root = std::fs::read_dir("/").into_iter().flatten().flatten();
+    let data = root.filter(|entry| OF_THE_SYSTEM.iter().all(|name| entry.file_name() != *name));
+    let folders = data.filter_map(|entry| entry.path().canonicalize().ok());
+    let folders = folders.filter(|folder| folder.is_dir() && folder.parent().is_some());
+    folders.chain(DATA_OF_THE_SYSTEM.iter().map(PathBuf::from).filter(|folder| folder.is_dir())).collect()
+}
+
+/// True for what lies in one of those.
+pub fn is_data(folder: &Path) -> bool {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    data_folders().iter().any(|data| folder.starts_with(data))
 }

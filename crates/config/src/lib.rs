@@ -40,7 +40,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use confine::Confine;
+pub use confine::{Confine, data_folders, is_data};
 pub use host::Host;
 pub use listen::Listener;
 pub use log::Log;

@@ -77,10 +77,18 @@ async fn set(who: &Who, groups: Vec<String>, no_group: bool, changes: &Changes) 
 
 /// What is of no use is not put there.
 async fn check(people: &People, name: &str, member: &Member) -> Result<(), Exit> {
-    if people.account(name, member).await?.mounts.is_empty() {
+    let account = people.account(name, member).await?;
+    if account.mounts.is_empty() {
         let text =
             format!("`{name}` would see no folder; write --folder, --mount, or a --group that has one");
         return Err(Exit::wrong(text));
+    }
+    for mount in account.mounts.iter().filter(|mount| people.config.gives_up(mount.base())) {
+        eprintln!(
+            "portolan: {} lies among what is the system's, which a server gives up when it starts; to be served, it has \
+             to be written as `folders` in [confine]",
+            mount.folder.display()
+        );
     }
     Ok(())
 }

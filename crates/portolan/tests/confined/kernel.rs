@@ -103,3 +103,29 @@ fn a_disk_that_is_mounted_later_is_told_of() {
     .join()
     .unwrap();
 }
+
+#[test]
+fn what_is_the_systems_is_not_served_because_the_database_says_so() {
+    let served = serve("");
+    let folder = served.folder.path();
+    fs::write(folder.join("secret"), "secret\n").unwrap();
+    let secret = folder.join("secret");
+    let add = ["user", "add", "anna", "--folder", "/usr/share", "--password-file", secret.to_str().unwrap()];
+    let added = crate::portolan(folder, &add);
+    let said = String::from_utf8(added.stderr).unwrap();
+    assert!(
+        added.status.success() && said.contains("it has to be written as `folders` in [confine]"),
+        "{said}"
+    );
+    for _ in 0..2 {
+        assert!(log_in(&mut served.talk(), "anna", "secret").starts_with("451"));
+        served.wait_for_log("others are to be written as `folders` in [confine]");
+        run(folder, &["restart"]);
+    }
+    let file = folder.join("portolan.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}\n[confine]\nfolders = [\"/usr/share\"]\n")).unwrap();
+    run(folder, &["restart"]);
+    assert!(log_in(&mut served.talk(), "anna", "secret").starts_with("230"));
+    run(folder, &["drain"]);
+}
