@@ -9,7 +9,7 @@ mod process;
 use portolan_testkit::launch::{Served, Talk, must_run};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
@@ -33,11 +33,20 @@ fn folder() -> TempDir {
     folder
 }
 
+/// The program, where other users may start it: what is built may lie in somebody's home.
+fn program(folder: &Path) -> PathBuf {
+    let (built, program) = (env!("CARGO_BIN_EXE_portolan"), folder.join("portolan"));
+    if !program.exists() && fs::hard_link(built, &program).is_err() {
+        fs::copy(built, &program).unwrap();
+    }
+    program
+}
+
 /// A command that serves what a configuration in a folder says.
 fn command(folder: &Path, text: &str) -> Command {
     let file = folder.join("portolan.toml");
     fs::write(&file, text).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_portolan"));
+    let mut command = Command::new(program(folder));
     command.arg("serve").arg("-c").arg(file);
     command
 }

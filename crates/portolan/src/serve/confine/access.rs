@@ -8,8 +8,20 @@ use rustix::io::Errno;
 use std::path::{Path, PathBuf};
 
 /// Sees that the user can do what the server has to do later, too.
-pub(super) fn check(config: &Config, file: Option<&Path>, user: &Identity) -> Result<(), Exit> {
+pub(super) fn check(
+    config: &Config,
+    file: Option<&Path>,
+    program: &Path,
+    user: &Identity,
+) -> Result<(), Exit> {
     let name = &user.name;
+    if let Some(blocked) = blocked(program, Access::EXEC_OK) {
+        let (program, blocked) = (program.display(), blocked.display());
+        return Err(Exit::failed(format!(
+            "the user {name} may not start {program}, as {blocked} is closed to them; put the program where they may, \
+             like /usr/local/bin"
+        )));
+    }
     for path in config.needs() {
         let Some(blocked) = blocked(&path, Access::READ_OK) else { continue };
         let (path, blocked) = (path.display(), blocked.display());
@@ -47,7 +59,7 @@ pub(super) fn check(config: &Config, file: Option<&Path>, user: &Identity) -> Re
     // The next server begins anew: who changes what that is made of is not confined by it.
     let programs =
         config.programs().into_iter().filter_map(|(program, _)| program.first().map(PathBuf::from));
-    let own = std::env::current_exe().ok().into_iter().chain(file.map(Path::to_owned));
+    let own = [program.to_owned()].into_iter().chain(file.map(Path::to_owned));
     for program in own.chain(programs).filter(|program| program.is_absolute()) {
         let may_change = |path: &Path| access(path, Access::WRITE_OK).is_ok();
         if may_change(&program) || program.parent().is_some_and(may_change) {

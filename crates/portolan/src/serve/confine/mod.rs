@@ -57,7 +57,7 @@ pub(super) fn confine(config: &Config, file: Option<&Path>, handed: &mut Handed)
         }
         user.become_for_good(programs_need)
             .map_err(|error| Exit::failed(format!("cannot become the user {}: {error}", user.name)))?;
-        access::check(config, file, user)?;
+        access::check(config, file, &program, user)?;
     }
     if let Err(error) = portolan_confine::keep_for_programs(programs_need) {
         tracing::warn!(%error, "capabilities stay as they are");
