@@ -373,6 +373,14 @@ async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
     let succeeded = orders.borrow().stop.is_some_and(|stop| stop.succeeded);
     if succeeded {
         door.passive.retire();
+        // Who came by the shared port just before, and nobody else can serve.
+        if let Port::Shared(port) = &mut port {
+            while let Some(newcomer) = port.left_over() {
+                if let Ok(entry) = admit(newcomer.peer, &shared) {
+                    seat(newcomer, entry, &door, &shared);
+                }
+            }
+        }
     }
     if let Port::Shared(mut port) = port
         && !succeeded

@@ -178,6 +178,11 @@ impl OnePort {
         self.pool.clone()
     }
 
+    /// Somebody who has come before, and was not taken yet.
+    pub fn left_over(&mut self) -> Option<Newcomer> {
+        std::iter::from_fn(|| self.control.try_recv().ok()).find_map(|arrived| Newcomer::of(arrived).ok())
+    }
+
     /// The next control connection. Data connections go to their sessions meanwhile.
     pub async fn accept(&mut self) -> Newcomer {
         let shared = &self.pool.shared;
