@@ -43,6 +43,7 @@ use threads::{End, Threads};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tree::Trees;
 use twice::Twice;
 
@@ -97,6 +98,8 @@ pub struct Server {
     places: Vec<Listen>,
     /// The sockets of those, until the server stops.
     sockets: Mutex<Vec<OwnedFd>>,
+    /// The loops that accept, until they do no more.
+    accepting: TaskTracker,
     end: Mutex<Option<End>>,
 }
 
@@ -141,6 +144,8 @@ impl Server {
             options,
         });
         tokio::spawn(bans::follow(Arc::downgrade(&shared.options.bans)));
+        let accepting = TaskTracker::new();
+        accepting.close();
         for (listener, listen) in listeners {
             // Where TLS begins at once, the handshake is made before it shows what a connection is. Where certificates
             // of clients are asked for, control connections must not resume anything, and data connections have to
@@ -171,9 +176,9 @@ impl Server {
             };
             let door = Arc::new(door);
             tokio::spawn(follow(Arc::downgrade(&door)));
-            tokio::spawn(accept(port, door, Arc::clone(&shared)));
+            tokio::spawn(accept(port, door, Arc::clone(&shared), accepting.token()));
         }
-        Ok(Server { shared, places, sockets, end: Mutex::new(Some(end)) })
+        Ok(Server { shared, places, sockets, accepting, end: Mutex::new(Some(end)) })
     }
 
     /// Where it listens, with the real ports.
@@ -249,15 +254,21 @@ impl Server {
         self.stop(Stop { until: Instant::now() + grace, succeeded: false }).await;
     }
 
-    /// The same when another process has the [sockets](Self::sockets). Transfers that run go on to their end.
-    pub async fn hand_over(&self) {
-        self.stop(Stop { until: Instant::now() + ENDLESS, succeeded: true }).await;
+    /// Stops when another process has the [sockets](Self::sockets): who connects after this returns is that one's.
+    /// Sessions that are idle get 421, and transfers that run go on to their end.
+    pub async fn give_way(&self) {
+        self.tell_to_stop(Stop { until: Instant::now() + ENDLESS, succeeded: true });
+        self.accepting.wait().await;
+    }
+
+    fn tell_to_stop(&self, stop: Stop) {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.order(|orders| orders.stop = Some(stop));
     }
 
     async fn stop(&self, stop: Stop) {
         let until = stop.until;
-        self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.order(|orders| orders.stop = Some(stop));
+        self.tell_to_stop(stop);
         self.shared.sessions.close();
         if tokio::time::timeout_at(until + GOODBYE, self.shared.sessions.wait()).await.is_err() {
             tracing::warn!(sessions = self.shared.sessions.len(), "sessions are cut off");
@@ -341,10 +352,11 @@ enum Port {
     Shared(OnePort),
 }
 
-async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
+async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>, accepting: TaskTrackerToken) {
     let mut orders = shared.orders.subscribe();
     loop {
         let newcomer = tokio::select! {
+            biased;
             // The socket closes with this task, so that nobody waits in its queue.
             _ = orders.wait_for(|orders| orders.stop.is_some()) => break,
             accepted = async { match &mut port {
@@ -357,6 +369,7 @@ async fn accept(mut port: Port, door: Arc<Door>, shared: Arc<Shared>) {
             Err(refusal) => turn_away(newcomer, refusal, &door, &shared),
         }
     }
+    drop(accepting);
     // Whom a proxy is still saying is told that it is over.
     if let Port::Control(listener) = &mut port {
         let last = async {

@@ -104,5 +104,6 @@ pub(super) async fn hand_over(
     answered?;
     let pid = started.id();
     started.let_go().map_err(|error| cannot("the new server is gone", &error))?;
+    server.give_way().await;
     Ok(pid)
 }

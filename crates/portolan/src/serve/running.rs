@@ -141,7 +141,7 @@ pub(super) async fn serve(
     let shutdown = async {
         if let Next::HandedOver = next {
             // What routers forward is the new server's. What changes still counts for who is here.
-            let over = server.hand_over();
+            let over = server.wait_until_empty();
             tokio::pin!(over);
             loop {
                 tokio::select! {

@@ -91,7 +91,8 @@ fn a_disk_that_is_mounted_later_is_told_of() {
         // The server has known the folder from its start on, and not what comes there.
         run(folder, &["restart"]);
         must_run(Command::new("mount").args(["-t", "tmpfs", "tmpfs"]).arg(disk));
-        assert!(log_in(&mut served.talk(), "anna", "secret").starts_with("451"));
+        let said = log_in(&mut served.talk(), "anna", "secret");
+        assert!(said.starts_with("451"), "{said}");
         served.wait_for_log("was a disk mounted there since the server started?");
         run(folder, &["restart"]);
         let mut talk = served.talk();
@@ -118,7 +119,8 @@ fn what_is_the_systems_is_not_served_because_the_database_says_so() {
         "{said}"
     );
     for _ in 0..2 {
-        assert!(log_in(&mut served.talk(), "anna", "secret").starts_with("451"));
+        let said = log_in(&mut served.talk(), "anna", "secret");
+        assert!(said.starts_with("451"), "{said}");
         served.wait_for_log("others are to be written as `folders` in [confine]");
         run(folder, &["restart"]);
     }
