@@ -60,6 +60,16 @@ impl Command {
         self.argument.as_deref().unwrap_or_default()
     }
 
+    /// The line without its end.
+    pub fn line(&self) -> Vec<u8> {
+        let mut line = self.verb.as_str().as_bytes().to_vec();
+        if let Some(argument) = &self.argument {
+            line.push(b' ');
+            line.extend_from_slice(argument);
+        }
+        line
+    }
+
     /// The line to send, with CRLF. A byte 255 is doubled, as Telnet wants it.
     pub fn encode(&self) -> Vec<u8> {
         let mut line = self.verb.as_str().as_bytes().to_vec();

@@ -1,0 +1,94 @@
+//! What a session is told at its start.
+
+use super::way::Way;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// What TLS is used for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TlsPolicy {
+    /// `AUTH TLS` if the server offers it (RFC 4217); else it goes on in the clear.
+    #[default]
+    Auto,
+    /// `AUTH TLS`, or nothing at all.
+    Required,
+    /// None.
+    Off,
+    /// It has begun before the greeting, on a port of its own.
+    Implicit,
+}
+
+/// Who logs in. What is in it has to be free of CR, LF and NUL, else the login fails before anything is sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The name, for `USER`.
+    pub user: Vec<u8>,
+    /// The password, for `PASS`.
+    pub password: Vec<u8>,
+    /// The account, for servers that want `ACCT`.
+    pub account: Option<Vec<u8>>,
+}
+
+impl Credentials {
+    /// Those of guests (RFC 1635).
+    pub fn anonymous() -> Credentials {
+        Credentials { user: b"anonymous".to_vec(), password: b"anonymous@".to_vec(), account: None }
+    }
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials")
+            .field("user", &String::from_utf8_lossy(&self.user))
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long is waited, phase by phase. None of these runs while data moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For a reply, the greeting among them.
+    pub reply: Duration,
+    /// For a passive data connection to open while there is another way to try.
+    pub connect: Duration,
+    /// The same when there is none.
+    pub last_connect: Duration,
+    /// For the server to dial in active mode.
+    pub accept: Duration,
+    /// For the final reply once the data has ended.
+    pub end: Duration,
+    /// Between two `NOOP` during a transfer; `None` sends none.
+    pub noop: Option<Duration>,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience {
+            reply: Duration::from_secs(60),
+            connect: Duration::from_secs(5),
+            last_connect: Duration::from_secs(30),
+            accept: Duration::from_secs(15),
+            end: Duration::from_secs(60),
+            noop: Some(Duration::from_secs(60)),
+        }
+    }
+}
+
+/// What a session is told at its start.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the control connection goes.
+    pub peer: SocketAddr,
+    /// Where it comes from; active mode announces this address, with the port that is listened on.
+    pub local: IpAddr,
+    /// Another address to announce in active mode: that of the router before this side.
+    pub outside: Option<IpAddr>,
+    /// What TLS is used for.
+    pub tls: TlsPolicy,
+    /// Who logs in.
+    pub credentials: Credentials,
+    /// Ways to have a data connection, in the order in which they are tried. Not empty.
+    pub ways: Vec<Way>,
+    /// How long is waited.
+    pub patience: Patience,
+}

@@ -1,0 +1,539 @@
+//! One transfer: its commands, its data connection, and its end, which is both.
+
+use super::conversation::{Conversation, Part, Sender};
+use super::error::{Error, Phase, Problem};
+use super::session::{Number, Output};
+use super::way::{Left, Reason, Way, destination};
+use portolan_wire::address::{ExtendedAddress, HostPort};
+use portolan_wire::parameters::Representation;
+use portolan_wire::passive::{parse_227, parse_229};
+use portolan_wire::received::Received;
+use portolan_wire::{Command, Verb};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+/// Which way the data goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// To this side.
+    Download,
+    /// To the server.
+    Upload,
+}
+
+/// What to transfer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// `RETR`, `STOR`, `APPE`, `STOU`, `LIST`, `NLST` or `MLSD`.
+    pub command: Command,
+    /// The type.
+    pub representation: Representation,
+    /// Where in the file to begin, in bytes: `REST`. 0 begins at its start.
+    pub offset: u64,
+}
+
+impl Order {
+    /// Which way its data goes.
+    pub fn direction(&self) -> Direction {
+        match self.command.verb() {
+            Verb::Stor | Verb::Appe | Verb::Stou => Direction::Upload,
+            _ => Direction::Download,
+        }
+    }
+}
+
+/// How a transfer ended that went well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completion {
+    /// The final reply.
+    pub reply: Received,
+    /// How its data connection was had.
+    pub way: Way,
+    /// Ways that were tried before, and why they were left.
+    pub left: Vec<Left>,
+}
+
+/// How long the server has to say what was wrong once the data connection is gone.
+const VERDICT: Duration = Duration::from_secs(10);
+
+/// How long after a final reply a data connection may be on its way here.
+const ON_ITS_WAY: Duration = Duration::from_secs(2);
+
+#[derive(Debug, PartialEq, Eq)]
+enum Connection {
+    /// Not yet, or no more.
+    None,
+    /// This side is about to listen.
+    ToListen,
+    /// The server was told to connect here.
+    Announced(SocketAddr),
+    Opening(SocketAddr),
+    Open,
+    /// The data is the owner's business.
+    Begun,
+    /// The data is over.
+    Ended(Result<(), Problem>),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    Not,
+    /// `REST` was sent, and the rest depends on its answer.
+    Rest,
+    Yes,
+    /// 1xx came.
+    Started,
+    /// The server is through with it.
+    Over(Received),
+}
+
+#[derive(Debug)]
+pub(super) struct Transfer {
+    pub(super) number: Number,
+    order: Order,
+    way: Way,
+    left: Vec<Left>,
+    connection: Connection,
+    asked: Asked,
+    deadline: Option<Instant>,
+    next_noop: Option<Instant>,
+}
+
+/// What became of a transfer by what happened.
+pub(super) enum Step {
+    Goes,
+    Over(Result<Completion, Error>),
+}
+
+type Stepped = Result<(), Error>;
+
+impl Transfer {
+    /// Begins, by sending the first commands.
+    pub(super) fn begin(
+        conversation: &mut Conversation,
+        now: Instant,
+        number: Number,
+        order: Order,
+    ) -> (Transfer, Step) {
+        let way = conversation.ways()[0];
+        let mut transfer = Transfer {
+            number,
+            way,
+            order,
+            left: Vec::new(),
+            connection: Connection::None,
+            asked: Asked::Not,
+            deadline: None,
+            next_noop: None,
+        };
+        let begun =
+            transfer.set_type(conversation, now).and_then(|()| transfer.try_way(conversation, now, way));
+        let step = transfer.step(begun);
+        (transfer, step)
+    }
+
+    /// True once another may begin although this one is not over: nothing more is to be sent, and the server is not
+    /// disturbed in it.
+    pub(super) fn gives_way(&self) -> bool {
+        // That an upload has ended here says nothing about how far the server is.
+        self.order.direction() == Direction::Download && self.connection == Connection::Ended(Ok(()))
+    }
+
+    /// True while there is a data connection, so that the reply is not waited for.
+    pub(super) fn is_moving(&self) -> bool {
+        matches!(self.connection, Connection::Open | Connection::Begun)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        [self.deadline, self.next_noop].into_iter().flatten().min()
+    }
+
+    fn step(&self, done: Stepped) -> Step {
+        if let Err(error) = done {
+            return Step::Over(Err(error));
+        }
+        match (&self.asked, &self.connection) {
+            (Asked::Over(reply), Connection::Ended(Ok(()))) => {
+                let (reply, way, left) = (reply.clone(), self.way, self.left.clone());
+                Step::Over(Ok(Completion { reply, way, left }))
+            }
+            (Asked::Over(_), Connection::Ended(Err(problem))) => {
+                Step::Over(Err(self.error(Phase::Transfer, problem.clone())))
+            }
+            _ => Step::Goes,
+        }
+    }
+
+    /// An error of this transfer.
+    pub(super) fn error(&self, phase: Phase, problem: Problem) -> Error {
+        let untouched = matches!(self.asked, Asked::Not | Asked::Rest);
+        Error { phase, verb: Some(self.order.command.verb()), problem, untouched }
+    }
+
+    /// What was being done.
+    pub(super) fn phase(&self) -> Phase {
+        match self.connection {
+            Connection::Begun => Phase::Transfer,
+            Connection::Ended(_) => Phase::End,
+            _ => Phase::DataConnection,
+        }
+    }
+
+    fn sender(&self, part: Part) -> Sender {
+        Sender::Transfer(self.number, part)
+    }
+
+    fn say(
+        &self,
+        conversation: &mut Conversation,
+        now: Instant,
+        part: Part,
+        verb: Verb,
+        argument: &str,
+    ) -> Stepped {
+        let argument = (!argument.is_empty()).then_some(argument.as_bytes());
+        let said = conversation.say(now, self.sender(part), verb, argument);
+        said.map_err(|error| self.error(Phase::Transfer, Problem::Command(error)))
+    }
+
+    fn set_type(&mut self, conversation: &mut Conversation, now: Instant) -> Stepped {
+        let wanted = self.order.representation;
+        if conversation.representation == Some(wanted) {
+            return Ok(());
+        }
+        conversation.representation = Some(wanted);
+        let letter = match wanted {
+            Representation::Ascii => "A",
+            Representation::Ebcdic => "E",
+            Representation::Image => "I",
+        };
+        self.say(conversation, now, Part::Type, Verb::Type, letter)
+    }
+
+    fn try_way(&mut self, conversation: &mut Conversation, now: Instant, way: Way) -> Stepped {
+        (self.way, self.connection, self.deadline) = (way, Connection::None, None);
+        match way {
+            Way::Extended => self.say(conversation, now, Part::Way, Verb::Epsv, ""),
+            Way::Passive | Way::Announced if conversation.settings.peer.is_ipv6() => {
+                self.leave(conversation, now, Reason::WrongFamily)
+            }
+            Way::Passive | Way::Announced => self.say(conversation, now, Part::Way, Verb::Pasv, ""),
+            Way::Active => {
+                self.connection = Connection::ToListen;
+                conversation.outputs.push_back(Output::Listen { number: self.number });
+                Ok(())
+            }
+        }
+    }
+
+    /// Goes on by the next way, if there is one.
+    fn leave(&mut self, conversation: &mut Conversation, now: Instant, reason: Reason) -> Stepped {
+        if !matches!(self.connection, Connection::None) {
+            conversation.outputs.push_back(Output::DropData { number: self.number });
+        }
+        self.note_left(conversation, reason);
+        self.try_next(conversation, now)
+    }
+
+    fn note_left(&mut self, conversation: &mut Conversation, reason: Reason) {
+        let left = Left { way: self.way, reason };
+        conversation.outputs.push_back(Output::LeftWay { number: self.number, left: left.clone() });
+        self.left.push(left);
+        conversation.proven = conversation.proven.filter(|proven| *proven != self.way);
+        if !conversation.unfit.contains(&self.way) {
+            conversation.unfit.push(self.way);
+        }
+    }
+
+    fn try_next(&mut self, conversation: &mut Conversation, now: Instant) -> Stepped {
+        (self.connection, self.asked, self.deadline) = (Connection::None, Asked::Not, None);
+        let tried = |way: &Way| self.left.iter().any(|left| left.way == *way);
+        let next = conversation.settings.ways.iter().copied().find(|way| !tried(way));
+        match next {
+            Some(way) => self.try_way(conversation, now, way),
+            None => Err(self.error(Phase::DataConnection, Problem::NoWay(self.left.clone()))),
+        }
+    }
+
+    fn has_other_way(&self, conversation: &Conversation) -> bool {
+        let tried = |way: &Way| *way == self.way || self.left.iter().any(|left| left.way == *way);
+        conversation.settings.ways.iter().any(|way| !tried(way))
+    }
+
+    /// Takes the reply to one of its commands.
+    pub(super) fn take_reply(
+        &mut self,
+        conversation: &mut Conversation,
+        now: Instant,
+        (part, verb): (Part, Verb),
+        reply: Received,
+    ) -> Step {
+        let done = match part {
+            _ if reply.is_preliminary() && part != Part::Transfer => Ok(()),
+            Part::Type if reply.is_done() => Ok(()),
+            Part::Type => {
+                conversation.representation = None;
+                Err(self.error(Phase::Transfer, Problem::Refused(reply)))
+            }
+            Part::Way => self.take_way(conversation, now, verb, reply),
+            Part::Rest => self.take_rest(conversation, now, reply),
+            Part::Transfer => self.take_transfer(conversation, now, reply),
+        };
+        self.step(done)
+    }
+
+    fn take_way(
+        &mut self,
+        conversation: &mut Conversation,
+        now: Instant,
+        verb: Verb,
+        reply: Received,
+    ) -> Stepped {
+        let peer = conversation.settings.peer.ip();
+        let text = reply.lines.first().map_or(&[][..], Vec::as_slice);
+        let found = match verb {
+            // Not asked for any more.
+            Verb::Eprt | Verb::Port if !matches!(self.connection, Connection::Announced(_)) => return Ok(()),
+            Verb::Eprt | Verb::Port if reply.is_done() => return self.ask(conversation, now),
+            Verb::Eprt if conversation.settings.peer.is_ipv4() && reply.number >= 500 => {
+                conversation.active = Verb::Port;
+                return self.announce(conversation, now);
+            }
+            Verb::Epsv if reply.number == 229 => {
+                parse_229(text).map(|port| SocketAddr::new(peer, port)).ok_or(Reason::NoAddress(reply))
+            }
+            Verb::Pasv if reply.number == 227 => match parse_227(text) {
+                Some(said) => destination(self.way, said, peer),
+                None => Err(Reason::NoAddress(reply)),
+            },
+            _ => Err(Reason::Refused(reply)),
+        };
+        let address = match found {
+            Ok(address) => address,
+            Err(reason) => return self.leave(conversation, now, reason),
+        };
+        self.connection = Connection::Opening(address);
+        let patience = conversation.settings.patience;
+        let last = !self.has_other_way(conversation);
+        self.deadline = now.checked_add(if last { patience.last_connect } else { patience.connect });
+        conversation.outputs.push_back(Output::Connect { number: self.number, address });
+        // What is known to work is not waited for.
+        if conversation.proven == Some(self.way) { self.ask(conversation, now) } else { Ok(()) }
+    }
+
+    /// This side listens there, or cannot.
+    pub(super) fn take_listening(
+        &mut self,
+        conversation: &mut Conversation,
+        now: Instant,
+        listening: Result<u16, String>,
+    ) -> Step {
+        if self.connection != Connection::ToListen {
+            return Step::Goes;
+        }
+        let done = match listening {
+            Ok(port) => {
+                let settings = &conversation.settings;
+                let own = settings.outside.filter(|outside| outside.is_ipv4() == settings.peer.is_ipv4());
+                self.connection = Connection::Announced(SocketAddr::new(own.unwrap_or(settings.local), port));
+                self.announce(conversation, now)
+            }
+            Err(error) => self.leave(conversation, now, Reason::CannotListen(error)),
+        };
+        self.step(done)
+    }
+
+    fn announce(&mut self, conversation: &mut Conversation, now: Instant) -> Stepped {
+        let Connection::Announced(place) = self.connection else { return Ok(()) };
+        let verb = conversation.active;
+        let argument = match (verb, place.ip()) {
+            (Verb::Port, IpAddr::V4(address)) => HostPort { address, port: place.port() }.to_string(),
+            _ => ExtendedAddress { address: place.ip(), port: place.port() }.to_string(),
+        };
+        self.say(conversation, now, Part::Way, verb, &argument)
+    }
+
+    /// Sends the command that the transfer is about, or first `REST`.
+    fn ask(&mut self, conversation: &mut Conversation, now: Instant) -> Stepped {
+        if self.asked != Asked::Not {
+            return Ok(());
+        }
+        if self.order.offset == 0 {
+            return self.send_command(conversation, now);
+        }
+        // A refused offset would make an upload overwrite the file's beginning with its end.
+        self.asked = Asked::Rest;
+        self.say(conversation, now, Part::Rest, Verb::Rest, &self.order.offset.to_string())
+    }
+
+    fn take_rest(&mut self, conversation: &mut Conversation, now: Instant, reply: Received) -> Stepped {
+        if self.asked != Asked::Rest {
+            return Ok(());
+        }
+        if reply.wants_more() || reply.is_done() {
+            return self.send_command(conversation, now);
+        }
+        conversation.outputs.push_back(Output::DropData { number: self.number });
+        Err(Error { verb: Some(Verb::Rest), ..self.error(Phase::Transfer, Problem::Refused(reply)) })
+    }
+
+    fn send_command(&mut self, conversation: &mut Conversation, now: Instant) -> Stepped {
+        conversation.send(now, self.sender(Part::Transfer), &self.order.command);
+        self.asked = Asked::Yes;
+        if let Connection::Announced(_) = self.connection {
+            self.deadline = now.checked_add(conversation.settings.patience.accept);
+        }
+        self.begin_data(conversation, now);
+        Ok(())
+    }
+
+    fn begin_data(&mut self, conversation: &mut Conversation, now: Instant) {
+        if self.connection == Connection::Open && self.asked != Asked::Not && self.asked != Asked::Rest {
+            (self.connection, self.deadline) = (Connection::Begun, None);
+            let interval = conversation.settings.patience.noop.filter(|_| conversation.may_keep_alive());
+            self.next_noop = interval.and_then(|interval| now.checked_add(interval));
+            let protected = conversation.protect_data;
+            conversation.outputs.push_back(Output::Begin { number: self.number, protected });
+        }
+    }
+
+    fn take_transfer(&mut self, conversation: &mut Conversation, now: Instant, reply: Received) -> Stepped {
+        if reply.is_preliminary() {
+            self.asked = Asked::Started;
+            conversation.outputs.push_back(Output::Started { number: self.number });
+            return Ok(());
+        }
+        self.next_noop = None;
+        if reply.is_done() {
+            self.asked = Asked::Over(reply);
+            if let Connection::Announced(_) = self.connection {
+                // Some answer so when there is nothing to send; else it is on its way.
+                self.deadline = now.checked_add(ON_ITS_WAY);
+            }
+            return Ok(());
+        }
+        if let Connection::Ended(Err(Problem::NoWay(_))) = self.connection {
+            return self.try_next(conversation, now);
+        }
+        let nothing_moved = !matches!(self.connection, Connection::Begun | Connection::Ended(Ok(())));
+        if reply.number == 425 && (nothing_moved || self.asked == Asked::Yes) {
+            return self.leave(conversation, now, Reason::Refused(reply));
+        }
+        if let Connection::Ended(Err(Problem::Cancelled)) = self.connection {
+            return Err(self.error(Phase::Transfer, Problem::Cancelled));
+        }
+        if !matches!(self.connection, Connection::Ended(_)) {
+            conversation.outputs.push_back(Output::DropData { number: self.number });
+        }
+        let phase = if nothing_moved { Phase::DataConnection } else { Phase::Transfer };
+        Err(self.error(phase, Problem::Refused(reply)))
+    }
+
+    /// There is a data connection, or none.
+    pub(super) fn take_connected(
+        &mut self,
+        conversation: &mut Conversation,
+        now: Instant,
+        connected: Result<(), String>,
+    ) -> Step {
+        let done = match (&self.connection, connected) {
+            (Connection::Opening(_) | Connection::Announced(_), Ok(())) => {
+                (self.connection, self.deadline) = (Connection::Open, None);
+                conversation.proven = Some(self.way);
+                conversation.unfit.retain(|way| *way != self.way);
+                self.begin_data(conversation, now);
+                self.ask(conversation, now)
+            }
+            (Connection::Opening(address), Err(why)) => {
+                let reason = Reason::Unreachable { address: *address, why };
+                self.fail_to_connect(conversation, now, reason)
+            }
+            (Connection::Announced(_), Err(why)) => self.leave(conversation, now, Reason::CannotListen(why)),
+            _ => Ok(()),
+        };
+        self.step(done)
+    }
+
+    fn fail_to_connect(&mut self, conversation: &mut Conversation, now: Instant, reason: Reason) -> Stepped {
+        if matches!(self.asked, Asked::Not) {
+            return self.leave(conversation, now, reason);
+        }
+        // The server still waits for it, and says so some time; that can be long.
+        conversation.outputs.push_back(Output::DropData { number: self.number });
+        self.note_left(conversation, reason);
+        self.connection = Connection::Ended(Err(Problem::NoWay(self.left.clone())));
+        self.deadline = now.checked_add(VERDICT);
+        Ok(())
+    }
+
+    /// The data is over, all of it or not.
+    pub(super) fn take_ended(
+        &mut self,
+        conversation: &Conversation,
+        now: Instant,
+        ended: Result<(), Problem>,
+    ) -> Step {
+        if self.connection != Connection::Begun {
+            return Step::Goes;
+        }
+        self.next_noop = None;
+        let patience = if ended.is_ok() { conversation.settings.patience.end } else { VERDICT };
+        self.deadline = now.checked_add(patience);
+        self.connection = Connection::Ended(ended);
+        self.step(Ok(()))
+    }
+
+    /// The owner wants it no more.
+    pub(super) fn cancel(&mut self, conversation: &mut Conversation, now: Instant) -> Step {
+        if matches!(self.connection, Connection::Ended(_)) {
+            return Step::Goes;
+        }
+        conversation.outputs.push_back(Output::DropData { number: self.number });
+        if matches!(self.asked, Asked::Not | Asked::Rest | Asked::Over(_)) {
+            return Step::Over(Err(self.error(Phase::Transfer, Problem::Cancelled)));
+        }
+        // What the server makes of it is still to come.
+        self.connection = Connection::Ended(Err(Problem::Cancelled));
+        self.deadline = now.checked_add(VERDICT);
+        Step::Goes
+    }
+
+    /// A deadline of it may have come. `Err` ends the session: what the server says next cannot be told apart any more.
+    pub(super) fn tick(&mut self, conversation: &mut Conversation, now: Instant) -> Result<Step, Error> {
+        if self.next_noop.is_some_and(|next| next <= now) {
+            let interval = conversation.settings.patience.noop;
+            self.next_noop = interval.and_then(|interval| now.checked_add(interval));
+            if !conversation.is_kept_alive() {
+                self.say_noop(conversation, now)?;
+            }
+        }
+        if self.deadline.is_none_or(|deadline| now < deadline) {
+            return Ok(Step::Goes);
+        }
+        self.deadline = None;
+        let done = match &self.connection {
+            Connection::Opening(address) => {
+                let reason = Reason::NoAnswer { address: *address };
+                self.fail_to_connect(conversation, now, reason)
+            }
+            Connection::Announced(_) if matches!(self.asked, Asked::Over(_)) => {
+                conversation.outputs.push_back(Output::DropData { number: self.number });
+                self.connection = Connection::Ended(Ok(()));
+                Ok(())
+            }
+            Connection::Announced(announced) => {
+                let reason = Reason::NobodyCame { announced: *announced };
+                self.fail_to_connect(conversation, now, reason)
+            }
+            Connection::Ended(Ok(())) => return Err(self.error(Phase::End, Problem::Silent)),
+            Connection::Ended(Err(problem)) => return Err(self.error(Phase::Transfer, problem.clone())),
+            _ => Ok(()),
+        };
+        Ok(self.step(done))
+    }
+
+    fn say_noop(&self, conversation: &mut Conversation, now: Instant) -> Stepped {
+        let said = conversation.say(now, Sender::KeepAlive, Verb::Noop, None);
+        said.map_err(|error| self.error(Phase::Transfer, Problem::Command(error)))
+    }
+}
