@@ -4,9 +4,11 @@
 //! For tests only: a step that cannot be done is a failed test, so functions here panic freely.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
 
+pub mod authority;
 pub mod debian;
 pub mod enclosure;
 pub mod launch;
+pub mod peers;
 pub mod postgres;
 pub mod transcript;
 pub mod world;

@@ -22,7 +22,7 @@ const DONT: u8 = 254;
 const IAC: u8 = 255;
 
 /// A reply as it came.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Received {
     /// Its number, 100 to 699, whether or not any RFC has it.
     pub number: u16,
@@ -62,6 +62,13 @@ impl std::fmt::Display for Received {
         write!(f, "{}", self.number)?;
         let text = self.text();
         if text.is_empty() { Ok(()) } else { write!(f, " {text}") }
+    }
+}
+
+impl std::fmt::Debug for Received {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let lines: Vec<String> = self.lines.iter().map(|line| printable(line)).collect();
+        f.debug_tuple("Received").field(&self.number).field(&lines).finish()
     }
 }
 

@@ -133,7 +133,7 @@ fn a_key_is_never_served() {
 }
 
 /// A server that asks clients for certificates; `anna` has a password, but hers can stand for it.
-fn asking(how: &str) -> (Served, crate::authority::Authority) {
+fn asking(how: &str) -> (Served, portolan_testkit::authority::Authority) {
     let (folder, authority) = folder();
     fs::write(folder.path().join("crl.pem"), authority.revocations(&[66])).unwrap();
     fs::write(folder.path().join("password"), "secret\n").unwrap();
@@ -153,7 +153,11 @@ fn asking(how: &str) -> (Served, crate::authority::Authority) {
 }
 
 /// The reply to the first line over TLS with this certificate; nothing when the handshake fails.
-fn first_reply(served: &Served, certificate: Option<&crate::authority::Issued>, line: &str) -> String {
+fn first_reply(
+    served: &Served,
+    certificate: Option<&portolan_testkit::authority::Issued>,
+    line: &str,
+) -> String {
     let mut replies = [&TLS12, &TLS13].map(|version| {
         let how = How::new(served, Wish { version, certificate, ..Wish::default() });
         SecureTalk::explicit(served, &how).map(|mut talk| talk.ask(line)).unwrap_or_default()
@@ -170,7 +174,7 @@ fn a_certificate_stands_for_the_password_of_the_user_it_names() {
     assert!(first_reply(&served, Some(&authority.client("otto", 2, false)), "USER anna").starts_with("331"));
     assert!(first_reply(&served, None, "USER anna").starts_with("331"));
     // One from another authority is none, whatever it says.
-    let forged = crate::authority::Authority::new("Test authority").client("anna", 1, false);
+    let forged = portolan_testkit::authority::Authority::new("Test authority").client("anna", 1, false);
     assert_eq!(first_reply(&served, Some(&forged), "USER anna"), "");
     // Files travel, over data connections with the certificate and by resumption.
     fs::write(served.root().join("a"), "text").unwrap();

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod acme;
-mod authority;
 mod certificates;
 mod clients;
 mod holes;
@@ -13,7 +12,7 @@ mod one_port;
 mod resumption;
 mod secure;
 
-use authority::Authority;
+use portolan_testkit::authority::Authority;
 use portolan_testkit::launch::Served;
 use std::fs;
 use tempfile::TempDir;

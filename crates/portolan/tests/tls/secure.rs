@@ -1,6 +1,6 @@
 //! A client that is driven by hand, over TLS.
 
-use crate::authority::Issued;
+use portolan_testkit::authority::Issued;
 use portolan_testkit::launch::{PATIENCE, Served, connect};
 use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs::default_provider;

@@ -68,6 +68,8 @@ enum Connection {
     /// The server was told to connect here.
     Announced(SocketAddr),
     Opening(SocketAddr),
+    /// It was not to be had, although the server was asked for data already: its reply is still to come.
+    Failed(Reason),
     Open,
     /// The data is the owner's business.
     Begun,
@@ -293,7 +295,7 @@ impl Transfer {
         let text = reply.lines.first().map_or(&[][..], Vec::as_slice);
         let found = match verb {
             // Not asked for any more.
-            Verb::Eprt | Verb::Port if !matches!(self.connection, Connection::Announced(_)) => return Ok(()),
+            Verb::Eprt | Verb::Port if self.way != Way::Active => return Ok(()),
             Verb::Eprt | Verb::Port if reply.is_done() => return self.ask(conversation, now),
             Verb::Eprt if conversation.settings.peer.is_ipv4() && reply.number >= 500 => {
                 conversation.active = Verb::Port;
@@ -383,46 +385,67 @@ impl Transfer {
         if let Connection::Announced(_) = self.connection {
             self.deadline = now.checked_add(conversation.settings.patience.accept);
         }
-        self.begin_data(conversation, now);
+        if self.connection == Connection::Open && conversation.proven == Some(self.way) {
+            self.begin_data(conversation, now);
+        }
         Ok(())
     }
 
+    fn is_asked(&self) -> bool {
+        !matches!(self.asked, Asked::Not | Asked::Rest)
+    }
+
+    fn has_started(&self) -> bool {
+        matches!(self.asked, Asked::Started | Asked::Over(_))
+    }
+
+    /// From now on there is no other way for this one, and others will go the same.
     fn begin_data(&mut self, conversation: &mut Conversation, now: Instant) {
-        if self.connection == Connection::Open && self.asked != Asked::Not && self.asked != Asked::Rest {
-            (self.connection, self.deadline) = (Connection::Begun, None);
-            let interval = conversation.settings.patience.noop.filter(|_| conversation.may_keep_alive());
-            self.next_noop = interval.and_then(|interval| now.checked_add(interval));
-            let protected = conversation.protect_data;
-            conversation.outputs.push_back(Output::Begin { number: self.number, protected });
-        }
+        conversation.proven = Some(self.way);
+        conversation.unfit.retain(|way| *way != self.way);
+        (self.connection, self.deadline) = (Connection::Begun, None);
+        let interval = conversation.settings.patience.noop.filter(|_| conversation.may_keep_alive());
+        self.next_noop = interval.and_then(|interval| now.checked_add(interval));
+        let protected = conversation.protect_data;
+        conversation.outputs.push_back(Output::Begin { number: self.number, protected });
     }
 
     fn take_transfer(&mut self, conversation: &mut Conversation, now: Instant, reply: Received) -> Stepped {
         if reply.is_preliminary() {
             self.asked = Asked::Started;
+            if self.connection == Connection::Open {
+                self.begin_data(conversation, now);
+            }
             conversation.outputs.push_back(Output::Started { number: self.number });
             return Ok(());
         }
         self.next_noop = None;
         if reply.is_done() {
             self.asked = Asked::Over(reply);
-            if let Connection::Announced(_) = self.connection {
+            match self.connection {
                 // Some answer so when there is nothing to send; else it is on its way.
-                self.deadline = now.checked_add(ON_ITS_WAY);
+                Connection::Announced(_) => self.deadline = now.checked_add(ON_ITS_WAY),
+                Connection::Open => self.begin_data(conversation, now),
+                _ => {}
             }
             return Ok(());
         }
-        if let Connection::Ended(Err(Problem::NoWay(_))) = self.connection {
-            return self.try_next(conversation, now);
-        }
-        let nothing_moved = !matches!(self.connection, Connection::Begun | Connection::Ended(Ok(())));
-        if reply.number == 425 && (nothing_moved || self.asked == Asked::Yes) {
-            return self.leave(conversation, now, Reason::Refused(reply));
+        let nothing_moved = !matches!(self.connection, Connection::Begun | Connection::Ended(_));
+        match &self.connection {
+            Connection::Failed(reason) if matches!(reply.number, 425 | 426) => {
+                let reason = reason.clone();
+                self.note_left(conversation, reason);
+                return self.try_next(conversation, now);
+            }
+            _ if nothing_moved && reply.number == 425 => {
+                return self.leave(conversation, now, Reason::Refused(reply));
+            }
+            _ => {}
         }
         if let Connection::Ended(Err(Problem::Cancelled)) = self.connection {
             return Err(self.error(Phase::Transfer, Problem::Cancelled));
         }
-        if !matches!(self.connection, Connection::Ended(_)) {
+        if !matches!(self.connection, Connection::Ended(_) | Connection::Failed(_)) {
             conversation.outputs.push_back(Output::DropData { number: self.number });
         }
         let phase = if nothing_moved { Phase::DataConnection } else { Phase::Transfer };
@@ -438,11 +461,14 @@ impl Transfer {
     ) -> Step {
         let done = match (&self.connection, connected) {
             (Connection::Opening(_) | Connection::Announced(_), Ok(())) => {
-                (self.connection, self.deadline) = (Connection::Open, None);
-                conversation.proven = Some(self.way);
-                conversation.unfit.retain(|way| *way != self.way);
-                self.begin_data(conversation, now);
-                self.ask(conversation, now)
+                // A server that begins without saying so has to be heard some time, too.
+                let deadline = now.checked_add(conversation.settings.patience.connect);
+                (self.connection, self.deadline) = (Connection::Open, deadline);
+                if self.is_asked() && (conversation.proven == Some(self.way) || self.has_started()) {
+                    self.begin_data(conversation, now);
+                }
+                // Some connect before they say that they will.
+                if self.way == Way::Active { Ok(()) } else { self.ask(conversation, now) }
             }
             (Connection::Opening(address), Err(why)) => {
                 let reason = Reason::Unreachable { address: *address, why };
@@ -460,8 +486,7 @@ impl Transfer {
         }
         // The server still waits for it, and says so some time; that can be long.
         conversation.outputs.push_back(Output::DropData { number: self.number });
-        self.note_left(conversation, reason);
-        self.connection = Connection::Ended(Err(Problem::NoWay(self.left.clone())));
+        self.connection = Connection::Failed(reason);
         self.deadline = now.checked_add(VERDICT);
         Ok(())
     }
@@ -524,6 +549,15 @@ impl Transfer {
             Connection::Announced(announced) => {
                 let reason = Reason::NobodyCame { announced: *announced };
                 self.fail_to_connect(conversation, now, reason)
+            }
+            Connection::Failed(reason) => {
+                let reason = reason.clone();
+                self.note_left(conversation, reason);
+                return Err(self.error(Phase::DataConnection, Problem::NoWay(self.left.clone())));
+            }
+            Connection::Open if self.is_asked() => {
+                self.begin_data(conversation, now);
+                Ok(())
             }
             Connection::Ended(Ok(())) => return Err(self.error(Phase::End, Problem::Silent)),
             Connection::Ended(Err(problem)) => return Err(self.error(Phase::Transfer, problem.clone())),

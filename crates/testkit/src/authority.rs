@@ -8,19 +8,22 @@ use std::fs;
 use std::path::Path;
 
 /// An authority.
-pub(crate) struct Authority {
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
 /// A certificate and its key.
-pub(crate) struct Issued {
-    pub(crate) certificate: rcgen::Certificate,
-    pub(crate) key: KeyPair,
+pub struct Issued {
+    /// The certificate.
+    pub certificate: rcgen::Certificate,
+    /// Its key.
+    pub key: KeyPair,
 }
 
 impl Authority {
-    pub(crate) fn new(name: &str) -> Authority {
+    /// One with this name.
+    pub fn new(name: &str) -> Authority {
         let mut parameters = CertificateParams::new(Vec::new()).unwrap();
         parameters.distinguished_name.push(DnType::CommonName, name);
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -31,7 +34,7 @@ impl Authority {
     }
 
     /// Its own certificate.
-    pub(crate) fn pem(&self) -> &str {
+    pub fn pem(&self) -> &str {
         &self.pem
     }
 
@@ -44,7 +47,7 @@ impl Authority {
     }
 
     /// A certificate for a server of this name.
-    pub(crate) fn server(&self, name: &str) -> Issued {
+    pub fn server(&self, name: &str) -> Issued {
         let mut names = vec![name.to_owned()];
         if name == "localhost" {
             names.extend(["127.0.0.1".to_owned(), "::1".to_owned()]);
@@ -56,7 +59,7 @@ impl Authority {
     }
 
     /// A certificate for a client of this name; one that has expired if it is to.
-    pub(crate) fn client(&self, name: &str, serial: u64, expired: bool) -> Issued {
+    pub fn client(&self, name: &str, serial: u64, expired: bool) -> Issued {
         let mut parameters = CertificateParams::new(Vec::new()).unwrap();
         parameters.distinguished_name.push(DnType::CommonName, name);
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -69,7 +72,7 @@ impl Authority {
     }
 
     /// A list of revoked certificates, by their serial numbers.
-    pub(crate) fn revocations(&self, serials: &[u64]) -> String {
+    pub fn revocations(&self, serials: &[u64]) -> String {
         let revoked = serials.iter().map(|serial| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: date_time_ymd(2026, 1, 1),
@@ -90,7 +93,7 @@ impl Authority {
 
 impl Issued {
     /// Writes it as `NAME.pem` and `NAME.key`.
-    pub(crate) fn write(&self, folder: &Path, name: &str) {
+    pub fn write(&self, folder: &Path, name: &str) {
         fs::write(folder.join(format!("{name}.key")), self.key.serialize_pem()).unwrap();
         fs::write(folder.join(format!("{name}.pem")), self.certificate.pem()).unwrap();
     }

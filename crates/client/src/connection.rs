@@ -1,0 +1,314 @@
+//! One control connection, logged in.
+
+use crate::dial;
+use crate::download::Download;
+use crate::driver::{Asked, Call, Driver, Given, Known, Waiting};
+use crate::error::{Error, Result};
+use crate::moving::explain;
+use crate::options::Options;
+use crate::tls::Secured;
+use crate::upload::Upload;
+use portolan_proto::client::{
+    Completion, Direction, Error as SessionError, Features, Number, Order, Phase, Problem, Session, Settings,
+    TlsPolicy,
+};
+use portolan_wire::parameters::Representation;
+use portolan_wire::{Command, Received, Verb};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// One control connection, logged in. Dropping it says goodbye once what runs is over.
+#[derive(Debug)]
+pub struct Connection {
+    calls: mpsc::UnboundedSender<Call>,
+    known: Known,
+    end: Arc<OnceLock<SessionError>>,
+    numbers: AtomicU64,
+    stall: Duration,
+}
+
+/// A transfer that was asked for, on its way to its data.
+pub(crate) struct Link {
+    pub(crate) number: Number,
+    pub(crate) calls: mpsc::UnboundedSender<Call>,
+    pub(crate) end: oneshot::Receiver<std::result::Result<Completion, SessionError>>,
+    pub(crate) gone: CancellationToken,
+    pub(crate) stall: Duration,
+    /// True once the driver was told how it ended, or it has told.
+    pub(crate) settled: bool,
+}
+
+impl Link {
+    /// Says that the data is over.
+    pub(crate) fn settle(&mut self, result: std::result::Result<(), Problem>) {
+        if !std::mem::replace(&mut self.settled, true) {
+            // Without a driver the end is known already.
+            let _ = self.calls.send(Call::Ended(self.number, result));
+        }
+    }
+
+    /// What the end is called when there is no one to tell it.
+    pub(crate) fn lost() -> SessionError {
+        SessionError { phase: Phase::Transfer, verb: None, problem: Problem::Closed, untouched: false }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if !self.settled {
+            let _ = self.calls.send(Call::Cancel(self.number));
+        }
+    }
+}
+
+impl Connection {
+    /// Connects and logs in.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, speaks no FTP, does not show a certificate that is trusted, or does not let
+    /// this user in.
+    pub async fn open(options: Options) -> Result<Connection> {
+        let secured = match options.tls {
+            TlsPolicy::Off => None,
+            _ => Some(Secured::new(&options.trust, &options.host)?),
+        };
+        let stream = dial::control(&options).await?;
+        let lost = |error: std::io::Error| Error::Connect {
+            host: options.host.clone(),
+            port: options.port,
+            why: error.to_string(),
+        };
+        let (peer, local) = (stream.peer_addr().map_err(lost)?, stream.local_addr().map_err(lost)?);
+        let settings = Settings {
+            peer,
+            local: local.ip(),
+            outside: options.active_address,
+            tls: options.tls,
+            credentials: options.credentials.clone(),
+            ways: options.ways.clone(),
+            patience: options.patience,
+        };
+        let implicit = options.tls == TlsPolicy::Implicit;
+        let stall = options.stall;
+        let (calls, received) = mpsc::unbounded_channel();
+        let (ready, answer) = oneshot::channel();
+        let end = Arc::new(OnceLock::new());
+        let session = Session::new(settings, Instant::now());
+        let asked = Asked { known: (peer, local), calls: received, ready, end: Arc::clone(&end) };
+        let driver = Driver::new(session, stream, secured, options, asked);
+        tokio::spawn(driver.run(implicit));
+        let known = answer.await.map_err(|_| Link::lost())??;
+        Ok(Connection { calls, known, end, numbers: AtomicU64::new(0), stall })
+    }
+
+    /// What the server offers.
+    pub fn features(&self) -> &Features {
+        &self.known.features
+    }
+
+    /// Where the server is.
+    pub fn peer(&self) -> SocketAddr {
+        self.known.peer
+    }
+
+    /// Where this side is.
+    pub fn local(&self) -> SocketAddr {
+        self.known.local
+    }
+
+    /// True when TLS protects the control connection, and true when it protects data.
+    pub fn protection(&self) -> (bool, bool) {
+        self.known.protection
+    }
+
+    /// True when nothing can be done with it any more.
+    pub fn is_over(&self) -> bool {
+        self.calls.is_closed() || self.end.get().is_some()
+    }
+
+    fn number(&self) -> Number {
+        Number(self.numbers.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn over(&self) -> Error {
+        let error = self.end.get().cloned().unwrap_or_else(Link::lost);
+        SessionError { phase: Phase::Command, untouched: true, ..error }.into()
+    }
+
+    /// Sends a command and waits for its final reply, whatever that says. What belongs to a transfer is refused: see
+    /// [`download`](Self::download).
+    ///
+    /// # Errors
+    /// When the argument holds CR, LF or NUL, or the connection is over.
+    pub async fn ask(&self, verb: Verb, argument: Option<&[u8]>) -> Result<Received> {
+        let wrong = |error| SessionError {
+            phase: Phase::Command,
+            verb: Some(verb),
+            problem: Problem::Command(error),
+            untouched: true,
+        };
+        let command = Command::new(verb, argument).map_err(wrong)?;
+        let (sender, answer) = oneshot::channel();
+        self.calls.send(Call::Ask(self.number(), command, sender)).map_err(|_| self.over())?;
+        Ok(answer.await.map_err(|_| self.over())??)
+    }
+
+    /// The same where only 2xx, or 3xx, is what is wanted.
+    ///
+    /// # Errors
+    /// When the server says no, and as [`ask`](Self::ask).
+    pub async fn demand(&self, verb: Verb, argument: Option<&[u8]>) -> Result<Received> {
+        let reply = self.ask(verb, argument).await?;
+        if reply.is_done() || reply.wants_more() {
+            return Ok(reply);
+        }
+        let problem = Problem::Refused(reply);
+        Err(SessionError { phase: Phase::Command, verb: Some(verb), problem, untouched: false }.into())
+    }
+
+    /// Begins a download: `RETR` of a file from `offset` bytes on, or a listing by `LIST`, `NLST` or `MLSD`.
+    ///
+    /// # Errors
+    /// When the server does not begin, or no way leads to a data connection.
+    pub async fn download(
+        &self,
+        verb: Verb,
+        argument: Option<&[u8]>,
+        representation: Representation,
+        offset: u64,
+    ) -> Result<Download> {
+        let (mut link, given, started) = self.transfer(verb, argument, representation, offset)?;
+        debug_assert_eq!(Direction::Download, direction(verb));
+        let data = link.data(given).await?;
+        // A file that is not there is to be known here.
+        tokio::select! {
+            Ok(()) = started => {}
+            () = data.readable() => {}
+            end = &mut link.end => {
+                link.settled = true;
+                match end {
+                    Ok(Err(error)) => return Err(explain(error.into(), data.resumed())),
+                    // The server was done before its data was read.
+                    Ok(Ok(completion)) => link.end = known(Ok(completion)),
+                    Err(_) => return Err(Link::lost().into()),
+                }
+            }
+        }
+        Ok(Download::new(link, data))
+    }
+
+    /// Begins an upload: `STOR` or `APPE` to a file, or `STOU`. With an `offset` in bytes it goes on from there.
+    ///
+    /// # Errors
+    /// When no way leads to a data connection. That the server does not take the file may show here, while it is written,
+    /// or at its end: it is not waited for.
+    pub async fn upload(
+        &self,
+        verb: Verb,
+        argument: Option<&[u8]>,
+        representation: Representation,
+        offset: u64,
+    ) -> Result<Upload> {
+        let (mut link, given, _) = self.transfer(verb, argument, representation, offset)?;
+        debug_assert_eq!(Direction::Upload, direction(verb));
+        let data = link.data(given).await?;
+        Ok(Upload::new(link, data))
+    }
+
+    fn transfer(
+        &self,
+        verb: Verb,
+        argument: Option<&[u8]>,
+        representation: Representation,
+        offset: u64,
+    ) -> Result<(Link, oneshot::Receiver<Given>, oneshot::Receiver<()>)> {
+        let wrong = |error| SessionError {
+            phase: Phase::Command,
+            verb: Some(verb),
+            problem: Problem::Command(error),
+            untouched: true,
+        };
+        let command = Command::new(verb, argument).map_err(wrong)?;
+        let (data, given) = oneshot::channel();
+        let (started, has_started) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        let number = self.number();
+        let order = Order { command, representation, offset };
+        let waiting = Waiting { data, started, end };
+        self.calls.send(Call::Transfer(number, order, waiting)).map_err(|_| self.over())?;
+        let link = Link {
+            number,
+            calls: self.calls.clone(),
+            end: ended,
+            gone: CancellationToken::new(),
+            stall: self.stall,
+            settled: false,
+        };
+        Ok((link, given, has_started))
+    }
+}
+
+fn direction(verb: Verb) -> Direction {
+    if matches!(verb, Verb::Stor | Verb::Appe | Verb::Stou) { Direction::Upload } else { Direction::Download }
+}
+
+/// An end that is known.
+fn known(
+    end: std::result::Result<Completion, SessionError>,
+) -> oneshot::Receiver<std::result::Result<Completion, SessionError>> {
+    let (sender, receiver) = oneshot::channel();
+    let _ = sender.send(end);
+    receiver
+}
+
+impl Link {
+    /// Waits for the data connection, and protects it if it is to be.
+    async fn data(&mut self, given: oneshot::Receiver<Given>) -> Result<crate::data::Data> {
+        let Ok(Given { data, secured, gone }) = given.await else {
+            // There is none: the end says why, or there was nothing to send.
+            self.settled = true;
+            let error = match (&mut self.end).await {
+                Ok(Err(error)) => error,
+                Ok(Ok(completion)) => {
+                    let text = format!("the server says {} without a data connection", completion.reply);
+                    return Err(Error::Strange(text));
+                }
+                Err(_) => Link::lost(),
+            };
+            return Err(error.into());
+        };
+        self.gone = gone;
+        let Some(secured) = secured else { return Ok(data) };
+        let handshake = tokio::time::timeout(self.stall, data.protect(&secured));
+        tokio::select! {
+            protected = handshake => match protected {
+                Ok(Ok(data)) => Ok(data),
+                Ok(Err(error)) => Err(self.fail(error.to_string()).await),
+                Err(_) => Err(self.fail("no TLS handshake".to_owned()).await),
+            },
+            end = &mut self.end => {
+                self.settled = true;
+                Err(match end {
+                    Ok(Err(error)) => error.into(),
+                    // Before TLS there can have been no data.
+                    Ok(Ok(_)) => Error::Truncated,
+                    Err(_) => Link::lost().into(),
+                })
+            }
+        }
+    }
+
+    /// Says what is wrong with the data connection; what the server says of it tells more.
+    pub(crate) async fn fail(&mut self, why: String) -> Error {
+        let problem = Problem::Data(why);
+        self.settle(Err(problem.clone()));
+        match (&mut self.end).await {
+            Ok(Err(error)) => error.into(),
+            _ => SessionError { problem, ..Link::lost() }.into(),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A data connection, plain or protected.
+
+use crate::Resumed;
+use crate::tls::Secured;
+use socket2::SockRef;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+/// A data connection. Unless it was ended well, dropping it resets it, so that the other side does not take a part for the
+/// whole.
+#[derive(Debug)]
+pub(crate) struct Data {
+    /// Nothing only while a handshake takes it over.
+    stream: Option<Kind>,
+    ended: bool,
+}
+
+/// How long a server has to say that it begins once something has come.
+const WITHOUT_A_WORD: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+enum Kind {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Data {
+    pub(crate) fn plain(stream: TcpStream) -> Data {
+        Data { stream: Some(Kind::Plain(stream)), ended: false }
+    }
+
+    /// Protects it, by the TLS of its control connection.
+    pub(crate) async fn protect(mut self, secured: &Secured) -> io::Result<Data> {
+        let Some(Kind::Plain(stream)) = self.stream.take() else { return Ok(self) };
+        let stream = secured.connect(stream).await?;
+        Ok(Data { stream: Some(Kind::Tls(Box::new(stream))), ended: false })
+    }
+
+    /// Whether it is protected, and its session is that of the control connection.
+    pub(crate) fn resumed(&self) -> Option<Resumed> {
+        let Some(Kind::Tls(stream)) = &self.stream else { return None };
+        let resumed = stream.get_ref().1.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
+        Some(if resumed { Resumed::Yes } else { Resumed::No })
+    }
+
+    /// It was read to its end, or written and ended: dropping it does no harm.
+    pub(crate) fn has_ended(&mut self) {
+        self.ended = true;
+    }
+
+    /// Waits until there is something to read. The end is nothing: it comes when a file is refused, too.
+    pub(crate) async fn readable(&self) {
+        let socket = match &self.stream {
+            Some(Kind::Plain(stream)) => stream,
+            Some(Kind::Tls(stream)) => stream.get_ref().0,
+            None => return,
+        };
+        if !matches!(socket.peek(&mut [0]).await, Ok(1..)) {
+            return std::future::pending().await;
+        }
+        if self.resumed().is_some() {
+            // It can be a ticket, or an alert. A server that begins without saying so has to be read all the same.
+            tokio::time::sleep(WITHOUT_A_WORD).await;
+        }
+    }
+}
+
+fn gone() -> io::Error {
+    io::ErrorKind::NotConnected.into()
+}
+
+impl AsyncRead for Data {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Some(Kind::Plain(stream)) => Pin::new(stream).poll_read(cx, buf),
+            Some(Kind::Tls(stream)) => Pin::new(stream).poll_read(cx, buf),
+            None => Poll::Ready(Err(gone())),
+        }
+    }
+}
+
+impl AsyncWrite for Data {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.stream {
+            Some(Kind::Plain(stream)) => Pin::new(stream).poll_write(cx, bytes),
+            Some(Kind::Tls(stream)) => Pin::new(stream).poll_write(cx, bytes),
+            None => Poll::Ready(Err(gone())),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Some(Kind::Plain(stream)) => Pin::new(stream).poll_flush(cx),
+            Some(Kind::Tls(stream)) => Pin::new(stream).poll_flush(cx),
+            None => Poll::Ready(Err(gone())),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Some(Kind::Plain(stream)) => Pin::new(stream).poll_shutdown(cx),
+            Some(Kind::Tls(stream)) => Pin::new(stream).poll_shutdown(cx),
+            None => Poll::Ready(Err(gone())),
+        }
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        let socket = match &self.stream {
+            Some(Kind::Plain(stream)) if !self.ended => stream,
+            Some(Kind::Tls(stream)) if !self.ended => stream.get_ref().0,
+            _ => return,
+        };
+        // An error means that it is gone already.
+        let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+    }
+}

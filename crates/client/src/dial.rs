@@ -1,0 +1,135 @@
+//! Opening connections.
+
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::options::Options;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::Instant;
+
+/// After how long of silence the next address is tried as well (RFC 8305 §5).
+const STAGGER: Duration = Duration::from_millis(250);
+/// Addresses of one name that are tried.
+const ADDRESSES_MAX: usize = 16;
+/// After how long of silence a peer is asked whether it is still there: some routers forget a connection in two minutes.
+const KEEPALIVE: Duration = Duration::from_secs(45);
+
+/// A socket of the family of an address, on this address of this side.
+fn socket(to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpSocket> {
+    let socket =
+        Socket::new(Domain::for_address(to), Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_nodelay(true)?;
+    if let Some(from) = from {
+        socket.bind(&SocketAddr::new(from, 0).into())?;
+    }
+    Ok(TcpSocket::from_std_stream(socket.into()))
+}
+
+/// Opens a connection, from this address of this side if one is given.
+pub(crate) async fn connect(to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
+    socket(to, from)?.connect(to).await
+}
+
+/// Opens a control connection: all addresses of the name are tried, each a little after the one before (RFC 8305).
+pub(crate) async fn control(options: &Options) -> Result<TcpStream> {
+    let (host, port) = (options.host.as_str(), options.port);
+    let name_error = |why: String| Error::Name { host: host.to_owned(), why };
+    let deadline = Instant::now() + options.connect;
+    let looked_up = tokio::time::timeout_at(deadline, tokio::net::lookup_host((host, port))).await;
+    let found = looked_up
+        .map_err(|_| name_error("the name was not looked up in time".to_owned()))?
+        .map_err(|error| name_error(error.to_string()))?;
+    let fits = |address: &SocketAddr| options.bind.is_none_or(|bind| bind.is_ipv4() == address.is_ipv4());
+    let mut left = interleave(found.filter(fits).take(ADDRESSES_MAX).collect());
+    if left.is_empty() {
+        return Err(name_error("it has no address".to_owned()));
+    }
+    let tell = |event: &Event<'_>| options.observer.iter().for_each(|observer| observer(event));
+    let mut running = FuturesUnordered::new();
+    let mut next = Instant::now();
+    let why = loop {
+        if running.is_empty() {
+            next = Instant::now();
+        }
+        tokio::select! {
+            biased;
+            Some((address, connected)) = running.next() => match connected {
+                Ok(stream) => {
+                    tell(&Event::Connected(address));
+                    return Ok(stream);
+                }
+                Err(error) => {
+                    tell(&Event::NotConnected(address, &error));
+                    if running.is_empty() && left.is_empty() {
+                        break format!("{address}: {error}");
+                    }
+                }
+            },
+            () = tokio::time::sleep_until(next), if !left.is_empty() => {
+                if let Some(address) = left.pop_front() {
+                    tell(&Event::Connecting(address));
+                    running.push(async move { (address, connect(address, options.bind).await) });
+                }
+                next = Instant::now() + STAGGER;
+            }
+            () = tokio::time::sleep_until(deadline) => {
+                break format!("nothing answers in {} s", options.connect.as_secs());
+            }
+        }
+    };
+    Err(Error::Connect { host: host.to_owned(), port, why })
+}
+
+/// The families in turn, beginning with that of the first.
+fn interleave(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
+    let Some(first) = addresses.first().map(SocketAddr::is_ipv6) else { return VecDeque::new() };
+    let (mut own, mut other): (VecDeque<_>, VecDeque<_>) =
+        addresses.into_iter().partition(|address| address.is_ipv6() == first);
+    let mut mixed = VecDeque::new();
+    while let Some(address) = own.pop_front() {
+        mixed.push_back(address);
+        mixed.extend(other.pop_front());
+    }
+    mixed.extend(other);
+    mixed
+}
+
+/// Listens for one connection, at this address of this side.
+pub(crate) fn listen(at: IpAddr, ports: Option<&std::ops::RangeInclusive<u16>>) -> io::Result<TcpListener> {
+    let any = 0..=0;
+    let ports = ports.unwrap_or(&any);
+    // Not always the first: what comes late to a port of before must not be taken for what comes now.
+    let count = u64::from(ports.end().saturating_sub(*ports.start())) + 1;
+    let skip = rand::random_range(0..count);
+    let mut last = io::Error::other("there is no port to listen on");
+    for number in 0..count {
+        let offset = (skip + number) % count;
+        let port = u16::try_from(u64::from(*ports.start()) + offset).unwrap_or(*ports.start());
+        let address = SocketAddr::new(at, port);
+        let socket = if at.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+        socket.set_reuseaddr(true)?;
+        match socket.bind(address).and_then(|()| socket.listen(4)) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Takes the connection that comes from there; others are closed.
+pub(crate) async fn accept(listener: &TcpListener, from: IpAddr) -> io::Result<TcpStream> {
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        if peer.ip().to_canonical() == from.to_canonical() {
+            SockRef::from(&stream).set_tcp_nodelay(true)?;
+            return Ok(stream);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What is told while it happens.
+
+use portolan_proto::client::Left;
+use portolan_wire::Received;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What happens on a connection. None of it holds a password.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// This address is tried.
+    Connecting(SocketAddr),
+    /// There is a control connection.
+    Connected(SocketAddr),
+    /// It could not be had there.
+    NotConnected(SocketAddr, &'a std::io::Error),
+    /// TLS has begun on the control connection: its version, its suite.
+    Protected(&'a str, &'a str),
+    /// The server does not protect what could be: this is what it said.
+    InTheClear(&'a Received),
+    /// A command was sent.
+    Sent(&'a str),
+    /// A reply came; how long after the command or the reply before.
+    Heard(&'a Received, Duration),
+    /// A data connection goes there.
+    DataTo(SocketAddr),
+    /// The server is to open a data connection to there.
+    DataFrom(SocketAddr),
+    /// A way to a data connection was left.
+    LeftWay(&'a Left),
+}
+
+/// Who is told.
+pub type Observer = Arc<dyn Fn(&Event<'_>) + Send + Sync>;

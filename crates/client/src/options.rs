@@ -1,0 +1,89 @@
+//! What a connection is made with.
+
+use crate::event::Observer;
+use crate::tls::Trust;
+use portolan_proto::client::{Credentials, Patience, TlsPolicy, Way};
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// Who opens data connections.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// This side, and where that does not work, the server.
+    #[default]
+    Auto,
+    /// This side.
+    Passive,
+    /// The server.
+    Active,
+}
+
+impl Mode {
+    /// The ways that belong to it, in the order in which they are worth a try.
+    pub fn ways(self) -> &'static [Way] {
+        match self {
+            Mode::Auto => &Way::ALL,
+            Mode::Passive => &Way::PASSIVE,
+            Mode::Active => &[Way::Active],
+        }
+    }
+}
+
+/// What a connection is made with.
+#[derive(Clone)]
+pub struct Options {
+    /// The name or the address of the server.
+    pub host: String,
+    /// Its port: 21, or 990 where TLS begins at once.
+    pub port: u16,
+    /// What TLS is used for.
+    pub tls: TlsPolicy,
+    /// Whose certificates are trusted, and what is shown where the server asks for one.
+    pub trust: Trust,
+    /// Who logs in.
+    pub credentials: Credentials,
+    /// Ways to have a data connection, in the order in which they are tried.
+    pub ways: Vec<Way>,
+    /// In active mode, the ports that this side may listen on; any, if there are none.
+    pub active_ports: Option<RangeInclusive<u16>>,
+    /// In active mode, the address that the server is told, where that is not the one of this side.
+    pub active_address: Option<IpAddr>,
+    /// The address of this side.
+    pub bind: Option<IpAddr>,
+    /// How long a control connection may take to open.
+    pub connect: Duration,
+    /// How long data may stand still.
+    pub stall: Duration,
+    /// How long everything else may take.
+    pub patience: Patience,
+    /// Who is told what happens.
+    pub observer: Option<Observer>,
+}
+
+impl Options {
+    /// What is usual, for a guest.
+    pub fn new(host: impl Into<String>) -> Options {
+        Options {
+            host: host.into(),
+            port: 21,
+            tls: TlsPolicy::Auto,
+            trust: Trust::default(),
+            credentials: Credentials::anonymous(),
+            ways: Mode::Auto.ways().to_vec(),
+            active_ports: None,
+            active_address: None,
+            bind: None,
+            connect: Duration::from_secs(20),
+            stall: Duration::from_secs(60),
+            patience: Patience::default(),
+            observer: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+    }
+}

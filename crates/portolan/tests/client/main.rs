@@ -1,0 +1,5 @@
+//! The client, with real servers at the other end: Portolan's own and other people's.
+#![allow(clippy::unwrap_used)]
+
+mod library;
+mod scene;

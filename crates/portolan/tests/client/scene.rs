@@ -1,0 +1,104 @@
+//! A server, whichever it is, and what a client has to know of it.
+
+use portolan_client::tls::Trust;
+use portolan_client::{Credentials, Mode, Options, TlsPolicy};
+use portolan_testkit::authority::Authority;
+use portolan_testkit::launch::Served;
+use portolan_testkit::peers::{Peer, Running};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// The program.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_portolan");
+
+/// Which server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    Portolan,
+    Other(Peer),
+}
+
+enum Server {
+    Own(Served),
+    Other(Running),
+}
+
+/// A server, whose certificate an authority vouches for that nobody else knows.
+pub(crate) struct Scene {
+    server: Server,
+    /// Where the authority is, as `ca.pem`, and files of this side may be.
+    pub(crate) own: TempDir,
+    pub(crate) port: u16,
+    pub(crate) user: (&'static str, &'static str),
+    /// Where the served folder is, from where one is after the login.
+    pub(crate) prefix: &'static str,
+}
+
+impl Scene {
+    pub(crate) fn new(which: Which) -> Scene {
+        Scene::with(which, &[])
+    }
+
+    /// With more arguments, if it is Portolan.
+    pub(crate) fn with(which: Which, arguments: &[&str]) -> Scene {
+        let own = tempfile::tempdir().unwrap();
+        let authority = Authority::new("Test authority");
+        fs::write(own.path().join("ca.pem"), authority.pem()).unwrap();
+        let issued = authority.server("localhost");
+        match which {
+            Which::Portolan => {
+                let folder = tempfile::tempdir().unwrap();
+                issued.write(folder.path(), "server");
+                let (certificate, key) = (folder.path().join("server.pem"), folder.path().join("server.key"));
+                let files = ["--tls-cert", certificate.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+                let served = Served::start_in(PROGRAM, folder, &[&files, arguments].concat());
+                let port = served.port;
+                Scene { server: Server::Own(served), own, port, user: ("anonymous", "x"), prefix: "" }
+            }
+            Which::Other(peer) => {
+                let both = own.path().join("both.pem");
+                fs::write(&both, issued.key.serialize_pem() + &issued.certificate.pem()).unwrap();
+                let running = peer.start(&both);
+                let port = running.port;
+                Scene { server: Server::Other(running), own, port, user: peer.user(), prefix: peer.prefix() }
+            }
+        }
+    }
+
+    /// The folder that is served.
+    pub(crate) fn root(&self) -> PathBuf {
+        match &self.server {
+            Server::Own(served) => served.folder.path().join("root"),
+            Server::Other(running) => running.root(),
+        }
+    }
+
+    /// What the library needs to get there.
+    pub(crate) fn options(&self, host: &str, tls: TlsPolicy, mode: Mode) -> Options {
+        let (user, password) = self.user;
+        let credentials = Credentials {
+            user: user.as_bytes().to_vec(),
+            password: password.as_bytes().to_vec(),
+            account: None,
+        };
+        let mut options = Options::new(host);
+        options.port = self.port;
+        options.tls = tls;
+        options.credentials = credentials;
+        options.ways = mode.ways().to_vec();
+        // What a test that fails prints.
+        options.observer = Some(std::sync::Arc::new(|event| println!("{event:?}")));
+        options.trust = Trust {
+            authorities: Some(vec![certificate(&self.own.path().join("ca.pem"))]),
+            ..Trust::default()
+        };
+        options
+    }
+}
+
+fn certificate(file: &Path) -> CertificateDer<'static> {
+    CertificateDer::from_pem_file(file).unwrap()
+}
