@@ -15,6 +15,7 @@ pub mod facts;
 pub mod hash;
 pub mod line;
 pub mod list;
+pub mod listing;
 pub mod parameters;
 pub mod passive;
 pub mod path;
