@@ -15,11 +15,15 @@ use portolan_proto::client::{
 use portolan_wire::parameters::Representation;
 use portolan_wire::{Command, Received, Verb};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OnceCell, mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// How long a goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// One control connection, logged in. Dropping it says goodbye once what runs is over.
 #[derive(Debug)]
@@ -29,6 +33,11 @@ pub struct Connection {
     end: Arc<OnceLock<SessionError>>,
     numbers: AtomicU64,
     stall: Duration,
+    /// Where one is after the login.
+    pub(crate) home: OnceCell<Vec<u8>>,
+    /// True once `MLSD` was refused although it is offered.
+    pub(crate) without_facts: AtomicBool,
+    task: JoinHandle<()>,
 }
 
 /// A transfer that was asked for, on its way to its data.
@@ -100,9 +109,10 @@ impl Connection {
         let session = Session::new(settings, Instant::now());
         let asked = Asked { known: (peer, local), calls: received, ready, end: Arc::clone(&end) };
         let driver = Driver::new(session, stream, secured, options, asked);
-        tokio::spawn(driver.run(implicit));
+        let task = tokio::spawn(driver.run(implicit));
         let known = answer.await.map_err(|_| Link::lost())??;
-        Ok(Connection { calls, known, end, numbers: AtomicU64::new(0), stall })
+        let (home, without_facts) = (OnceCell::new(), AtomicBool::new(false));
+        Ok(Connection { calls, known, end, numbers: AtomicU64::new(0), stall, home, without_facts, task })
     }
 
     /// What the server offers.
@@ -123,6 +133,13 @@ impl Connection {
     /// True when TLS protects the control connection, and true when it protects data.
     pub fn protection(&self) -> (bool, bool) {
         self.known.protection
+    }
+
+    /// Says goodbye, and waits a little until that has left.
+    pub async fn close(self) {
+        let Connection { calls, task, .. } = self;
+        drop(calls);
+        let _ = tokio::time::timeout(GOODBYE, task).await;
     }
 
     /// True when nothing can be done with it any more.

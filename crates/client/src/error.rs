@@ -47,6 +47,17 @@ pub enum Error {
     /// A protected transfer was cut off before its end.
     #[error("the data ended before TLS said so; it may not be whole")]
     Truncated,
+    /// The part of a file that is here is not of the one that is there.
+    #[error("what was fetched before is not of this file; it is fetched anew")]
+    Changed,
+    /// More came than there was to come, or less.
+    #[error("{got} bytes came of {wanted}")]
+    WrongSize {
+        /// Bytes that the server says the file has.
+        wanted: u64,
+        /// Bytes that came.
+        got: u64,
+    },
     /// What a reply should hold is not in it.
     #[error("{0}")]
     Strange(String),
@@ -63,6 +74,7 @@ impl Error {
             Error::NotResumed(_) => Retry::NewConnection,
             Error::Connect { .. } | Error::Stalled(_) | Error::Truncated => Retry::NewConnection,
             Error::Name { .. } => Retry::NewConnection,
+            Error::Changed | Error::WrongSize { .. } => Retry::Same,
             Error::Untrusted(_) | Error::Tls(_) | Error::Strange(_) | Error::Local(_) => Retry::Never,
         }
     }

@@ -1,5 +1,6 @@
 //! What is told while it happens.
 
+use crate::error::Error;
 use portolan_proto::client::Left;
 use portolan_wire::Received;
 use std::net::SocketAddr;
@@ -30,6 +31,10 @@ pub enum Event<'a> {
     DataFrom(SocketAddr),
     /// A way to a data connection was left.
     LeftWay(&'a Left),
+    /// The server takes no more sessions than there are; it goes on with those.
+    FewerSessions(&'a Error),
+    /// Something failed, and is tried again after this time.
+    Again(&'a Error, Duration),
 }
 
 /// Who is told.

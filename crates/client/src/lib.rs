@@ -11,6 +11,7 @@
 //! What this crate is not: it has no global state, prints nothing, asks nobody, and reads no configuration. It knows
 //! nothing of how the conversation goes; that is [`portolan_proto::client`].
 
+mod client;
 mod connection;
 mod data;
 mod dial;
@@ -18,29 +19,41 @@ mod download;
 mod driver;
 mod error;
 mod event;
+mod fetch;
+mod files;
+mod listing;
+pub mod local;
 mod moving;
 mod options;
+mod store;
 pub mod tls;
 mod upload;
+mod url;
 
+pub use client::{Client, Lease, Retries};
 pub use connection::Connection;
 pub use download::Download;
 pub use error::{Error, Result};
 pub use event::{Event, Observer};
+pub use fetch::{Fetching, Progress};
+pub use files::Facts;
+pub use listing::{BYTES_MAX, ENTRIES_MAX, Listing};
 pub use options::{Mode, Options};
 pub use portolan_proto::client::{
     Credentials, Direction, Error as SessionError, Features, Left, Patience, Phase, Problem, Reason, Retry,
     Software, TlsPolicy, Way,
 };
+pub use store::Storing;
 pub use upload::Upload;
+pub use url::{Url, UrlError};
 
 /// How a transfer ended that went well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     /// Bytes of data that moved.
     pub bytes: u64,
-    /// How its data connection was had.
-    pub way: Way,
+    /// How its data connection was had. Nothing where all was there already.
+    pub way: Option<Way>,
     /// Ways that were tried before, and why they were left.
     pub left: Vec<Left>,
     /// Whether the data was protected, and whether its TLS session was that of the control connection.

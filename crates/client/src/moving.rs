@@ -140,7 +140,7 @@ impl Moving {
         let (bytes, tls, clean_end) = (self.bytes, self.tls, self.clean_end);
         Ok(Receipt {
             bytes,
-            way: completion.way,
+            way: Some(completion.way),
             left: completion.left,
             tls,
             reply: completion.reply,

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod client;
 mod control;
 mod hook;
 mod people;
@@ -15,6 +16,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+pub(crate) use client::{ClientCommand, ModeChoice, Reach, TlsChoice, Transfer, TrustChoice};
 pub(crate) use control::ControlCommand;
 pub(crate) use hook::HookCommand;
 pub(crate) use people::{
@@ -58,6 +60,8 @@ Ctrl-C ends it: running transfers get some time, everybody else is told.")]
     /// Work with events that hooks are told of.
     #[command(subcommand)]
     Hook(HookCommand),
+    #[command(flatten)]
+    Client(Box<ClientCommand>),
     #[command(flatten)]
     Control(ControlCommand),
     /// Starts programs for a server that runs.

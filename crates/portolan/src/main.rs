@@ -1,11 +1,12 @@
 //! The `portolan` program: arguments, output and exit codes. It has no logic of its own.
 //!
 //! Exit codes: 0 when all went well, 1 when something failed, 2 when the arguments or the
-//! configuration are wrong.
+//! configuration are wrong. The client has more of them: see `args/client`.
 
 mod args;
 mod ban;
 mod banner;
+mod client;
 mod config;
 mod control;
 mod edit;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         Command::Group(command) => group::run(command),
         Command::Ban(command) => ban::run(command),
         Command::Hook(command) => hook::run(command),
+        Command::Client(command) => client::run(*command),
         Command::Control(command) => control::run(command),
     };
     match done {

@@ -41,7 +41,7 @@ async fn round(which: Which, scene: &Scene, host: &str, tls: TlsPolicy, mode: Mo
         let given = which != Which::Other(Peer::PureFtpd);
         let resumed = protected.then_some(if given { Resumed::Yes } else { Resumed::No });
         assert_eq!(receipt.tls, resumed, "{what}");
-        assert_eq!(receipt.way, if mode == Mode::Active { Way::Active } else { Way::Extended });
+        assert_eq!(receipt.way, Some(if mode == Mode::Active { Way::Active } else { Way::Extended }));
         for offset in [0, length / 2] {
             let download =
                 connection.download(Verb::Retr, argument, Representation::Image, offset as u64).await;

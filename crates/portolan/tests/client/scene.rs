@@ -9,6 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// The program.
@@ -74,6 +75,34 @@ impl Scene {
             Server::Own(served) => served.folder.path().join("root"),
             Server::Other(running) => running.root(),
         }
+    }
+
+    /// The program with these arguments, which knows the server's authority and keeps what it learns for itself.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).arg("--ca").arg(self.own.path().join("ca.pem"));
+        command.env("XDG_STATE_HOME", self.own.path().join("state")).env("HOME", self.own.path());
+        command.env("PORTOLAN_PASSWORD", self.user.1).current_dir(self.own.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs it, which has to go well; what it prints.
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        let (code, out, err) = self.try_run(arguments);
+        assert_eq!(code, 0, "{arguments:?}: {err}");
+        out
+    }
+
+    /// Runs it: exit code, standard output, standard error.
+    pub(crate) fn try_run(&self, arguments: &[&str]) -> (i32, String, String) {
+        let output = self.command(arguments).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
+    /// The URL of a path beneath the served folder.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("ftp://{}@localhost:{}/{}{path}", self.user.0, self.port, self.prefix)
     }
 
     /// What the library needs to get there.

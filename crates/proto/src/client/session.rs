@@ -7,6 +7,7 @@ use super::login::Login;
 use super::settings::Settings;
 use super::transfer::{Completion, Order, Step, Transfer};
 use super::way::{Left, Way};
+use portolan_wire::parameters::Representation;
 use portolan_wire::received::{Received, ReplyReader};
 use portolan_wire::{Command, Verb};
 use std::collections::VecDeque;
@@ -325,7 +326,10 @@ impl Session {
                     *started = true;
                 }
             }
-            Some(Expected { sender: Sender::Ask(number), .. }) => {
+            Some(Expected { sender: Sender::Ask(number), verb }) => {
+                if verb == Verb::Type && !reply.is_done() {
+                    self.conversation.representation = None;
+                }
                 let goodbye = reply.number == 421;
                 self.answer(number, Ok(Answer::Reply(reply)));
                 if goodbye {
@@ -429,6 +433,13 @@ impl Session {
             let Some(Job::Waiting(number, request)) = self.jobs.remove(at) else { return };
             match request {
                 Request::Ask(command) => {
+                    if command.verb() == Verb::Type {
+                        self.conversation.representation = match command.argument() {
+                            b"I" => Some(Representation::Image),
+                            b"A" => Some(Representation::Ascii),
+                            _ => None,
+                        };
+                    }
                     self.conversation.send(now, Sender::Ask(number), &command);
                     self.jobs.insert(at, Job::Asked { number, started: false });
                 }

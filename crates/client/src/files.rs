@@ -1,0 +1,152 @@
+//! What is done with files and directories by a command or two, without data.
+
+use crate::connection::Connection;
+use crate::error::{Error, Result};
+use portolan_wire::received::printable;
+use portolan_wire::{Timestamp, Verb};
+
+/// What a server says of one file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Its length in bytes.
+    pub size: Option<u64>,
+    /// When it was changed.
+    pub modified: Option<Timestamp>,
+}
+
+impl Connection {
+    /// Where one is after the login. It is asked for once.
+    ///
+    /// # Errors
+    /// When the server does not say.
+    pub async fn home(&self) -> Result<&[u8]> {
+        let home = self
+            .home
+            .get_or_try_init(|| async {
+                let reply = self.demand(Verb::Pwd, None).await?;
+                let text = reply.lines.first().map_or(&[][..], Vec::as_slice);
+                quoted(text).ok_or_else(|| Error::Strange(format!("no path in \"{}\"", printable(text))))
+            })
+            .await?;
+        Ok(home)
+    }
+
+    /// The path from the root of the server, where its paths have one.
+    pub(crate) async fn resolve(&self, path: &[u8]) -> Result<Vec<u8>> {
+        let home = self.home().await?;
+        if path.starts_with(b"/") || !home.starts_with(b"/") {
+            return Ok(path.to_vec());
+        }
+        let between: &[u8] = if home.ends_with(b"/") { b"" } else { b"/" };
+        Ok([home, between, path].concat())
+    }
+
+    /// What the server says of a file, by `SIZE` and `MDTM`. What it does not say is left out.
+    ///
+    /// # Errors
+    /// When the connection is over.
+    pub async fn facts(&self, path: &[u8]) -> Result<Facts> {
+        // In text types, where it is answered at all, the size is another.
+        let (_, size, modified) = tokio::join!(
+            biased;
+            self.ask(Verb::Type, Some(b"I")),
+            self.ask(Verb::Size, Some(path)),
+            self.ask(Verb::Mdtm, Some(path)),
+        );
+        let (size, modified) = (size?, modified?);
+        let value = |reply: &portolan_wire::Received| {
+            let line = reply.lines.first().filter(|_| reply.number == 213)?;
+            Some(line.trim_ascii().to_vec())
+        };
+        let number = |text: Vec<u8>| std::str::from_utf8(&text).ok()?.parse().ok();
+        Ok(Facts {
+            size: value(&size).and_then(number),
+            modified: value(&modified).and_then(|text| Timestamp::parse(&text)),
+        })
+    }
+
+    /// Makes a directory.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub async fn make_directory(&self, path: &[u8]) -> Result<()> {
+        self.demand(Verb::Mkd, Some(path)).await.map(|_| ())
+    }
+
+    /// Deletes a file.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub async fn delete(&self, path: &[u8]) -> Result<()> {
+        self.demand(Verb::Dele, Some(path)).await.map(|_| ())
+    }
+
+    /// Deletes an empty directory.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub async fn delete_directory(&self, path: &[u8]) -> Result<()> {
+        self.demand(Verb::Rmd, Some(path)).await.map(|_| ())
+    }
+
+    /// Gives something another name.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub async fn rename(&self, from: &[u8], to: &[u8]) -> Result<()> {
+        let (first, second) =
+            tokio::join!(biased; self.demand(Verb::Rnfr, Some(from)), self.demand(Verb::Rnto, Some(to)));
+        first?;
+        second.map(|_| ())
+    }
+
+    /// Sets when a file was changed last, by `MFMT`, or `MDTM` with a time as some servers have it. False when it can do
+    /// neither.
+    ///
+    /// # Errors
+    /// When the connection is over.
+    pub async fn set_modified(&self, path: &[u8], time: Timestamp) -> Result<bool> {
+        let verb = if self.features().offers("MFMT") {
+            Verb::Mfmt
+        } else if self.features().offers("MDTM") {
+            Verb::Mdtm
+        } else {
+            return Ok(false);
+        };
+        let seconds = time.to_fact();
+        let argument = [&seconds.as_bytes()[..14], b" ", path].concat();
+        let reply = self.ask(verb, Some(&argument)).await?;
+        // The name of a file that is not there could begin like a time; only 213 or 253 says that it was done.
+        Ok(matches!(reply.number, 213 | 253))
+    }
+}
+
+/// The text between quotation marks, where a doubled one is one (RFC 959, appendix II).
+fn quoted(text: &[u8]) -> Option<Vec<u8>> {
+    let start = text.iter().position(|byte| *byte == b'"')? + 1;
+    let (mut found, mut rest) = (Vec::new(), text[start..].iter().peekable());
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'"' if rest.peek() == Some(&&b'"') => {
+                rest.next();
+                found.push(b'"');
+            }
+            b'"' => return Some(found),
+            byte => found.push(*byte),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_found_in_257() {
+        assert_eq!(quoted(b"\"/a/b\" is the current directory"), Some(b"/a/b".to_vec()));
+        assert_eq!(quoted(b"\"/say \"\"hello\"\"\" created"), Some(b"/say \"hello\"".to_vec()));
+        assert_eq!(quoted(b"/a/b"), None);
+        assert_eq!(quoted(b"\"/a"), None);
+    }
+}

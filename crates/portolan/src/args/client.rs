@@ -1,0 +1,283 @@
+//! The command lines of the client.
+
+use clap::{Args, Subcommand, ValueEnum};
+use portolan_client::Url;
+use portolan_client::tls::Fingerprint;
+use portolan_config::parse_ports;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+const URLS: &str = "\
+URLs are ftp://[USER[:PASSWORD]@]HOST[:PORT]/PATH; ftpes:// is the same with TLS required, ftps:// with TLS from the start on.
+PATH begins where one is after the login; a second slash, or %2F, makes it begin at the root.
+
+The password comes from the URL, --password-file, --password-command, the variable PORTOLAN_PASSWORD, ~/.netrc, or a prompt.
+
+Exit codes: 0 done, 2 wrong arguments, 3 no connection, 4 login refused, 5 the server is not trusted, 6 the server said no,
+7 no data connection, 8 broke off and was tried in vain, 9 a file here, 1 anything else.";
+
+#[derive(Subcommand)]
+pub(crate) enum ClientCommand {
+    /// List directories of FTP servers.
+    #[command(after_help = URLS, after_long_help = format!("\
+Examples:
+  portolan ls ftp://ftp.example.org/pub/
+  portolan ls -l ftp://anna@192.0.2.7:2121//srv
+  portolan ls -R --json ftpes://host/ | jq -r 'select(.size > 1000000) | .name'
+
+{URLS}"))]
+    Ls {
+        /// Directories, or files.
+        #[arg(required = true, value_parser = parse_url)]
+        url: Vec<Url>,
+
+        /// With type, permissions, size and time.
+        #[arg(short, long)]
+        long: bool,
+
+        /// With everything beneath.
+        #[arg(short = 'R', long)]
+        recursive: bool,
+
+        /// One JSON object a line: name, type, size, modified, mode, owner, group, target.
+        #[arg(long)]
+        json: bool,
+
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Fetch files from FTP servers.
+    #[command(after_help = URLS, after_long_help = format!("\
+Examples:
+  portolan get ftp://ftp.example.org/pub/disk.iso
+  portolan get ftps://anna@host/a.csv ftps://anna@host/b.csv -o data/
+
+A file is written under another name until it is whole. If it breaks off, the same command goes on where it was.
+
+{URLS}"))]
+    Get {
+        /// Files.
+        #[arg(required = true, value_parser = parse_url)]
+        url: Vec<Url>,
+
+        /// Write to this file, or into this folder; `-` is standard output.
+        #[arg(short, long, value_name = "FILE|DIR")]
+        output: Option<PathBuf>,
+
+        /// Begin anew although there is a part.
+        #[arg(long)]
+        no_resume: bool,
+
+        #[command(flatten)]
+        transfer: Transfer,
+
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Print files from FTP servers.
+    #[command(after_help = URLS)]
+    Cat {
+        /// Files.
+        #[arg(required = true, value_parser = parse_url)]
+        url: Vec<Url>,
+
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Store files on an FTP server.
+    #[command(after_help = URLS, after_long_help = format!("\
+Examples:
+  portolan put report.pdf ftp://anna@host/in/
+  portolan put report.pdf ftp://anna@host/in/latest.pdf
+  tar cz /etc | portolan put - ftpes://anna@host/backup.tgz
+
+A file is stored under another name until it is whole, where the server lets one rename.
+
+{URLS}"))]
+    Put {
+        /// Files; `-` is standard input.
+        #[arg(required = true)]
+        file: Vec<PathBuf>,
+
+        /// The folder, with a slash at its end, or the file.
+        #[arg(value_parser = parse_url)]
+        url: Url,
+
+        /// Store it under its own name from the start.
+        #[arg(long)]
+        direct: bool,
+
+        #[command(flatten)]
+        transfer: Transfer,
+
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Delete files on FTP servers.
+    #[command(after_help = URLS)]
+    Rm {
+        /// Files, or folders with -r.
+        #[arg(required = true, value_parser = parse_url)]
+        url: Vec<Url>,
+
+        /// Folders too, with everything in them.
+        #[arg(short, long)]
+        recursive: bool,
+
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Make folders on FTP servers.
+    #[command(after_help = URLS)]
+    Mkdir {
+        /// Folders.
+        #[arg(required = true, value_parser = parse_url)]
+        url: Vec<Url>,
+
+        /// Those above it too, and no error if it is there.
+        #[arg(short, long)]
+        parents: bool,
+
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Give a file on an FTP server another name.
+    #[command(after_help = URLS)]
+    Mv {
+        /// The file.
+        #[arg(value_parser = parse_url)]
+        from: Url,
+
+        /// Its new name, on the same server.
+        #[arg(value_parser = parse_url)]
+        to: Url,
+
+        #[command(flatten)]
+        reach: Reach,
+    },
+}
+
+/// How a server is reached.
+#[derive(Args)]
+pub(crate) struct Reach {
+    /// Log in under this name.
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+
+    /// Take the password from the first line of this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+
+    /// Take the password from the first line that this command prints; it is run by the shell.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "password_file")]
+    pub(crate) password_command: Option<String>,
+
+    /// Send this account where the server asks for one.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
+
+    /// What TLS is used for: `auto` if the server offers it, `required`, `off`, or `implicit`, from the start on. By default
+    /// what the URL says, else `auto`.
+    #[arg(long, value_enum)]
+    pub(crate) tls: Option<TlsChoice>,
+
+    /// Trust the authorities in this file (PEM), and no others.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// Trust this key and no other: the SHA-256 of its SubjectPublicKeyInfo, as it is printed for an unknown server.
+    #[arg(long, value_name = "HEX", value_parser = parse_fingerprint)]
+    pub(crate) fingerprint: Vec<Fingerprint>,
+
+    /// What is done with a server that no authority vouches for and that was never seen: `ask`, take it and remember its key
+    /// (`new`), or `refuse` it. Without a terminal `ask` is `refuse`.
+    #[arg(long, value_enum, default_value = "ask")]
+    pub(crate) trust: TrustChoice,
+
+    /// Show this certificate where the server asks for one (PEM).
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The key of that certificate (PEM).
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Who opens data connections: this side (`passive`), the server (`active`), or whoever can (`auto`).
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) mode: ModeChoice,
+
+    /// In active mode, tell the server to connect to this address: that of the router before this side.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) active_address: Option<IpAddr>,
+
+    /// In active mode, listen on these ports only.
+    #[arg(long, value_name = "FIRST-LAST", value_parser = parse_ports)]
+    pub(crate) active_ports: Option<RangeInclusive<u16>>,
+
+    /// Connect from this address.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) bind: Option<IpAddr>,
+
+    /// Give up after so many tries beyond the first.
+    #[arg(long, value_name = "COUNT", default_value_t = 5)]
+    pub(crate) retries: u32,
+
+    /// Wait so long for anything that should come at once.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: u64,
+
+    /// Print the conversation to standard error. Passwords are not in it.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+
+    /// Print nothing but errors.
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+}
+
+/// How files are transferred.
+#[derive(Args)]
+pub(crate) struct Transfer {
+    /// Transfer as text: line ends become those of the other side.
+    #[arg(short, long)]
+    pub(crate) ascii: bool,
+
+    /// Leave times as they come out.
+    #[arg(long)]
+    pub(crate) no_times: bool,
+
+    /// Transfer so many files at a time.
+    #[arg(short, long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) jobs: u16,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum TlsChoice {
+    Auto,
+    Required,
+    Off,
+    Implicit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TrustChoice {
+    Ask,
+    New,
+    Refuse,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ModeChoice {
+    Auto,
+    Passive,
+    Active,
+}
+
+fn parse_url(text: &str) -> Result<Url, String> {
+    Url::parse(text).map_err(|error| error.to_string())
+}
+
+fn parse_fingerprint(text: &str) -> Result<Fingerprint, String> {
+    Fingerprint::parse(text).ok_or_else(|| "a fingerprint is 64 hexadecimal digits".to_owned())
+}

@@ -1,0 +1,157 @@
+//! `portolan get` and `portolan cat`.
+
+use super::progress::Bars;
+use super::reach::{client, finish, port};
+use super::report::{Outcome, at};
+use crate::Exit;
+use crate::args::{Reach, Transfer};
+use futures_util::stream::{self, StreamExt};
+use portolan_client::local::{Folder, Name};
+use portolan_client::{Client, Fetching, Url};
+use portolan_wire::Verb;
+use portolan_wire::parameters::Representation;
+use portolan_wire::received::printable;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::io::Write;
+use std::path::Path;
+use tokio::io::AsyncReadExt;
+
+/// Where a file goes.
+struct Target {
+    folder: Folder,
+    name: Name,
+}
+
+fn wrong_file(path: &Path, error: impl std::fmt::Display) -> Exit {
+    Exit { message: format!("{}: {error}", path.display()), code: 9 }
+}
+
+/// The type that a URL or the command line asks for.
+fn representation(url: &Url, transfer: &Transfer) -> Representation {
+    url.representation.unwrap_or(if transfer.ascii { Representation::Ascii } else { Representation::Image })
+}
+
+pub(super) async fn run(
+    urls: &[Url],
+    output: Option<&Path>,
+    resume: bool,
+    transfer: &Transfer,
+    reach: &Reach,
+) -> Result<(), Exit> {
+    if output == Some(Path::new("-")) {
+        return print(urls, reach).await;
+    }
+    if let Some(folder) = urls.iter().find(|url| url.is_directory || url.name().is_empty()) {
+        return Err(Exit::wrong(format!("{folder} is a folder; name files of it")));
+    }
+    if let Some(file) = output.filter(|output| urls.len() > 1 && !output.is_dir()) {
+        return Err(Exit::wrong(format!("{} is no folder, and there are several files", file.display())));
+    }
+    let mut clients = clients(urls, transfer, reach).await?;
+    let bars = Bars::new(reach.quiet || reach.verbose);
+    let mut outcome = Outcome::default();
+    let (servers, bars) = (&clients, &bars);
+    let each = urls.iter().map(|url| async move {
+        let client = &servers[&place(url, reach)];
+        let target = target(url, output)?;
+        let shown = printable(url.name());
+        let bar = bars.add(&shown);
+        let mode = None;
+        let how = Fetching {
+            representation: representation(url, transfer),
+            resume,
+            keep_time: !transfer.no_times,
+            mode,
+        };
+        let progress = |bytes, total| bar.at(bytes, total);
+        let fetched = client.fetch(&url.path, &target.folder, &target.name, None, how, &progress).await;
+        let receipt = fetched.map_err(|error| at(url, &error))?;
+        let speed = bar.done(receipt.bytes);
+        if !reach.quiet {
+            bars.say(&format!("{shown}: {speed}"));
+        }
+        Ok(())
+    });
+    let mut done = stream::iter(each).buffer_unordered(usize::from(transfer.jobs));
+    while let Some(result) = done.next().await {
+        outcome.note(result);
+    }
+    drop(done);
+    for url in urls {
+        if let Some(client) = clients.remove(&place(url, reach)) {
+            finish(url, reach, client).await;
+        }
+    }
+    outcome.end()
+}
+
+/// A server and who is there.
+type Place = (String, u16, Option<Vec<u8>>);
+
+fn place(url: &Url, reach: &Reach) -> Place {
+    (url.host.clone(), port(url, reach), url.user.clone())
+}
+
+/// A client for each server.
+async fn clients(urls: &[Url], transfer: &Transfer, reach: &Reach) -> Result<HashMap<Place, Client>, Exit> {
+    let mut clients = HashMap::new();
+    for url in urls {
+        let files = urls.iter().filter(|other| place(other, reach) == place(url, reach)).count();
+        if let Entry::Vacant(entry) = clients.entry(place(url, reach)) {
+            entry.insert(client(url, reach, usize::from(transfer.jobs).min(files)).await?);
+        }
+    }
+    Ok(clients)
+}
+
+fn target(url: &Url, output: Option<&Path>) -> Result<Target, Exit> {
+    let own = Name::new(url.name()).ok_or_else(|| Exit::wrong(format!("{url} names no file")))?;
+    let open = |folder: &Path| Folder::open(folder).map_err(|error| wrong_file(folder, error));
+    match output {
+        None => Ok(Target { folder: open(Path::new("."))?, name: own }),
+        Some(folder) if folder.is_dir() || folder.as_os_str().as_encoded_bytes().ends_with(b"/") => {
+            Ok(Target { folder: open(folder)?, name: own })
+        }
+        Some(file) => {
+            let name = file.file_name().and_then(|name| Name::new(name.as_encoded_bytes()));
+            let name = name.ok_or_else(|| wrong_file(file, "it names no file"))?;
+            Ok(Target { folder: open(file.parent().unwrap_or(Path::new(".")))?, name })
+        }
+    }
+}
+
+/// Writes files to standard output. What was written cannot be taken back, so nothing is tried twice once it has begun.
+pub(super) async fn print(urls: &[Url], reach: &Reach) -> Result<(), Exit> {
+    let mut outcome = Outcome::default();
+    for url in urls {
+        outcome.note(print_one(url, reach).await);
+    }
+    outcome.end()
+}
+
+async fn print_one(url: &Url, reach: &Reach) -> Result<(), Exit> {
+    let client = client(url, reach, 1).await?;
+    let representation = url.representation.unwrap_or(Representation::Image);
+    let copied = client.run_once(async |connection| {
+        let mut download = connection.download(Verb::Retr, Some(&url.path), representation, 0).await?;
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            let count = download.read(&mut buffer).await.map_err(|error| download.error(&error))?;
+            if count == 0 {
+                break;
+            }
+            std::io::stdout()
+                .write_all(&buffer[..count])
+                .map_err(|error| portolan_client::Error::Local(format!("standard output: {error}")))?;
+        }
+        let receipt = download.finish().await?;
+        if !receipt.clean_end && connection.facts(&url.path).await?.size != Some(receipt.bytes) {
+            return Err(portolan_client::Error::Truncated);
+        }
+        Ok(())
+    });
+    copied.await.map_err(|error| at(url, &error))?;
+    finish(url, reach, client).await;
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! `portolan ls`.
+
+use super::reach::{client, finish};
+use super::report::{Outcome, at};
+use crate::Exit;
+use crate::args::Reach;
+use portolan_client::{Client, Error, Listing, Url};
+use portolan_wire::Kind;
+use portolan_wire::listing::{Listed, Precision};
+use portolan_wire::received::printable;
+use serde_json::{Map, Value};
+use std::collections::VecDeque;
+use std::io::Write;
+
+/// How deep `-R` goes: a link that leads upwards would have no end.
+const DEPTH_MAX: usize = 100;
+
+/// What is printed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form {
+    pub(super) long: bool,
+    pub(super) recursive: bool,
+    pub(super) json: bool,
+}
+
+pub(super) async fn run(urls: &[Url], form: Form, reach: &Reach) -> Result<(), Exit> {
+    let mut outcome = Outcome::default();
+    for url in urls {
+        outcome.note(one(url, form, reach).await);
+    }
+    outcome.end()
+}
+
+async fn one(url: &Url, form: Form, reach: &Reach) -> Result<(), Exit> {
+    let client = client(url, reach, 1).await?;
+    let mut left = VecDeque::from([(url.path.clone(), Vec::new(), 0)]);
+    let mut doubtful = false;
+    while let Some((path, shown, depth)) = left.pop_front() {
+        let listed = match client.run(async |connection| connection.list(&path).await).await {
+            Err(error) if depth == 0 && error.code().is_some_and(|code| code >= 500) => {
+                file(&client, url).await.ok_or(error)
+            }
+            listed => listed,
+        };
+        let mut listing = listed.map_err(|error| at(url, &error))?;
+        doubtful |= listing.is_doubtful();
+        listing.entries.sort_by(|a, b| a.name.cmp(&b.name));
+        print(&listing, &shown, form).map_err(|error| Exit::failed(error.to_string()))?;
+        if form.recursive && depth < DEPTH_MAX {
+            let folders =
+                listing.entries.iter().filter(|entry| entry.is_directory() && !entry.name.contains(&b'/'));
+            let below =
+                folders.map(|folder| (join(&path, &folder.name), join(&shown, &folder.name), depth + 1));
+            left.extend(below);
+        }
+    }
+    finish(url, reach, client).await;
+    if doubtful {
+        return Err(Exit::failed(format!(
+            "{url}: the listing was not wholly understood; something may be missing in it"
+        )));
+    }
+    Ok(())
+}
+
+/// A path beneath another.
+pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    match folder {
+        b"" => name.to_vec(),
+        folder if folder.ends_with(b"/") => [folder, name].concat(),
+        folder => [folder, b"/", name].concat(),
+    }
+}
+
+/// What is no directory may be in one.
+async fn file(client: &Client, url: &Url) -> Option<Listing> {
+    let name = url.name();
+    let above = url.path.strip_suffix(name)?;
+    let above = match above {
+        b"/" => above,
+        above => above.strip_suffix(b"/").unwrap_or(above),
+    };
+    let listed: Result<Listing, Error> = client.run(async |connection| connection.list(above).await).await;
+    let mut listing = listed.ok()?;
+    listing.entries.retain(|entry| entry.name == name && !entry.is_directory());
+    (!listing.entries.is_empty()).then_some(listing)
+}
+
+fn print(listing: &Listing, folder: &[u8], form: Form) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for entry in &listing.entries {
+        let name = join(folder, &entry.name);
+        if form.json {
+            writeln!(out, "{}", Value::Object(object(entry, &name)))?;
+        } else if form.long {
+            writeln!(out, "{}", long(entry, &name))?;
+        } else {
+            let end = if entry.is_directory() { "/" } else { "" };
+            writeln!(out, "{}{end}", printable(&name))?;
+        }
+    }
+    out.flush()
+}
+
+fn kind(entry: &Listed) -> &'static str {
+    match entry.kind {
+        Kind::File => "file",
+        Kind::Directory => "dir",
+        Kind::Symlink => "link",
+        Kind::Other => "other",
+    }
+}
+
+fn object(entry: &Listed, name: &[u8]) -> Map<String, Value> {
+    let text = |bytes: &[u8]| Value::String(String::from_utf8_lossy(bytes).into_owned());
+    let mut object = Map::new();
+    object.insert("name".to_owned(), text(name));
+    if std::str::from_utf8(name).is_err() {
+        let hex: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+        object.insert("name_hex".to_owned(), Value::String(hex));
+    }
+    object.insert("type".to_owned(), kind(entry).into());
+    object.insert("size".to_owned(), entry.size.into());
+    let modified =
+        entry.modified.map(|modified| rfc3339(&modified.time.to_fact(), modified.precision, modified.utc));
+    object.insert("modified".to_owned(), modified.into());
+    object.insert("mode".to_owned(), entry.mode.map(|mode| format!("{mode:04o}")).into());
+    for (key, value) in [("owner", &entry.owner), ("group", &entry.group), ("target", &entry.target)] {
+        object.insert(key.to_owned(), value.as_deref().map_or(Value::Null, text));
+    }
+    object
+}
+
+/// A time of RFC 3339, as far as it is known; without `Z` where the zone is not.
+fn rfc3339(fact: &str, precision: Precision, utc: bool) -> String {
+    let (day, hour) = (format!("{}-{}-{}", &fact[..4], &fact[4..6], &fact[6..8]), &fact[8..]);
+    let zone = if utc { "Z" } else { "" };
+    match precision {
+        Precision::Day => day,
+        Precision::Minute => format!("{day}T{}:{}:00{zone}", &hour[..2], &hour[2..4]),
+        Precision::Second => format!("{day}T{}:{}:{}{zone}", &hour[..2], &hour[2..4], &hour[4..6]),
+    }
+}
+
+/// The same columns whatever the server is.
+fn long(entry: &Listed, name: &[u8]) -> String {
+    let letter = match entry.kind {
+        Kind::File => '-',
+        Kind::Directory => 'd',
+        Kind::Symlink => 'l',
+        Kind::Other => 's',
+    };
+    let bit = |mode: u32, at: usize| if mode >> (8 - at) & 1 == 1 { ['r', 'w', 'x'][at % 3] } else { '-' };
+    let mode: String = match entry.mode {
+        Some(mode) => (0..9).map(|at| bit(mode, at)).collect(),
+        None => "?????????".to_owned(),
+    };
+    let size = entry.size.map_or_else(|| "-".to_owned(), |size| size.to_string());
+    let time = entry.modified.map_or_else(String::new, |modified| {
+        rfc3339(&modified.time.to_fact(), modified.precision, modified.utc).replace('T', " ")
+    });
+    let target =
+        entry.target.as_deref().map_or_else(String::new, |target| format!(" -> {}", printable(target)));
+    format!("{letter}{mode} {size:>14} {time:<20} {}{target}", printable(name))
+}

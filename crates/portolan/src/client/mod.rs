@@ -1,0 +1,36 @@
+//! The commands of the client: `portolan ls`, `get`, `cat`, `put`, `rm`, `mkdir`, `mv`.
+
+mod files;
+mod get;
+mod known;
+mod ls;
+mod netrc;
+mod progress;
+mod put;
+mod reach;
+mod report;
+mod ways;
+
+use crate::Exit;
+use crate::args::ClientCommand;
+
+/// Does what a command line says.
+pub(crate) fn run(command: ClientCommand) -> Result<(), Exit> {
+    crate::people::block_on(async {
+        match command {
+            ClientCommand::Ls { url, long, recursive, json, reach } => {
+                ls::run(&url, ls::Form { long, recursive, json }, &reach).await
+            }
+            ClientCommand::Get { url, output, no_resume, transfer, reach } => {
+                get::run(&url, output.as_deref(), !no_resume, &transfer, &reach).await
+            }
+            ClientCommand::Cat { url, reach } => get::print(&url, &reach).await,
+            ClientCommand::Put { file, url, direct, transfer, reach } => {
+                put::run(&file, &url, direct, &transfer, &reach).await
+            }
+            ClientCommand::Rm { url, recursive, reach } => files::remove(&url, recursive, &reach).await,
+            ClientCommand::Mkdir { url, parents, reach } => files::make(&url, parents, &reach).await,
+            ClientCommand::Mv { from, to, reach } => files::rename(&from, &to, &reach).await,
+        }
+    })
+}

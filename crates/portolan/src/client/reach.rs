@@ -1,0 +1,238 @@
+//! From a URL and the command line to a client that is logged in.
+
+use super::{known, netrc, ways};
+use crate::Exit;
+use crate::args::{ModeChoice, Reach, TlsChoice, TrustChoice};
+use portolan_client::tls::{Identity, Trust};
+use portolan_client::{
+    Client, Credentials, Error, Event, Mode, Observer, Options, Patience, Retries, TlsPolicy, Url,
+};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The port of a URL.
+pub(super) fn port(url: &Url, reach: &Reach) -> u16 {
+    url.port.unwrap_or(if policy(url, reach) == TlsPolicy::Implicit { 990 } else { 21 })
+}
+
+fn policy(url: &Url, reach: &Reach) -> TlsPolicy {
+    match (reach.tls, url.tls) {
+        (Some(TlsChoice::Auto), _) => TlsPolicy::Auto,
+        (Some(TlsChoice::Required), _) => TlsPolicy::Required,
+        (Some(TlsChoice::Off), _) => TlsPolicy::Off,
+        (Some(TlsChoice::Implicit), _) => TlsPolicy::Implicit,
+        (None, Some(policy)) => policy,
+        (None, None) => TlsPolicy::Auto,
+    }
+}
+
+/// A client for the server of a URL, by at most so many connections. It has been connected to once.
+pub(super) async fn client(url: &Url, reach: &Reach, sessions: usize) -> Result<Client, Exit> {
+    let mut options = options(url, reach)?;
+    let retries = Retries { times: reach.retries, ..Retries::default() };
+    loop {
+        let client = Client::new(options.clone(), sessions, retries);
+        // A server that is not trusted is asked about before anything else happens.
+        let untrusted = match client.run_once(async |_| Ok(())).await {
+            Ok(()) => return Ok(client),
+            Err(Error::Untrusted(untrusted)) => untrusted,
+            Err(error) => return Err(super::report::at(url, &error)),
+        };
+        let error = Error::Untrusted(untrusted.clone());
+        let refused = || {
+            let mut exit = super::report::at(url, &error);
+            if reach.fingerprint.is_empty() {
+                exit.message +=
+                    "\nIf that is the server's own, trust it by --fingerprint, or by --trust new once";
+            }
+            exit
+        };
+        let taken = match reach.trust {
+            _ if untrusted.changed || !reach.fingerprint.is_empty() => false,
+            TrustChoice::New => true,
+            TrustChoice::Ask if std::io::stdin().is_terminal() => {
+                ask(&format!("portolan: {}: {untrusted}\nTrust it from now on? [y/N] ", url.host))?
+            }
+            TrustChoice::Ask | TrustChoice::Refuse => false,
+        };
+        if !taken {
+            return Err(refused());
+        }
+        let place = (options.host.as_str(), options.port);
+        known::remember(place.0, place.1, untrusted.fingerprint).map_err(|error| Exit {
+            message: format!("cannot remember the server's key: {error}"),
+            code: 9,
+        })?;
+        options.trust.known.push(untrusted.fingerprint);
+    }
+}
+
+fn ask(question: &str) -> Result<bool, Exit> {
+    let failed = |error: std::io::Error| Exit::failed(error.to_string());
+    eprint!("{question}");
+    std::io::stderr().flush().map_err(failed)?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(failed)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Says goodbye, and remembers what was learned.
+pub(super) async fn finish(url: &Url, reach: &Reach, client: Client) {
+    if let (ModeChoice::Auto, Some(way)) = (reach.mode, client.way()) {
+        ways::remember(&url.host, port(url, reach), way);
+    }
+    client.close().await;
+}
+
+fn options(url: &Url, reach: &Reach) -> Result<Options, Exit> {
+    let port = port(url, reach);
+    let mut options = Options::new(url.host.clone());
+    options.port = port;
+    options.tls = policy(url, reach);
+    options.trust = trust(reach)?;
+    options.trust.known = known::of(&url.host, port);
+    // What once was protected does not silently become clear.
+    if options.tls == TlsPolicy::Auto && (!options.trust.known.is_empty() || !reach.fingerprint.is_empty()) {
+        options.tls = TlsPolicy::Required;
+    }
+    options.credentials = credentials(url, reach)?;
+    let mode = match reach.mode {
+        ModeChoice::Auto => Mode::Auto,
+        ModeChoice::Passive => Mode::Passive,
+        ModeChoice::Active => Mode::Active,
+    };
+    options.ways = mode.ways().to_vec();
+    if let (Mode::Auto, Some(way)) = (mode, ways::remembered(&url.host, port)) {
+        options.ways.sort_by_key(|own| *own != way);
+    }
+    options.active_address = reach.active_address;
+    options.active_ports.clone_from(&reach.active_ports);
+    options.bind = reach.bind;
+    let timeout = Duration::from_secs(reach.timeout);
+    options.stall = timeout;
+    options.connect = options.connect.min(timeout);
+    let usual = Patience::default();
+    options.patience = Patience {
+        reply: timeout,
+        end: timeout,
+        connect: usual.connect.min(timeout),
+        last_connect: usual.last_connect.min(timeout),
+        accept: usual.accept.min(timeout),
+        ..usual
+    };
+    options.observer = Some(observer(reach.verbose, reach.quiet));
+    Ok(options)
+}
+
+fn cannot_read(file: &Path, error: impl std::fmt::Display) -> Exit {
+    Exit { message: format!("{}: {error}", file.display()), code: 9 }
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Exit> {
+    let found: Result<Vec<_>, _> =
+        CertificateDer::pem_file_iter(file).map_err(|error| cannot_read(file, error))?.collect();
+    let found = found.map_err(|error| cannot_read(file, error))?;
+    if found.is_empty() { Err(cannot_read(file, "there is no certificate in it")) } else { Ok(found) }
+}
+
+fn trust(reach: &Reach) -> Result<Trust, Exit> {
+    let identity = match (&reach.cert, &reach.key) {
+        (Some(certificate), Some(key)) => {
+            let chain = certificates(certificate)?;
+            let key = PrivateKeyDer::from_pem_file(key).map_err(|error| cannot_read(key, error))?;
+            Some(Arc::new(Identity { chain, key }))
+        }
+        _ => None,
+    };
+    let authorities = reach.ca.as_deref().map(certificates).transpose()?;
+    Ok(Trust { authorities, pins: reach.fingerprint.clone(), identity, ..Trust::default() })
+}
+
+fn credentials(url: &Url, reach: &Reach) -> Result<Credentials, Exit> {
+    let asked = reach.user.clone().map(String::into_bytes).or_else(|| url.user.clone());
+    let name = asked.as_ref().map(|user| String::from_utf8_lossy(user).into_owned());
+    let login = netrc::find(&url.host, name.as_deref()).unwrap_or_default();
+    let Some(user) = asked.or_else(|| login.user.clone().map(String::into_bytes)) else {
+        return Ok(Credentials::anonymous());
+    };
+    let account = reach.account.clone().or(login.account).map(String::into_bytes);
+    let password = match &url.password {
+        Some(password) => password.clone(),
+        None => password(&user, url, reach, login.password)?.into_bytes(),
+    };
+    Ok(Credentials { user, password, account })
+}
+
+fn password(user: &[u8], url: &Url, reach: &Reach, kept: Option<String>) -> Result<String, Exit> {
+    if let Some(file) = &reach.password_file {
+        return crate::password::read(Some(file), "");
+    }
+    if let Some(command) = &reach.password_command {
+        let output = std::process::Command::new("sh")
+            .arg("-c")
+            .arg(command)
+            .stderr(std::process::Stdio::inherit())
+            .output();
+        let output = output.map_err(|error| Exit::failed(format!("--password-command: {error}")))?;
+        if !output.status.success() {
+            return Err(Exit::failed(format!("--password-command: {}", output.status)));
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        return Ok(text.lines().next().unwrap_or_default().to_owned());
+    }
+    if let Ok(password) = std::env::var("PORTOLAN_PASSWORD") {
+        return Ok(password);
+    }
+    if let Some(password) = kept {
+        return Ok(password);
+    }
+    if matches!(user, b"anonymous" | b"ftp") {
+        return Ok("anonymous@".to_owned());
+    }
+    if !std::io::stdin().is_terminal() {
+        let name = String::from_utf8_lossy(user);
+        return Err(Exit::wrong(format!(
+            "there is no password for {name} at {}; use --password-file, PORTOLAN_PASSWORD or ~/.netrc",
+            url.host
+        )));
+    }
+    crate::password::read(None, &format!("Password of {} at {}: ", String::from_utf8_lossy(user), url.host))
+}
+
+/// Says what happens, as much as is wanted, on standard error.
+fn observer(verbose: bool, quiet: bool) -> Observer {
+    Arc::new(move |event| match event {
+        _ if quiet => {}
+        Event::Sent(text) if verbose => eprintln!("> {text}"),
+        Event::Heard(reply, time) if verbose => {
+            let last = reply.lines.len() - 1;
+            for (at, line) in reply.lines.iter().enumerate() {
+                let line = portolan_wire::received::printable(line);
+                let (number, time) = (reply.number, time.as_secs_f64() * 1000.0);
+                match (at == last, at) {
+                    (true, _) => eprintln!("< {number} {line}   ({time:.1} ms)"),
+                    (false, 0) => eprintln!("< {number}-{line}"),
+                    (false, _) => eprintln!("< {line}"),
+                }
+            }
+        }
+        Event::Connecting(address) if verbose => eprintln!("* connecting to {address}"),
+        Event::Connected(address) if verbose => eprintln!("* connected to {address}"),
+        Event::NotConnected(address, error) if verbose => eprintln!("* {address}: {error}"),
+        Event::Protected(version, suite) if verbose => eprintln!("* {version}, {suite}"),
+        Event::DataTo(address) if verbose => eprintln!("* data connection to {address}"),
+        Event::DataFrom(address) if verbose => eprintln!("* waiting for a data connection at {address}"),
+        Event::InTheClear(reply) if verbose => eprintln!("* no TLS, the server says {reply}"),
+        Event::LeftWay(left) if verbose => eprintln!("* {left}"),
+        Event::LeftWay(left) => {
+            eprintln!("portolan: {} does not work here, trying another way (-v says why)", left.way.name());
+        }
+        Event::FewerSessions(error) => eprintln!("portolan: no more sessions than there are: {error}"),
+        Event::Again(error, wait) => eprintln!("portolan: {error}; trying again in {} s", wait.as_secs()),
+        _ => {}
+    })
+}

@@ -1,0 +1,54 @@
+//! What the client says of errors, and with which exit code it ends.
+
+use crate::Exit;
+use portolan_client::{Error, Phase, Problem, Url};
+
+/// The exit code of an error: see the help of the commands.
+fn code(error: &Error) -> u8 {
+    match error {
+        Error::Name { .. } | Error::Connect { .. } => 3,
+        Error::Untrusted(_) | Error::Tls(_) => 5,
+        Error::NotResumed(_) => 7,
+        Error::Stalled(_) | Error::Truncated | Error::WrongSize { .. } | Error::Changed => 8,
+        Error::Local(_) => 9,
+        Error::Session(error) => match (error.phase, &error.problem) {
+            (_, Problem::Tls(_) | Problem::Injected) => 5,
+            (Phase::Greeting, _) => 3,
+            (Phase::Tls, _) => 5,
+            (Phase::Login, _) => 4,
+            (_, Problem::NoWay(_)) => 7,
+            (_, Problem::Refused(reply)) if reply.number == 425 => 7,
+            (_, Problem::Refused(_)) => 6,
+            (_, Problem::Silent | Problem::Closed | Problem::Broken(_) | Problem::Data(_)) => 8,
+            _ => 1,
+        },
+        _ => 1,
+    }
+}
+
+/// One that is about a place.
+pub(super) fn at(url: &Url, error: &Error) -> Exit {
+    Exit { message: format!("{url}: {error}"), code: code(error) }
+}
+
+/// What becomes of several things, each of which may fail: all errors are told, and the last one's code is kept.
+#[derive(Default)]
+pub(super) struct Outcome {
+    code: Option<u8>,
+}
+
+impl Outcome {
+    pub(super) fn note(&mut self, done: Result<(), Exit>) {
+        if let Err(Exit { message, code }) = done {
+            eprintln!("portolan: {message}");
+            self.code = Some(code);
+        }
+    }
+
+    pub(super) fn end(self) -> Result<(), Exit> {
+        match self.code {
+            None => Ok(()),
+            Some(code) => Err(Exit { message: String::new(), code }),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! `portolan ls`, `get`, `cat`, `put`, `rm`, `mkdir`, `mv`, with each server.
+
+use crate::scene::{Scene, Which};
+use portolan_testkit::peers::Peer;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+fn content(length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at * 31 + at / 509) as u8).collect()
+}
+
+fn commands(which: Which, options: &[&str]) {
+    let scene = Scene::new(which);
+    let own = scene.own.path();
+    let run = |arguments: &[&str]| scene.run(&[arguments, options].concat());
+    let root = scene.root();
+    for (name, length) in [("empty", 0), ("small", 7), ("large file ü", 3_000_000)] {
+        fs::write(own.join(name), content(length)).unwrap();
+    }
+    // Up: by name, into a folder, several at once, from standard input.
+    run(&["put", "small", &scene.url("other%20name")]);
+    assert_eq!(fs::read(root.join("other name")).unwrap(), content(7));
+    run(&["mkdir", "-p", &scene.url("a/b")]);
+    run(&["mkdir", "-p", &scene.url("a/b")]);
+    run(&["put", "empty", "small", "large file ü", &scene.url("a/b/")]);
+    for (name, length) in [("empty", 0), ("small", 7), ("large file ü", 3_000_000)] {
+        assert!(fs::read(root.join("a/b").join(name)).unwrap() == content(length), "{name}");
+    }
+    let names = |folder: &str| {
+        let mut names: Vec<String> = fs::read_dir(root.join(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    // Nothing is left of other names.
+    assert_eq!(names("a/b"), ["empty", "large file ü", "small"]);
+    // In place of what is there.
+    fs::write(own.join("small"), "changed").unwrap();
+    run(&["put", "small", &scene.url("a/b/small")]);
+    assert_eq!(fs::read(root.join("a/b/small")).unwrap(), b"changed");
+    // Down.
+    fs::create_dir(own.join("down")).unwrap();
+    let urls = ["empty", "large%20file%20%C3%BC", "small"].map(|name| scene.url(&format!("a/b/{name}")));
+    run(&["get", &urls[0], &urls[1], &urls[2], "-o", "down"]);
+    assert!(fs::read(own.join("down/large file ü")).unwrap() == content(3_000_000));
+    assert_eq!(fs::read(own.join("down/empty")).unwrap(), b"");
+    let (here, there) =
+        (fs::metadata(own.join("down/small")).unwrap(), fs::metadata(root.join("a/b/small")).unwrap());
+    assert_eq!(here.mtime(), there.mtime(), "the time is that of the server");
+    assert_eq!(fs::read_dir(own.join("down")).unwrap().count(), 3);
+    assert_eq!(run(&["cat", &scene.url("a/b/small")]), "changed");
+    // Listings.
+    assert_eq!(run(&["ls", &scene.url("a/b/")]), "empty\nlarge file ü\nsmall\n");
+    assert_eq!(
+        run(&["ls", "-R", &scene.url("")]),
+        "a/\nother name\na/b/\na/b/empty\na/b/large file ü\na/b/small\n"
+    );
+    let json = run(&["ls", "--json", &scene.url("a/b/small")]);
+    let object: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&object["name"], &object["size"], &object["type"]),
+        (&"small".into(), &7.into(), &"file".into())
+    );
+    let long = run(&["ls", "-l", &scene.url("a/")]);
+    assert!(long.starts_with('d') && long.ends_with(" b\n"), "{long}");
+    // Names, and the end of it all.
+    run(&["mv", &scene.url("other%20name"), &scene.url("a/b/")]);
+    assert!(root.join("a/b/other name").exists());
+    run(&["rm", &scene.url("a/b/empty")]);
+    let (code, _, said) = scene.try_run(&[&["rm", &scene.url("a/")][..], options].concat());
+    assert!(code == 2 && said.contains("-r removes it"), "{code} {said}");
+    run(&["rm", "-r", &scene.url("a")]);
+    assert_eq!(names("."), Vec::<String>::new());
+    // What is not there.
+    for (command, wanted) in [("get", 6), ("cat", 6), ("ls", 6), ("rm", 6)] {
+        let (code, _, said) = scene.try_run(&[&[command, &scene.url("none")][..], options].concat());
+        assert_eq!(code, wanted, "{command}: {said}");
+        assert!(said.contains("none") && said.lines().count() == 1, "{said}");
+    }
+}
+
+#[test]
+fn portolan() {
+    commands(Which::Portolan, &[]);
+}
+
+#[test]
+fn portolan_active_in_the_clear() {
+    commands(Which::Portolan, &["--mode", "active", "--tls", "off"]);
+}
+
+#[test]
+fn vsftpd() {
+    commands(Which::Other(Peer::Vsftpd), &["--tls", "required"]);
+}
+
+#[test]
+fn vsftpd_in_the_clear() {
+    commands(Which::Other(Peer::Vsftpd), &["--tls", "off", "--mode", "passive"]);
+}
+
+#[test]
+fn proftpd() {
+    commands(Which::Other(Peer::ProFtpd), &["--timeout", "20"]);
+}
+
+#[test]
+fn pure_ftpd() {
+    commands(Which::Other(Peer::PureFtpd), &[]);
+}
+
+#[test]
+fn pyftpdlib() {
+    commands(Which::Other(Peer::Pyftpdlib), &[]);
+}
+
+#[test]
+fn a_download_goes_on_where_it_broke_off_if_it_is_the_same_file() {
+    for which in [Which::Portolan, Which::Other(Peer::Vsftpd), Which::Other(Peer::PureFtpd)] {
+        let scene = Scene::new(which);
+        let (own, whole) = (scene.own.path(), content(2_000_000));
+        fs::write(scene.root().join("file"), &whole).unwrap();
+        let part = own.join(".file.portolan-part");
+        fs::write(&part, &whole[..1_500_000]).unwrap();
+        let (code, _, said) = scene.try_run(&["get", "-v", &scene.url("file")]);
+        assert_eq!(code, 0, "{said}");
+        assert!(said.contains("> REST 1483616"), "{said}");
+        assert!(fs::read(own.join("file")).unwrap() == whole && !part.exists());
+        // Another file, of another time perhaps.
+        fs::write(&part, vec![b'x'; 1_500_000]).unwrap();
+        scene.run(&["get", &scene.url("file"), "-o", "again"]);
+        fs::rename(&part, own.join(".again.portolan-part")).unwrap();
+        scene.run(&["get", &scene.url("file"), "-o", "again", "-q"]);
+        assert!(fs::read(own.join("again")).unwrap() == whole, "{which:?}");
+        // Longer than what is there.
+        fs::write(own.join(".more.portolan-part"), content(2_000_001)).unwrap();
+        scene.run(&["get", &scene.url("file"), "-o", "more", "-q"]);
+        assert!(fs::read(own.join("more")).unwrap() == whole, "{which:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_with_an_exit_code_of_its_own() {
+    let scene = Scene::new(Which::Portolan);
+    let say = |arguments: &[&str], wanted: i32, text: &str| {
+        let (code, _, said) = scene.try_run(arguments);
+        assert_eq!(code, wanted, "{arguments:?}: {said}");
+        assert!(said.contains(text), "{said}");
+    };
+    say(&["ls", "http://localhost/"], 2, "ftp://");
+    say(&["get", "ftp://localhost/a%0d%0aDELE b"], 2, "CR, LF or NUL");
+    say(&["ls", "ftp://localhost:1/"], 3, "refused");
+    say(&["ls", "ftp://does.not.exist.invalid/"], 3, "does.not.exist.invalid");
+    say(&["ls", &scene.url("").replace("anonymous", "otto")], 4, "530");
+    say(&["get", &scene.url("")], 2, "is a folder");
+    say(&["get", &scene.url("a"), &scene.url("b"), "-o", "nofolder"], 2, "no folder");
+    say(&["put", "missing", &scene.url("")], 9, "missing");
+    say(&["put", "-", &scene.url("")], 2, "no name");
+    fs::create_dir(scene.root().join("folder")).unwrap();
+    say(&["get", &scene.url("folder")], 6, "550");
+    say(&["mv", &scene.url("a"), "ftp://elsewhere/b"], 2, "one server");
+}
+
+#[test]
+fn a_link_here_is_not_written_through() {
+    let scene = Scene::new(Which::Portolan);
+    let own = scene.own.path();
+    fs::write(scene.root().join("file"), "from the server").unwrap();
+    fs::write(own.join("precious"), "precious").unwrap();
+    std::os::unix::fs::symlink("precious", own.join("file")).unwrap();
+    std::os::unix::fs::symlink("precious", own.join(".other.portolan-part")).unwrap();
+    scene.run(&["get", &scene.url("file")]);
+    assert_eq!(fs::read(own.join("file")).unwrap(), b"from the server");
+    let (code, _, said) = scene.try_run(&["get", &scene.url("file"), "-o", "other"]);
+    assert_eq!(code, 9, "{said}");
+    assert_eq!(fs::read(own.join("precious")).unwrap(), b"precious");
+}
