@@ -23,6 +23,7 @@ mod fetch;
 mod files;
 mod listing;
 pub mod local;
+pub mod mirror;
 mod moving;
 mod options;
 mod store;

@@ -34,6 +34,12 @@ impl Name {
         Name(part)
     }
 
+    /// True for one of those.
+    pub(crate) fn is_part(&self) -> bool {
+        let bytes = self.0.as_encoded_bytes();
+        bytes.starts_with(b".") && bytes.ends_with(b".portolan-part")
+    }
+
     /// The name as a path.
     pub fn as_path(&self) -> &Path {
         Path::new(&self.0)
@@ -62,6 +68,14 @@ impl Folder {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Folder(rustix::fs::open(path, flags, Mode::empty())?))
+    }
+
+    /// The same directory once more.
+    ///
+    /// # Errors
+    /// When there are no more descriptors.
+    pub(crate) fn again(&self) -> io::Result<Folder> {
+        Ok(Folder(self.0.try_clone()?))
     }
 
     /// Opens a directory in it; it is made if it is not there.

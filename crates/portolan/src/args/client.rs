@@ -1,6 +1,7 @@
 //! The command lines of the client.
 
 use clap::{Args, Subcommand, ValueEnum};
+use globset::Glob;
 use portolan_client::Url;
 use portolan_client::tls::Fingerprint;
 use portolan_config::parse_ports;
@@ -107,6 +108,53 @@ A file is stored under another name until it is whole, where the server lets one
         /// Store it under its own name from the start.
         #[arg(long)]
         direct: bool,
+
+        #[command(flatten)]
+        transfer: Transfer,
+
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Make a folder here like one on an FTP server, or the other way round.
+    #[command(after_help = URLS, after_long_help = format!("\
+Examples:
+  portolan mirror ftp://ftp.example.org/pub/ pub
+  portolan mirror site ftpes://anna@host/www/ --delete --dry-run
+  portolan mirror ftp://host/logs/ logs --include '*.gz' --newer
+
+Files are alike when size and time are. Nothing is deleted if a listing was not wholly understood.
+
+{URLS}"))]
+    Mirror {
+        /// What is copied: a folder here, or a URL.
+        from: String,
+
+        /// What is made like it: a URL, or a folder here.
+        to: String,
+
+        /// Print what would be done: `+` for folders and files, `-` for what is deleted.
+        #[arg(short = 'n', long)]
+        dry_run: bool,
+
+        /// Delete what is not in the source.
+        #[arg(long)]
+        delete: bool,
+
+        /// Do nothing at all if more than so many files and folders would be deleted.
+        #[arg(long, value_name = "COUNT", default_value_t = 100)]
+        max_delete: usize,
+
+        /// Copy files that differ only where the source is newer.
+        #[arg(long)]
+        newer: bool,
+
+        /// Only files whose name, or path from the top, is like this.
+        #[arg(long, value_name = "GLOB", value_parser = parse_glob)]
+        include: Vec<Glob>,
+
+        /// No files or folders whose name, or path from the top, is like this.
+        #[arg(long, value_name = "GLOB", value_parser = parse_glob)]
+        exclude: Vec<Glob>,
 
         #[command(flatten)]
         transfer: Transfer,
@@ -274,8 +322,12 @@ pub(crate) enum ModeChoice {
     Active,
 }
 
-fn parse_url(text: &str) -> Result<Url, String> {
+pub(crate) fn parse_url(text: &str) -> Result<Url, String> {
     Url::parse(text).map_err(|error| error.to_string())
+}
+
+fn parse_glob(text: &str) -> Result<Glob, String> {
+    Glob::new(text).map_err(|error| error.to_string())
 }
 
 fn parse_fingerprint(text: &str) -> Result<Fingerprint, String> {

@@ -39,7 +39,7 @@ async fn remove_one(url: &Url, recursive: bool, reach: &Reach) -> Result<(), Exi
         }
     }
     empty(&client, &url.path, 0).await.map_err(failed)?;
-    client.run_once(async |connection| connection.delete_directory(&url.path).await).await.map_err(failed)?;
+    client.have_deleted(&url.path, true).await.map_err(failed)?;
     finish(url, reach, client).await;
     Ok(())
 }
@@ -54,10 +54,8 @@ async fn empty(client: &Client, path: &[u8], depth: usize) -> Result<(), Error> 
         let below = join(path, &entry.name);
         if entry.is_directory() {
             Box::pin(empty(client, &below, depth + 1)).await?;
-            client.run_once(async |connection| connection.delete_directory(&below).await).await?;
-        } else {
-            client.run_once(async |connection| connection.delete(&below).await).await?;
         }
+        client.have_deleted(&below, entry.is_directory()).await?;
     }
     Ok(())
 }
@@ -75,20 +73,12 @@ async fn make_one(url: &Url, parents: bool, reach: &Reach) -> Result<(), Exit> {
         return Err(Exit::wrong(format!("{url} names no folder")));
     }
     let client = client(url, reach, 1).await?;
-    if parents {
-        let slashes = url.path.iter().enumerate().filter(|(at, byte)| **byte == b'/' && *at > 0);
-        for above in slashes.map(|(at, _)| &url.path[..at]) {
-            // It may be there, or may not be made; the last one says what counts.
-            let _ = client.run_once(async |connection| connection.make_directory(above).await).await;
-        }
-    }
-    match client.run_once(async |connection| connection.make_directory(&url.path).await).await {
-        Err(error) if parents && error.code().is_some() => {
-            let there = client.run(async |connection| connection.list(&url.path).await).await;
-            there.map(|_| ()).map_err(|_| at(url, &error))
-        }
-        made => made.map_err(|error| at(url, &error)),
-    }?;
+    let made = if parents {
+        client.have_directories(&url.path).await
+    } else {
+        client.run_once(async |connection| connection.make_directory(&url.path).await).await
+    };
+    made.map_err(|error| at(url, &error))?;
     finish(url, reach, client).await;
     Ok(())
 }

@@ -1,9 +1,10 @@
-//! The commands of the client: `portolan ls`, `get`, `cat`, `put`, `rm`, `mkdir`, `mv`.
+//! The commands of the client: `portolan ls`, `get`, `cat`, `put`, `mirror`, `rm`, `mkdir`, `mv`.
 
 mod files;
 mod get;
 mod known;
 mod ls;
+mod mirror;
 mod netrc;
 mod progress;
 mod put;
@@ -27,6 +28,21 @@ pub(crate) fn run(command: ClientCommand) -> Result<(), Exit> {
             ClientCommand::Cat { url, reach } => get::print(&url, &reach).await,
             ClientCommand::Put { file, url, direct, transfer, reach } => {
                 put::run(&file, &url, direct, &transfer, &reach).await
+            }
+            ClientCommand::Mirror {
+                from,
+                to,
+                dry_run,
+                delete,
+                max_delete,
+                newer,
+                include,
+                exclude,
+                transfer,
+                reach,
+            } => {
+                let wishes = mirror::Wishes { dry_run, delete, max_delete, newer, include, exclude };
+                mirror::run(&from, &to, &wishes, &transfer, &reach).await
             }
             ClientCommand::Rm { url, recursive, reach } => files::remove(&url, recursive, &reach).await,
             ClientCommand::Mkdir { url, parents, reach } => files::make(&url, parents, &reach).await,

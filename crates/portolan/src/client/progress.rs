@@ -41,6 +41,13 @@ impl Bars {
     }
 }
 
+impl Bars {
+    /// Prints a warning above the bars; plainly to standard error where there are none.
+    pub(super) fn warn(&self, line: &str) {
+        self.all.suspend(|| eprintln!("{line}"));
+    }
+}
+
 impl Bar {
     pub(super) fn at(&self, bytes: u64, total: Option<u64>) {
         if let Some(total) = total

@@ -232,7 +232,9 @@ fn observer(verbose: bool, quiet: bool) -> Observer {
             eprintln!("portolan: {} does not work here, trying another way (-v says why)", left.way.name());
         }
         Event::FewerSessions(error) => eprintln!("portolan: no more sessions than there are: {error}"),
-        Event::Again(error, wait) => eprintln!("portolan: {error}; trying again in {} s", wait.as_secs()),
+        Event::Again(error, wait) => {
+            eprintln!("portolan: {error}; trying again in {:.1} s", wait.as_secs_f64());
+        }
         _ => {}
     })
 }

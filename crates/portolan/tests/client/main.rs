@@ -3,5 +3,6 @@
 
 mod commands;
 mod library;
+mod mirror;
 mod scene;
 mod trust;

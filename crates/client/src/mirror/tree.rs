@@ -1,0 +1,151 @@
+//! Trees, as they are before anything is done.
+
+use super::Mirroring;
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::local::{Folder, Name};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use portolan_wire::Kind;
+use portolan_wire::Timestamp;
+use portolan_wire::listing::{Modified, Precision};
+use portolan_wire::received::printable;
+use std::collections::{BTreeMap, VecDeque};
+use std::os::unix::ffi::OsStrExt;
+
+/// How deep trees are walked: a link that leads upwards would have no end.
+const DEPTH_MAX: usize = 100;
+
+/// What is at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Node {
+    pub(super) kind: Kind,
+    pub(super) size: Option<u64>,
+    pub(super) modified: Option<Modified>,
+    pub(super) mode: Option<u32>,
+}
+
+/// A tree: what is at each path, from its top.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    pub(super) nodes: BTreeMap<Vec<u8>, Node>,
+    /// Why it may not be all.
+    pub(super) doubts: Vec<String>,
+    /// True when there is no such directory at all.
+    pub(super) missing: bool,
+}
+
+/// A path beneath another.
+pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    match folder {
+        b"" => name.to_vec(),
+        folder if folder.ends_with(b"/") => [folder, name].concat(),
+        folder => [folder, b"/", name].concat(),
+    }
+}
+
+/// That of the server; several directories at a time.
+pub(super) async fn remote(client: &Client, how: &Mirroring<'_>) -> Result<Tree> {
+    let mut tree = Tree::default();
+    let mut left = VecDeque::from([(Vec::new(), 0)]);
+    let mut running = FuturesUnordered::new();
+    loop {
+        while running.len() < how.jobs.max(1)
+            && let Some((path, depth)) = left.pop_front()
+        {
+            let full = if path == b"" { how.remote.to_vec() } else { join(how.remote, &path) };
+            running.push(async move {
+                let listed = client.run(async |connection| connection.list(&full).await).await;
+                (path, depth, listed)
+            });
+        }
+        let Some((folder, depth, listed)) = running.next().await else { return Ok(tree) };
+        let listing = match listed {
+            Ok(listing) => listing,
+            Err(error) if depth == 0 && matches!(error.code(), Some(450 | 501 | 550 | 553)) => {
+                tree.missing = true;
+                return Ok(tree);
+            }
+            Err(error) if depth == 0 || error.code().is_none() => return Err(error),
+            Err(error) => {
+                tree.doubts.push(format!("{}: {error}", printable(&folder)));
+                continue;
+            }
+        };
+        if listing.is_doubtful() {
+            let shown = if folder.is_empty() { ".".to_owned() } else { printable(&folder) };
+            tree.doubts.push(format!("{shown}: the listing was not wholly understood"));
+        }
+        for entry in listing.entries {
+            if Name::new(&entry.name).is_none() {
+                tree.doubts.push(format!(
+                    "{}: the server names it {:?}",
+                    printable(&folder),
+                    printable(&entry.name)
+                ));
+                continue;
+            }
+            let path = join(&folder, &entry.name);
+            if !(how.wanted)(&path, entry.is_directory()) {
+                continue;
+            }
+            if entry.is_directory() && depth < DEPTH_MAX {
+                left.push_back((path.clone(), depth + 1));
+            }
+            let node =
+                Node { kind: entry.kind, size: entry.size, modified: entry.modified, mode: entry.mode };
+            tree.nodes.insert(path, node);
+        }
+    }
+}
+
+/// That of this side.
+pub(super) fn local(how: &Mirroring<'_>) -> Result<Tree> {
+    let mut tree = Tree::default();
+    let wrong = |error: std::io::Error| Error::Local(format!("{}: {error}", how.local.display()));
+    let top = match Folder::open(how.local) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            tree.missing = true;
+            return Ok(tree);
+        }
+        top => top.map_err(wrong)?,
+    };
+    walk(&mut tree, &top, b"", how, 0);
+    Ok(tree)
+}
+
+fn walk(tree: &mut Tree, folder: &Folder, path: &[u8], how: &Mirroring<'_>, depth: usize) {
+    let mut doubt =
+        |path: &[u8], error: std::io::Error| tree.doubts.push(format!("{}: {error}", printable(path)));
+    let names = match folder.names() {
+        Ok(names) => names,
+        Err(error) => return doubt(path, error),
+    };
+    for name in names {
+        let below = join(path, name.as_path().as_os_str().as_bytes());
+        let found = match folder.find(&name) {
+            Ok(found) => found,
+            // It has gone meanwhile.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                tree.doubts.push(format!("{}: {error}", printable(&below)));
+                continue;
+            }
+        };
+        let is_directory = found.kind == Kind::Directory;
+        // What is not whole yet belongs to nobody's tree.
+        if name.is_part() || !(how.wanted)(&below, is_directory) {
+            continue;
+        }
+        let (seconds, nanoseconds) = found.modified;
+        let time = Timestamp::from_unix(seconds, nanoseconds);
+        let modified = Some(Modified { time, precision: Precision::Second, utc: true });
+        let node = Node { kind: found.kind, size: Some(found.size), modified, mode: Some(found.mode) };
+        tree.nodes.insert(below.clone(), node);
+        if is_directory && depth < DEPTH_MAX {
+            match folder.enter(&name) {
+                Ok(folder) => walk(tree, &folder, &below, how, depth + 1),
+                Err(error) => tree.doubts.push(format!("{}: {error}", printable(&below))),
+            }
+        }
+    }
+}
