@@ -5,7 +5,7 @@ use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::options::Options;
-use portolan_proto::client::{Retry, Way};
+use portolan_proto::client::{Problem, Retry, Way};
 use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -44,6 +44,8 @@ struct State {
     reached: bool,
     /// Data connections could not resume TLS 1.3.
     tls12: bool,
+    /// Ways that lead nowhere.
+    unfit: Vec<Way>,
     /// The way that the last connection went.
     way: Option<Way>,
 }
@@ -187,6 +189,9 @@ impl Client {
         let mut options = self.options.clone();
         let state = self.state();
         options.trust.tls12 |= state.tls12;
+        if options.ways.iter().any(|way| !state.unfit.contains(way)) {
+            options.ways.retain(|way| !state.unfit.contains(way));
+        }
         if let Some(way) = state.way {
             options.ways.sort_by_key(|own| *own != way);
         }
@@ -292,6 +297,11 @@ impl Client {
                 },
                 Err(error) => error,
             };
+            if let Error::Session(error) = &error
+                && let Problem::NoWay(left) = &error.problem
+            {
+                self.state().unfit = left.iter().map(|left| left.way).collect();
+            }
             let at_once =
                 matches!(error, Error::NotResumed(_)) && !std::mem::replace(&mut self.state().tls12, true);
             if at_once {

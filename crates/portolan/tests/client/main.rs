@@ -4,5 +4,6 @@
 mod commands;
 mod library;
 mod mirror;
+mod odd;
 mod scene;
 mod trust;

@@ -258,8 +258,22 @@ impl Session {
                 .any(|job| matches!(job, Job::Asked { number: own, started: true } if own == number)),
             (_, Some(_)) => true,
         };
-        let since = self.conversation.since;
-        if waits { since.checked_add(self.conversation.settings.patience.reply) } else { None }
+        let (since, patience) = (self.conversation.since, self.conversation.settings.patience);
+        // Some boxes on the way swallow what they do not know. Where there is another way, that is not waited for long.
+        let time = match self.silent_way().is_some_and(|transfer| transfer.has_other_way(&self.conversation))
+        {
+            true => patience.reply.min(2 * patience.connect),
+            false => patience.reply,
+        };
+        if waits { since.checked_add(time) } else { None }
+    }
+
+    /// The transfer whose command for a data connection is to be answered next.
+    fn silent_way(&self) -> Option<&Transfer> {
+        match self.conversation.next_owner()?.sender {
+            Sender::Transfer(number, super::conversation::Part::Way) => self.transfer(number),
+            _ => None,
+        }
     }
 
     fn transfer(&self, number: Number) -> Option<&Transfer> {
@@ -392,6 +406,12 @@ impl Session {
 
     fn tick(&mut self, now: Instant) {
         if self.reply_deadline().is_some_and(|deadline| deadline <= now) {
+            if let Some(number) = self.silent_way().map(|transfer| transfer.number) {
+                self.with(number, |transfer, conversation| {
+                    let problem = transfer.note_silence(conversation);
+                    Step::Over(Err(transfer.error(Phase::DataConnection, problem)))
+                });
+            }
             return self.end(Problem::Silent);
         }
         let numbers: Vec<Number> = self.jobs.iter().map(Job::number).collect();

@@ -257,7 +257,13 @@ impl Transfer {
         }
     }
 
-    fn has_other_way(&self, conversation: &Conversation) -> bool {
+    /// Its command for a data connection is not answered, and that is the end of the session.
+    pub(super) fn note_silence(&mut self, conversation: &mut Conversation) -> Problem {
+        self.note_left(conversation, Reason::Silent);
+        Problem::NoWay(self.left.clone())
+    }
+
+    pub(super) fn has_other_way(&self, conversation: &Conversation) -> bool {
         let tried = |way: &Way| *way == self.way || self.left.iter().any(|left| left.way == *way);
         conversation.settings.ways.iter().any(|way| !tried(way))
     }

@@ -70,6 +70,9 @@ pub enum Reason {
     /// translate it. What is at that address here is somebody else's.
     #[error("227 announces {0}, which is an address of a private network")]
     Private(IpAddr),
+    /// The command was not answered: something on the way swallows it.
+    #[error("no answer")]
+    Silent,
     /// 227 says nothing that was not tried.
     #[error("227 announces the address of the control connection")]
     SameAddress,

@@ -1,0 +1,396 @@
+//! Servers that do it otherwise, each a little program here: what the client makes of them.
+
+use crate::scene::PROGRAM;
+use portolan_testkit::launch::isolate;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::sleep;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// One control connection, on the server's side.
+struct Talk {
+    control: TcpStream,
+    passive: Option<TcpListener>,
+    offset: usize,
+}
+
+impl Talk {
+    /// Sends bytes as they are. Who is gone has what they want.
+    fn say(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.control.write_all(bytes.as_ref());
+    }
+
+    /// Listens for a data connection: the port.
+    fn listen(&mut self) -> u16 {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        self.passive = Some(listener);
+        port
+    }
+
+    fn data(&mut self) -> TcpStream {
+        self.passive.take().unwrap().accept().unwrap().0
+    }
+
+    fn send(&mut self, content: &[u8]) {
+        let offset = std::mem::take(&mut self.offset).min(content.len());
+        let _ = self.data().write_all(&content[offset..]);
+    }
+}
+
+const CONTENT: &[u8] = b"the content of the file";
+const LISTING: &[u8] = b"-rw-r--r-- 1 a b 23 Jan  1  2020 file\r\n";
+
+/// What most servers do.
+fn usual(talk: &mut Talk, line: &str) {
+    let verb = line.split(' ').next().unwrap();
+    match verb {
+        "AUTH" | "FEAT" => talk.say("502 no\r\n"),
+        "USER" => talk.say("331 password\r\n"),
+        "PASS" => talk.say("230 in\r\n"),
+        "TYPE" | "NOOP" => talk.say("200 ok\r\n"),
+        "PWD" => talk.say("257 \"/\"\r\n"),
+        "CWD" => talk.say("250 ok\r\n"),
+        "SIZE" => talk.say("213 23\r\n"),
+        "MDTM" => talk.say("213 20200101000000\r\n"),
+        "QUIT" => talk.say("221 bye\r\n"),
+        "EPSV" => {
+            let port = talk.listen();
+            talk.say(format!("229 Entering (|||{port}|)\r\n"));
+        }
+        "PASV" => {
+            let port = talk.listen();
+            talk.say(format!("227 Entering (127,0,0,1,{},{})\r\n", port >> 8, port & 255));
+        }
+        "REST" => {
+            talk.offset = line[5..].parse().unwrap();
+            talk.say("350 from there\r\n");
+        }
+        "RETR" | "LIST" => {
+            talk.say("150 here\r\n");
+            talk.send(if verb == "RETR" { CONTENT } else { LISTING });
+            talk.say("226 done\r\n");
+        }
+        _ => talk.say("502 no\r\n"),
+    }
+}
+
+/// A server that does some things otherwise: those for which `odd` says true were done by it.
+struct Odd {
+    port: u16,
+    folder: TempDir,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Odd {
+    fn greeting(
+        greeting: &'static [u8],
+        odd: impl Fn(&mut Talk, &str) -> bool + Send + Sync + 'static,
+    ) -> Odd {
+        isolate();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let (heard, odd) = (Arc::clone(&lines), Arc::new(odd));
+        std::thread::spawn(move || {
+            while let Ok((control, _)) = listener.accept() {
+                let (heard, odd) = (Arc::clone(&heard), Arc::clone(&odd));
+                std::thread::spawn(move || {
+                    let reader = BufReader::new(control.try_clone().unwrap());
+                    let mut talk = Talk { control, passive: None, offset: 0 };
+                    talk.say(greeting);
+                    for line in reader.split(b'\n') {
+                        let Ok(line) = line else { return };
+                        // Answers to Telnet come before a command.
+                        let begin = line.iter().position(u8::is_ascii_uppercase).unwrap_or(0);
+                        let line = String::from_utf8_lossy(&line[begin..]).trim_end().to_owned();
+                        heard.lock().unwrap().push(line.clone());
+                        if !odd(&mut talk, &line) {
+                            usual(&mut talk, &line);
+                        }
+                    }
+                });
+            }
+        });
+        Odd { port, folder: tempfile::tempdir().unwrap(), lines }
+    }
+
+    fn new(odd: impl Fn(&mut Talk, &str) -> bool + Send + Sync + 'static) -> Odd {
+        Odd::greeting(b"220 hello\r\n", odd)
+    }
+
+    fn try_run(&self, arguments: &[&str]) -> (i32, String, String) {
+        let mut command = Command::new(PROGRAM);
+        command
+            .arg(arguments[0])
+            .arg(format!("ftp://127.0.0.1:{}/{}", self.port, arguments[1]))
+            .args(&arguments[2..]);
+        command.env("XDG_STATE_HOME", self.folder.path().join("state")).env("HOME", self.folder.path());
+        let output = command.stdin(Stdio::null()).current_dir(self.folder.path()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    }
+
+    /// The file comes as it should.
+    fn gets(&self, more: &[&str]) -> String {
+        let (code, _, said) = self.try_run(&[&["get", "file", "-v"], more].concat());
+        assert_eq!(code, 0, "{said}");
+        assert_eq!(fs::read(self.folder.path().join("file")).unwrap(), CONTENT);
+        fs::remove_file(self.folder.path().join("file")).unwrap();
+        said
+    }
+
+    /// It does not, within its time; why.
+    fn fails(&self, code: i32, more: &[&str]) -> String {
+        let (got, _, said) = self.try_run(&[&["get", "file", "--retries", "0"], more].concat());
+        assert_eq!(got, code, "{said}");
+        assert!(!self.folder.path().join("file").exists());
+        said
+    }
+
+    fn heard(&self, verb: &str) -> usize {
+        self.lines.lock().unwrap().iter().filter(|line| line.starts_with(verb)).count()
+    }
+}
+
+#[test]
+fn replies_in_pieces_with_bare_ends_codes_inside_and_garbage_before() {
+    let odd = Odd::greeting(
+        b"220-\xe9\xff\xfd\x01\x1b[2J banner\n220-230 not yet\n 220 nor now\n220 \xc3\n",
+        |talk, line| {
+            if line.starts_with("USER") {
+                for byte in b"331-one\r\n230 two\r\n331\r\n" {
+                    talk.say([*byte]);
+                    sleep(Duration::from_millis(1));
+                }
+                return true;
+            }
+            if line.starts_with("PASS") {
+                talk.say("230-a\n230-b\n230 c\n");
+                return true;
+            }
+            false
+        },
+    );
+    let said = odd.gets(&[]);
+    assert!(!said.contains('\x1b'), "{said}");
+}
+
+#[test]
+fn passive_replies_without_brackets_or_with_an_address_that_is_not_theirs() {
+    for shape in ["227 Entering Passive Mode PLACE", "227 =PLACE", "227 ok (PLACE)"] {
+        for address in ["127,0,0,1", "10,9,8,7", "0,0,0,0"] {
+            let odd = Odd::new(move |talk, line| match line {
+                "EPSV" => {
+                    talk.say("500 what?\r\n");
+                    true
+                }
+                "PASV" => {
+                    let port = talk.listen();
+                    let place = format!("{address},{},{}", port >> 8, port & 255);
+                    talk.say(shape.replace("PLACE", &place) + "\r\n");
+                    true
+                }
+                _ => false,
+            });
+            let said = odd.gets(&[]);
+            assert!(said.contains("* EPSV: 500 what?"), "{said}");
+            // And next time at once.
+            odd.gets(&[]);
+            assert_eq!(odd.heard("EPSV"), 1, "it is remembered");
+        }
+    }
+}
+
+#[test]
+fn what_epsv_leads_to_is_dead_and_pasv_is_not() {
+    let odd = Odd::new(|talk, line| {
+        if line == "EPSV" {
+            talk.listen();
+            // Nobody listens there.
+            talk.passive = None;
+            talk.say("229 Entering (|||9|)\r\n");
+        }
+        line == "EPSV"
+    });
+    let said = odd.gets(&[]);
+    assert!(said.contains("* EPSV: connecting to 127.0.0.1:9 failed"), "{said}");
+}
+
+#[test]
+fn epsv_is_not_answered_at_all() {
+    let odd = Odd::new(|_, line| line == "EPSV");
+    // It is given up with its connection, and PASV is asked for on the next.
+    let said = odd.gets(&["--timeout", "2"]);
+    assert!(said.contains("PASV"), "{said}");
+}
+
+#[test]
+fn transfers_that_begin_and_end_in_another_order() {
+    // 125, and the data before it.
+    let odd = Odd::new(|talk, line| {
+        if !line.starts_with("RETR") {
+            return false;
+        }
+        talk.send(CONTENT);
+        sleep(Duration::from_millis(50));
+        talk.say("125 already\r\n250 done\r\n");
+        true
+    });
+    odd.gets(&[]);
+    // 226 long before the data ends.
+    let odd = Odd::new(|talk, line| {
+        if !line.starts_with("RETR") {
+            return false;
+        }
+        talk.say("150 go\r\n226 done\r\n");
+        let mut data = talk.data();
+        for part in CONTENT.chunks(5) {
+            data.write_all(part).unwrap();
+            sleep(Duration::from_millis(20));
+        }
+        true
+    });
+    odd.gets(&[]);
+    // Neither 150 nor 125, ever.
+    let odd = Odd::new(|talk, line| {
+        if line.starts_with("RETR") {
+            talk.send(CONTENT);
+            talk.say("226 done\r\n");
+        }
+        line.starts_with("RETR")
+    });
+    odd.gets(&[]);
+}
+
+#[test]
+fn a_refusal_ends_the_wait_for_data_at_once() {
+    let odd = Odd::new(|talk, line| {
+        if line.starts_with("RETR") {
+            // The data connection stays open, and silent.
+            let data = talk.data();
+            talk.say("550 no such file\r\n");
+            std::mem::forget(data);
+        }
+        line.starts_with("RETR")
+    });
+    let begun = std::time::Instant::now();
+    let said = odd.fails(6, &[]);
+    assert!(said.contains("550 no such file") && begun.elapsed() < Duration::from_secs(20), "{said}");
+}
+
+#[test]
+fn the_last_word_never_comes() {
+    let odd = Odd::new(|talk, line| {
+        if line.starts_with("RETR") {
+            talk.say("150 go\r\n");
+            talk.send(CONTENT);
+        }
+        line.starts_with("RETR")
+    });
+    // All of it is here, by its size; but nobody said that this was all.
+    let said = odd.fails(8, &["--timeout", "1"]);
+    assert!(said.contains("no answer"), "{said}");
+    // What is short is not whole, whatever is said.
+    let odd = Odd::new(|talk, line| {
+        if line.starts_with("RETR") {
+            talk.say("150 go\r\n");
+            talk.send(&CONTENT[..10]);
+            talk.say("226 done\r\n");
+        }
+        line.starts_with("RETR")
+    });
+    let said = odd.fails(8, &[]);
+    assert!(said.contains("10 bytes came of 23"), "{said}");
+}
+
+#[test]
+fn size_mdtm_and_rest_are_not_known() {
+    let odd = Odd::new(|talk, line| {
+        let refused = ["SIZE", "MDTM", "REST"].iter().any(|verb| line.starts_with(verb));
+        if refused {
+            talk.say("502 no\r\n");
+        }
+        refused
+    });
+    odd.gets(&[]);
+    fs::write(odd.folder.path().join(".file.portolan-part"), &CONTENT[..7]).unwrap();
+    odd.gets(&[]);
+}
+
+#[test]
+fn mlsd_is_offered_and_refused() {
+    let odd = Odd::new(|talk, line| match line {
+        "FEAT" => {
+            talk.say("211-Features\r\n MLST type*;size*;\r\n211 End\r\n");
+            true
+        }
+        "MLSD" => {
+            talk.say("500 MLSD not understood\r\n");
+            true
+        }
+        _ => false,
+    });
+    let (code, out, said) = odd.try_run(&["ls", ""]);
+    assert_eq!((code, out.as_str()), (0, "file\n"), "{said}");
+}
+
+#[test]
+fn what_does_not_end_is_given_up() {
+    for place in ["USER", "FEAT"] {
+        let odd = Odd::new(move |talk, line| {
+            if line.starts_with(place) {
+                talk.say("230-begin\r\n");
+                for _ in 0..6000 {
+                    talk.say([&[b'x'; 1022][..], b"\r\n"].concat());
+                }
+            }
+            line.starts_with(place)
+        });
+        let said = odd.fails(4, &[]);
+        assert!(said.contains("does not end"), "{said}");
+    }
+    for (greeting, wanted) in [
+        (&b"SSH-2.0-OpenSSH_9.2\r\n"[..], "SSH"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP"),
+        (&[b'x'; 70_000], "does not speak FTP"),
+    ] {
+        let odd = Odd::greeting(greeting, |_, _| false);
+        let said = odd.fails(3, &[]);
+        assert!(said.contains(wanted), "{said}");
+    }
+}
+
+#[test]
+fn names_in_listings_lead_nowhere_else_and_say_nothing_to_the_terminal() {
+    let odd = Odd::new(|talk, line| {
+        if line.starts_with("LIST") {
+            talk.say("150 here\r\n");
+            talk.send(
+                b"-rw-r--r-- 1 a b 23 Jan  1  2020 ../escaped\r\n-rw-r--r-- 1 a b 23 Jan  1  2020 /tmp/escaped\r\n\
+                  drwxr-xr-x 1 a b 23 Jan  1  2020 ../out\r\n-rw-r--r-- 1 a b 23 Jan  1  2020 \x1b[2Jred\r\n\
+                  -rw-r--r-- 1 a b 23 Jan  1  2020 good\r\nrubbish that is no entry\r\n",
+            );
+            talk.say("226 done\r\n");
+        }
+        line.starts_with("LIST")
+    });
+    let (code, out, said) = odd.try_run(&["ls", ""]);
+    assert!(code == 1 && said.contains("not wholly understood"), "{said}");
+    assert!(!out.contains('\x1b') && out.contains("?[2Jred"), "{out}");
+    fs::create_dir(odd.folder.path().join("here")).unwrap();
+    fs::write(odd.folder.path().join("here/kept"), "kept").unwrap();
+    let (code, _, said) = odd.try_run(&["mirror", "", "here", "--delete"]);
+    assert!(code == 1 && said.contains("nothing is deleted"), "{said}");
+    let mut names: Vec<_> = fs::read_dir(odd.folder.path().join("here"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["\x1b[2Jred", "good", "kept"]);
+    assert!(!odd.folder.path().join("escaped").exists() && !odd.folder.path().join("out").exists());
+}
