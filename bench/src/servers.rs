@@ -8,6 +8,7 @@ use crate::files::Files;
 use clap::ValueEnum;
 use configured::{proftpd, pure_ftpd, pyftpdlib, unftp, vsftpd};
 use portolan_testkit::debian;
+use portolan_testkit::peers::PACKAGES;
 use serde::Serialize;
 use std::fs::{self, File};
 use std::io;
@@ -38,23 +39,6 @@ pub(crate) struct Needs {
     pub(crate) direct: bool,
     pub(crate) tls: bool,
 }
-
-/// Debian's packages, and what they need. They are unpacked and not installed, since only one of them can be.
-const PACKAGES: [&str; 13] = [
-    "vsftpd",
-    "pure-ftpd",
-    "proftpd-core",
-    "proftpd-mod-crypto",
-    "libmemcached11",
-    "libmemcachedutil2",
-    "libhashkit2",
-    "libpcre2-posix3",
-    "python3-pyftpdlib",
-    "python3-sendfile",
-    "python3-openssl",
-    "python3-cryptography",
-    "python3-cffi-backend",
-];
 
 /// Descriptors that services have by themselves. Some servers close every one that they could have, at each session;
 /// others raise it themselves.

@@ -8,6 +8,19 @@
 //! Both connections are watched all the time: an error that the server tells on the control connection ends the waiting
 //! for data at once. Each phase has its time; see [`Options`].
 //!
+//! ```no_run
+//! use portolan_client::{Client, Options, Retries, Url};
+//!
+//! # async fn example() -> portolan_client::Result<()> {
+//! let url = Url::parse("ftp://ftp.example.org/pub/").map_err(|error| portolan_client::Error::Local(error.to_string()))?;
+//! let client = Client::new(Options::new(url.host.clone()), 4, Retries::default());
+//! for entry in client.run(async |connection| connection.list(&url.path).await).await?.entries {
+//!     println!("{} {:?}", String::from_utf8_lossy(&entry.name), entry.size);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! What this crate is not: it has no global state, prints nothing, asks nobody, and reads no configuration. It knows
 //! nothing of how the conversation goes; that is [`portolan_proto::client`].
 

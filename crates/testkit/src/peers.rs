@@ -28,7 +28,7 @@ pub enum Peer {
 }
 
 /// Debian's packages, and what they need. They are unpacked and not installed, since only one of them can be.
-const PACKAGES: [&str; 13] = [
+pub const PACKAGES: [&str; 13] = [
     "vsftpd",
     "pure-ftpd",
     "proftpd-core",
