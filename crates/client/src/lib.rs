@@ -34,6 +34,7 @@ mod error;
 mod event;
 mod fetch;
 mod files;
+pub mod fxp;
 mod listing;
 pub mod local;
 pub mod mirror;

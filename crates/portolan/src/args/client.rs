@@ -190,6 +190,20 @@ Files are alike when size and time are. Nothing is deleted if a listing was not 
         #[command(flatten)]
         reach: Reach,
     },
+    /// Copy a file from one FTP server to another. The data goes between them, which both have to allow.
+    #[command(after_help = URLS)]
+    Fxp {
+        /// The file.
+        #[arg(value_parser = parse_url)]
+        from: Url,
+
+        /// The folder, with a slash at its end, or the file.
+        #[arg(value_parser = parse_url)]
+        to: Url,
+
+        #[command(flatten)]
+        reach: Reach,
+    },
     /// Give a file on an FTP server another name.
     #[command(after_help = URLS)]
     Mv {

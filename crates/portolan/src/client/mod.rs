@@ -1,6 +1,7 @@
-//! The commands of the client: `portolan ls`, `get`, `cat`, `put`, `mirror`, `rm`, `mkdir`, `mv`.
+//! The commands of the client: `portolan ls`, `get`, `cat`, `put`, `mirror`, `rm`, `mkdir`, `mv`, `fxp`.
 
 mod files;
+mod fxp;
 mod get;
 mod known;
 mod ls;
@@ -44,6 +45,7 @@ pub(crate) fn run(command: ClientCommand) -> Result<(), Exit> {
                 let wishes = mirror::Wishes { dry_run, delete, max_delete, newer, include, exclude };
                 mirror::run(&from, &to, &wishes, &transfer, &reach).await
             }
+            ClientCommand::Fxp { from, to, reach } => fxp::run(&from, &to, &reach).await,
             ClientCommand::Rm { url, recursive, reach } => files::remove(&url, recursive, &reach).await,
             ClientCommand::Mkdir { url, parents, reach } => files::make(&url, parents, &reach).await,
             ClientCommand::Mv { from, to, reach } => files::rename(&from, &to, &reach).await,
