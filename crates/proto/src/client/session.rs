@@ -345,7 +345,10 @@ impl Session {
                     self.conversation.representation = None;
                 }
                 let goodbye = reply.number == 421;
-                self.answer(number, Ok(Answer::Reply(reply)));
+                // Who has given it up was told so.
+                if self.jobs.iter().any(|job| job.number() == number) {
+                    self.answer(number, Ok(Answer::Reply(reply)));
+                }
                 if goodbye {
                     self.end(Problem::Closed);
                 }
