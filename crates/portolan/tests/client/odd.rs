@@ -394,3 +394,66 @@ fn names_in_listings_lead_nowhere_else_and_say_nothing_to_the_terminal() {
     assert_eq!(names, ["\x1b[2Jred", "good", "kept"]);
     assert!(!odd.folder.path().join("escaped").exists() && !odd.folder.path().join("out").exists());
 }
+
+/// A server over TLS that closes its data connections without ending TLS on them. It knows `SIZE` if it is told to.
+const ABRUPT: &str = r"
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1])
+listener = socket.create_server(('127.0.0.1', 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    control, _ = listener.accept()
+    control.sendall(b'220 hello\r\n')
+    lines, data = control.makefile('rb'), None
+    while True:
+        line = lines.readline().decode().strip()
+        verb = line.split(' ')[0]
+        if not line:
+            break
+        elif verb == 'AUTH':
+            control.sendall(b'234 go\r\n')
+            control = context.wrap_socket(control, server_side=True)
+            lines = control.makefile('rb')
+        elif verb == 'EPSV':
+            data = socket.create_server(('127.0.0.1', 0))
+            control.sendall(b'229 (|||%d|)\r\n' % data.getsockname()[1])
+        elif verb == 'RETR':
+            control.sendall(b'150 go\r\n')
+            stream = context.wrap_socket(data.accept()[0], server_side=True)
+            stream.sendall(b'the content of the file')
+            socket.socket(fileno=stream.detach()).close()
+            control.sendall(b'226 done\r\n')
+        elif verb == 'SIZE':
+            control.sendall(sys.argv[2].encode() + b'\r\n')
+        else:
+            control.sendall({'USER': b'230 in\r\n', 'MDTM': b'500 no\r\n', 'FEAT': b'500 no\r\n'}.get(verb, b'200 ok\r\n'))
+";
+
+#[test]
+fn tls_that_ends_without_saying_so_is_whole_only_by_its_size() {
+    let authority = portolan_testkit::authority::Authority::new("Test authority");
+    let issued = authority.server("localhost");
+    for (size, code) in [("213 23", 0), ("213 24", 8), ("500 no", 8)] {
+        isolate();
+        let folder = tempfile::tempdir().unwrap();
+        let both = folder.path().join("both.pem");
+        fs::write(&both, issued.key.serialize_pem() + &issued.certificate.pem()).unwrap();
+        fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
+        let mut python = Command::new("python3");
+        let mut server =
+            python.args(["-c", ABRUPT]).arg(both).arg(size).stdout(Stdio::piped()).spawn().unwrap();
+        let mut port = String::new();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        let mut command = Command::new(PROGRAM);
+        let url = format!("ftpes://localhost:{}/file", port.trim());
+        command.args(["get", &url, "--ca", "ca.pem", "--retries", "0"]).current_dir(folder.path());
+        command.env("XDG_STATE_HOME", folder.path()).env("HOME", folder.path());
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{size}: {said}");
+        assert_eq!(folder.path().join("file").exists(), code == 0);
+        server.kill().unwrap();
+        server.wait().unwrap();
+    }
+}
