@@ -147,9 +147,15 @@ impl Client {
             let slot = self.slots.acquire().await.map_err(|error| Error::Local(error.to_string()))?;
             let idle = {
                 let mut state = self.state();
-                let idle = std::iter::from_fn(|| state.idle.pop()).find(|connection| !connection.is_over());
+                let mut idle = None;
+                while let Some(connection) = state.idle.pop() {
+                    if !connection.is_over() {
+                        idle = Some(connection);
+                        break;
+                    }
+                    state.open -= 1;
+                }
                 if idle.is_none() {
-                    state.idle.clear();
                     state.open += 1;
                 }
                 idle
@@ -182,6 +188,12 @@ impl Client {
     pub async fn close(self) {
         let idle = std::mem::take(&mut self.state().idle);
         futures_util::future::join_all(idle.into_iter().map(Connection::close)).await;
+    }
+
+    fn drop_idle(&self) {
+        let mut state = self.state();
+        state.open -= state.idle.len();
+        state.idle.clear();
     }
 
     /// The options, with what was learned.
@@ -302,10 +314,11 @@ impl Client {
             {
                 self.state().unfit = left.iter().map(|left| left.way).collect();
             }
-            let at_once =
-                matches!(error, Error::NotResumed(_)) && !std::mem::replace(&mut self.state().tls12, true);
+            let at_once = again(&error)
+                && matches!(error, Error::NotResumed(_))
+                && !std::mem::replace(&mut self.state().tls12, true);
             if at_once {
-                self.state().idle.clear();
+                self.drop_idle();
                 self.tell(&Event::Again(&error, Duration::ZERO));
                 continue;
             }

@@ -81,6 +81,9 @@ impl Connection {
     /// When the server cannot be reached, speaks no FTP, does not show a certificate that is trusted, or does not let
     /// this user in.
     pub async fn open(options: Options) -> Result<Connection> {
+        if options.ways.is_empty() {
+            return Err(Error::Local("there is no way to try for data connections".to_owned()));
+        }
         let secured = match options.tls {
             TlsPolicy::Off => None,
             _ => Some(Secured::new(&options.trust, &options.host)?),
@@ -205,6 +208,10 @@ impl Connection {
         tokio::select! {
             Ok(()) = started => {}
             () = data.readable() => {}
+            () = tokio::time::sleep(self.stall) => {
+                drop(data);
+                return Err(link.fail(format!("nothing came for {} s", self.stall.as_secs())).await);
+            }
             end = &mut link.end => {
                 link.settled = true;
                 match end {

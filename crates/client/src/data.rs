@@ -17,7 +17,6 @@ use tokio_rustls::client::TlsStream;
 pub(crate) struct Data {
     /// Nothing only while a handshake takes it over.
     stream: Option<Kind>,
-    ended: bool,
 }
 
 /// How long a server has to say that it begins once something has come.
@@ -31,14 +30,16 @@ enum Kind {
 
 impl Data {
     pub(crate) fn plain(stream: TcpStream) -> Data {
-        Data { stream: Some(Kind::Plain(stream)), ended: false }
+        // Also if this process is killed.
+        set_reset(&stream, true);
+        Data { stream: Some(Kind::Plain(stream)) }
     }
 
     /// Protects it, by the TLS of its control connection.
     pub(crate) async fn protect(mut self, secured: &Secured) -> io::Result<Data> {
         let Some(Kind::Plain(stream)) = self.stream.take() else { return Ok(self) };
         let stream = secured.connect(stream).await?;
-        Ok(Data { stream: Some(Kind::Tls(Box::new(stream))), ended: false })
+        Ok(Data { stream: Some(Kind::Tls(Box::new(stream))) })
     }
 
     /// Whether it is protected, and its session is that of the control connection.
@@ -49,8 +50,12 @@ impl Data {
     }
 
     /// It was read to its end, or written and ended: dropping it does no harm.
-    pub(crate) fn has_ended(&mut self) {
-        self.ended = true;
+    pub(crate) fn has_ended(&self) {
+        match &self.stream {
+            Some(Kind::Plain(stream)) => set_reset(stream, false),
+            Some(Kind::Tls(stream)) => set_reset(stream.get_ref().0, false),
+            None => {}
+        }
     }
 
     /// Waits until there is something to read. The end is nothing: it comes when a file is refused, too.
@@ -68,6 +73,12 @@ impl Data {
             tokio::time::sleep(WITHOUT_A_WORD).await;
         }
     }
+}
+
+/// Whether closing it tells the other side that something is missing.
+fn set_reset(stream: &TcpStream, reset: bool) {
+    // An error means that it is gone already.
+    let _ = SockRef::from(stream).set_linger(reset.then_some(Duration::ZERO));
 }
 
 fn gone() -> io::Error {
@@ -111,17 +122,5 @@ impl AsyncWrite for Data {
             Some(Kind::Tls(stream)) => Pin::new(stream).poll_shutdown(cx),
             None => Poll::Ready(Err(gone())),
         }
-    }
-}
-
-impl Drop for Data {
-    fn drop(&mut self) {
-        let socket = match &self.stream {
-            Some(Kind::Plain(stream)) if !self.ended => stream,
-            Some(Kind::Tls(stream)) if !self.ended => stream.get_ref().0,
-            _ => return,
-        };
-        // An error means that it is gone already.
-        let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
     }
 }

@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::files::Facts;
 use crate::local::{Folder, Name, set_modified};
 use crate::{Receipt, Retry};
-use portolan_wire::Verb;
 use portolan_wire::parameters::Representation;
+use portolan_wire::{Timestamp, Verb};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -98,6 +98,7 @@ async fn attempt(
             (facts?, download)
         }
     };
+    let busy = || Error::Local("it is being fetched already".to_owned());
     // It is smaller than the part, or knows no offsets.
     if from > 0 && matches!(&download, Err(error) if matches!(error.code(), Some(500..=504 | 550..=554))) {
         download = connection.download(Verb::Retr, Some(path), how.representation, 0).await;
@@ -105,7 +106,16 @@ async fn attempt(
     }
     let mut download = download?;
     let mut file = folder.create(&part, true).map_err(|error| local(&error))?;
+    // Two that write to one part would make a mixture.
+    file.try_lock().map_err(|_| busy())?;
     let there = file.metadata().map_err(|error| local(&error))?.len().min(there);
+    // What is behind that is not gone on with, now or later.
+    file.set_len(there).map_err(|error| local(&error))?;
+    if there > 0 && !belongs(&file, &facts) {
+        file.set_len(0).map_err(|error| local(&error))?;
+        return Err(Error::Changed);
+    }
+    mark(&file, &facts);
     let total = facts.size.filter(|_| binary);
     let mut at = from.min(there);
     let mut buffer = vec![0; BUFFER];
@@ -129,6 +139,10 @@ async fn attempt(
         progress(at, total);
     }
     let receipt = download.finish().await?;
+    if at < there {
+        file.set_len(0).map_err(|error| local(&error))?;
+        return Err(Error::Changed);
+    }
     let total = match total {
         // Nobody said how much there would be, and TLS not that it was all.
         None if !receipt.clean_end && binary => connection.facts(path).await?.size,
@@ -141,14 +155,40 @@ async fn attempt(
     }
     file.set_len(at).map_err(|error| local(&error))?;
     if let Some(mode) = how.mode {
-        file.set_permissions(std::fs::Permissions::from_mode(mode & 0o777)).map_err(|error| local(&error))?;
+        // No more than a new file has here; what may be executed there, may be by who can read it here.
+        let own = file.metadata().map_err(|error| local(&error))?.permissions().mode() & 0o777;
+        let mode = mode & (own | (own & 0o444) >> 2) | 0o600;
+        file.set_permissions(std::fs::Permissions::from_mode(mode)).map_err(|error| local(&error))?;
     }
     if let Some(modified) = facts.modified.filter(|_| how.keep_time) {
         // Not all disks can do that, and it is no reason to fail.
         let _ = set_modified(&file, modified.unix());
     }
+    let _ = rustix::fs::fremovexattr(&file, MARK);
     folder.rename(&part, name).map_err(|error| local(&error))?;
     Ok(receipt)
+}
+
+/// The attribute of a part that says what it is a part of.
+const MARK: &str = "user.portolan.part-of";
+
+fn text(facts: &Facts) -> String {
+    let modified = facts.modified.map_or_else(String::new, Timestamp::to_fact);
+    format!("{} {modified}", facts.size.unwrap_or_default())
+}
+
+/// Notes what a part is of. Not all disks can do that; then only its end is compared.
+fn mark(file: &File, facts: &Facts) {
+    let _ = rustix::fs::fsetxattr(file, MARK, text(facts).as_bytes(), rustix::fs::XattrFlags::empty());
+}
+
+/// False when a part is noted to be of something else.
+fn belongs(file: &File, facts: &Facts) -> bool {
+    let mut noted = [0; 64];
+    match rustix::fs::fgetxattr(file, MARK, &mut noted[..]) {
+        Ok(length) => noted.get(..length) == Some(text(facts).as_bytes()),
+        Err(_) => true,
+    }
 }
 
 fn is_same(file: &File, at: u64, bytes: &[u8]) -> bool {

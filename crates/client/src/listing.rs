@@ -28,14 +28,14 @@ pub struct Listing {
     pub unknown: usize,
     /// True when it is the answer to `MLSD`, whose times are UTC and to the second.
     pub by_facts: bool,
-    /// False when TLS did not say that this was all.
-    pub clean_end: bool,
+    /// True when the server's last word, or TLS's missing one, says that this may not be all.
+    pub cut_short: bool,
 }
 
 impl Listing {
     /// True when what is not in it need not be absent: nothing should be deleted because of that.
     pub fn is_doubtful(&self) -> bool {
-        self.unknown > 0 || !self.clean_end
+        self.unknown > 0 || self.cut_short
     }
 }
 
@@ -90,7 +90,7 @@ impl Connection {
 async fn read(mut download: Download, by_facts: bool) -> Result<Listing> {
     let now = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = Timestamp::from_unix(i64::try_from(now.as_secs()).unwrap_or_default(), 0);
-    let mut listing = Listing { entries: Vec::new(), unknown: 0, by_facts, clean_end: true };
+    let mut listing = Listing { entries: Vec::new(), unknown: 0, by_facts, cut_short: false };
     let (mut reader, mut line, mut buffer) = (ListReader::new(now), Vec::new(), vec![0; 64 << 10]);
     loop {
         let count = download.read(&mut buffer).await.map_err(|error| download.error(&error))?;
@@ -112,8 +112,12 @@ async fn read(mut download: Download, by_facts: bool) -> Result<Listing> {
     if !line.is_empty() {
         take(&mut listing, &mut reader, &line)?;
     }
-    let Receipt { clean_end, .. } = download.finish().await?;
-    listing.clean_end = clean_end;
+    let Receipt { clean_end, reply, .. } = download.finish().await?;
+    // Some say 226 and mean that they could not read the directory, or not all of it.
+    let last = reply.lines.concat().to_ascii_lowercase();
+    let says = |word: &&[u8]| last.windows(word.len()).any(|part| part == *word);
+    let words: [&[u8]; 3] = [b"fail", b"truncated", b"denied"];
+    listing.cut_short = !clean_end || words.iter().any(says);
     Ok(listing)
 }
 

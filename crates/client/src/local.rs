@@ -4,12 +4,18 @@
 //! name that a server makes up leads out of it, or through a link to somewhere else.
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
+use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
+
+/// How names of what is not whole end.
+const PART: &[u8] = b".portolan-part";
+/// Bytes of a name at most.
+const NAME_MAX: usize = 255;
 
 /// An open directory.
 #[derive(Debug)]
@@ -28,16 +34,23 @@ impl Name {
 
     /// The name of what is not whole yet.
     pub fn part(&self) -> Name {
-        let mut part = OsString::from(".");
-        part.push(&self.0);
-        part.push(".portolan-part");
-        Name(part)
+        let own = self.0.as_encoded_bytes();
+        // Names have at most 255 bytes.
+        let fits = own.len() < NAME_MAX - PART.len();
+        let stem = if fits {
+            own.to_vec()
+        } else {
+            let hash =
+                Sha256::digest(own).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
+            [&own[..NAME_MAX - PART.len() - 18], b"-", hash.as_bytes()].concat()
+        };
+        Name(OsString::from_vec([b".", &stem[..], PART].concat()))
     }
 
     /// True for one of those.
     pub(crate) fn is_part(&self) -> bool {
         let bytes = self.0.as_encoded_bytes();
-        bytes.starts_with(b".") && bytes.ends_with(b".portolan-part")
+        bytes.starts_with(b".") && bytes.ends_with(PART)
     }
 
     /// The name as a path.

@@ -62,7 +62,7 @@ impl Moving {
     /// The data ended well on this side. The connection is closed at once: some servers wait for that before they say
     /// that all went well.
     pub(crate) fn end(&mut self) -> Option<Data> {
-        let State::Moving(mut data) = std::mem::replace(&mut self.state, State::Ended) else { return None };
+        let State::Moving(data) = std::mem::replace(&mut self.state, State::Ended) else { return None };
         data.has_ended();
         self.link.settle(Ok(()));
         Some(data)

@@ -1,31 +1,38 @@
-//! Uploads of files: under another name until they are whole, continued where they broke off.
+//! Uploads: under another name until they are whole, continued where they broke off.
+//!
+//! What is gone on with is only ever a part that this very upload has made, under a name that nobody else has: the length
+//! of the file that is to be replaced says nothing.
 
+use crate::Receipt;
 use crate::client::Client;
 use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::fetch::Progress;
 use crate::local::Name;
-use crate::{Receipt, Retry};
-use portolan_proto::client::Software;
+use portolan_proto::client::{Retry, Software};
 use portolan_wire::parameters::Representation;
 use portolan_wire::{Received, Timestamp, Verb};
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering;
 use std::time::UNIX_EPOCH;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 /// Bytes of one writing.
 const BUFFER: usize = 256 << 10;
+
+/// Files of so many bytes are not gone on with, where the server keeps them whole by itself.
+const SMALL: u64 = 8 << 20;
 
 /// How a file is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Storing {
     /// In which type.
     pub representation: Representation,
-    /// Stores it under another name until it is whole, where the server lets one rename. Servers that do so themselves are
-    /// left to it.
+    /// Stores it under another name until it is whole, where the server lets one rename. Portolan does so itself, and is
+    /// left to it with small files.
     pub temporary: bool,
     /// Gives it the time that it has here, where the server does that.
     pub keep_time: bool,
@@ -41,7 +48,7 @@ fn local(error: &io::Error) -> Error {
     Error::Local(error.to_string())
 }
 
-/// How far an upload came before.
+/// How far the part on the server came before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Begun {
     Not,
@@ -59,10 +66,17 @@ struct What<'a> {
 }
 
 impl Client {
+    fn is_direct(&self, connection: &Connection, how: Storing, size: Option<u64>) -> bool {
+        let whole_by_itself = connection.features().software == Software::Portolan;
+        !how.temporary
+            || self.direct.load(Ordering::Relaxed)
+            || (whole_by_itself && size.is_none_or(|size| size < SMALL))
+    }
+
     /// Stores a file of this side. What is there is replaced.
     ///
     /// # Errors
-    /// When the server does not take it, or it cannot be read here.
+    /// When the server does not take it, or it cannot be read here. A part may be left beside the target.
     pub async fn store(
         &self,
         file: &File,
@@ -75,29 +89,25 @@ impl Client {
         let seconds = since.and_then(|since| i64::try_from(since.as_secs()).ok());
         let modified = seconds.map(|seconds| Timestamp::from_unix(seconds, 0));
         let what = What { file, size: metadata.len(), modified, how };
-        let mut begun = Begun::Not;
+        let (part, mut begun) = (part_of(target), Begun::Not);
         let receipt = self
             .run(async |connection| {
-                let direct = !how.temporary
-                    || connection.features().software == Software::Portolan
-                    || self.direct.load(Ordering::Relaxed);
-                let part = if direct { target.to_vec() } else { part_of(target) };
-                let sent = send(connection, &what, &part, begun, progress).await;
-                // What is there from now on is of this file, as far as it goes.
-                let lost_end = matches!(&sent, Err(error) if error.is_lost_end());
-                begun = if lost_end { Begun::ToTheEnd } else { Begun::Partly };
-                let receipt = sent?;
-                if !direct {
-                    match put_in_place(connection, &part, target).await {
-                        Err(error) if error.retry() == Retry::Never => {
-                            // Here one may store, and not rename.
-                            let _ = connection.delete(&part).await;
-                            self.direct.store(true, Ordering::Relaxed);
-                            return send(connection, &what, target, Begun::Not, progress).await;
-                        }
-                        placed => placed?,
+                let receipt = if self.is_direct(connection, how, Some(what.size)) {
+                    upload(connection, &what, target, 0, progress).await?
+                } else {
+                    let sent = send(connection, &what, &part, begun, progress).await;
+                    begun = match &sent {
+                        Err(Error::Session(error)) if error.untouched => begun,
+                        Err(error) if error.is_lost_end() => Begun::ToTheEnd,
+                        _ => Begun::Partly,
+                    };
+                    let receipt = sent?;
+                    if self.put_in_place(connection, &part, target, Some(what.size)).await? {
+                        receipt
+                    } else {
+                        upload(connection, &what, target, 0, progress).await?
                     }
-                }
+                };
                 if let Some(modified) = what.modified.filter(|_| how.keep_time) {
                     connection.set_modified(target, modified).await?;
                 }
@@ -107,26 +117,94 @@ impl Client {
         self.note_way(&receipt);
         Ok(receipt)
     }
+
+    /// Stores what comes from a source that cannot be read twice, so that nothing is tried again once it has begun.
+    ///
+    /// # Errors
+    /// When the server does not take it, or the source fails.
+    pub async fn store_stream(
+        &self,
+        source: &mut (impl AsyncRead + Unpin),
+        target: &[u8],
+        how: Storing,
+    ) -> Result<Receipt> {
+        let part = part_of(target);
+        let receipt = self
+            .run_once(async |connection| {
+                let direct = self.is_direct(connection, how, None);
+                let path = if direct { target } else { &part };
+                let mut upload = connection.upload(Verb::Stor, Some(path), how.representation, 0).await?;
+                let mut buffer = vec![0; BUFFER];
+                loop {
+                    let count = source.read(&mut buffer).await.map_err(|error| local(&error))?;
+                    if count == 0 {
+                        break;
+                    }
+                    upload.write_all(&buffer[..count]).await.map_err(|error| upload.error(&error))?;
+                }
+                let receipt = upload.finish().await?;
+                if !direct && !self.put_in_place(connection, &part, target, None).await? {
+                    let name = portolan_wire::received::printable(&part);
+                    return Err(Error::Strange(format!(
+                        "the server renames nothing; what was stored is {name}"
+                    )));
+                }
+                Ok(receipt)
+            })
+            .await?;
+        self.note_way(&receipt);
+        Ok(receipt)
+    }
+
+    /// Gives what is whole its name. False where one may store and not rename: then the part is gone.
+    async fn put_in_place(
+        &self,
+        connection: &Connection,
+        part: &[u8],
+        target: &[u8],
+        size: Option<u64>,
+    ) -> Result<bool> {
+        // A server that takes a broken connection for the end of a file does not have all of it.
+        if let (Some(wanted), Some(got)) = (size, connection.facts(part).await?.size)
+            && wanted != got
+        {
+            return Err(Error::WrongSize { wanted, got });
+        }
+        let Err(error) = connection.rename(part, target).await else { return Ok(true) };
+        let Error::Session(refused) = &error else { return Err(error) };
+        if error.retry() != Retry::Never {
+            return Err(error);
+        }
+        if refused.verb == Some(Verb::Rnfr) {
+            connection.delete(part).await?;
+            self.direct.store(true, Ordering::Relaxed);
+            return Ok(false);
+        }
+        // Some put nothing in the place of something.
+        if connection.facts(target).await?.size.is_none() {
+            return Err(error);
+        }
+        connection.delete(target).await?;
+        connection.rename(part, target).await.map(|()| true)
+    }
 }
 
-/// The name beside the target of what is not whole yet.
+/// A name beside the target that nobody else has, for what is not whole yet.
 fn part_of(target: &[u8]) -> Vec<u8> {
     let at = target.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
     let (folder, name) = target.split_at(at);
-    let part = Name::new(name).map_or_else(
-        || name.to_vec(),
-        |name| {
-            use std::os::unix::ffi::OsStrExt;
-            name.part().as_path().as_os_str().as_bytes().to_vec()
-        },
-    );
-    [folder, &part].concat()
+    let own = [name, format!(".{:08x}", rand::random::<u32>()).as_bytes()].concat();
+    match Name::new(&own) {
+        Some(name) => [folder, name.part().as_path().as_os_str().as_bytes()].concat(),
+        None => [folder, &own].concat(),
+    }
 }
 
+/// Sends to a part, and goes on with it.
 async fn send(
     connection: &Connection,
     what: &What<'_>,
-    path: &[u8],
+    part: &[u8],
     begun: Begun,
     progress: Progress<'_>,
 ) -> Result<Receipt> {
@@ -134,19 +212,18 @@ async fn send(
     let there = match begun {
         Begun::Not => 0,
         _ if !binary => 0,
-        _ => connection.facts(path).await?.size.unwrap_or(0),
+        _ => connection.facts(part).await?.size.unwrap_or(0),
     };
     if begun == Begun::ToTheEnd && there == what.size && binary {
         // It has it all; only its word for that was lost.
         let reply = Received { number: 213, lines: vec![there.to_string().into_bytes()] };
         return Ok(Receipt { bytes: 0, way: None, left: Vec::new(), tls: None, reply, clean_end: true });
     }
-    // More than there is to send is not of this file.
     let from = if there <= what.size { there } else { 0 };
-    match upload(connection, what, path, from, progress).await {
+    match upload(connection, what, part, from, progress).await {
         // Not all servers go on with an upload.
         Err(error) if from > 0 && matches!(error.code(), Some(500..=504 | 550 | 551 | 554)) => {
-            upload(connection, what, path, 0, progress).await
+            upload(connection, what, part, 0, progress).await
         }
         uploaded => uploaded,
     }
@@ -171,16 +248,9 @@ async fn upload(
         at += count as u64;
         progress(at, Some(what.size));
     }
-    upload.finish().await
-}
-
-/// Gives what is whole its name. Some servers put nothing in the place of something.
-async fn put_in_place(connection: &Connection, part: &[u8], target: &[u8]) -> Result<()> {
-    let renamed = connection.rename(part, target).await;
-    let Err(error) = renamed else { return Ok(()) };
-    if error.retry() != Retry::Never || connection.facts(target).await?.size.is_none() {
-        return Err(error);
+    if at != what.size {
+        // Dropped, so that the server does not take it for whole.
+        return Err(Error::Local("it changed while it was sent".to_owned()));
     }
-    connection.delete(target).await?;
-    connection.rename(part, target).await
+    upload.finish().await
 }

@@ -16,7 +16,11 @@ pub(crate) struct People {
 /// Runs a command that asks the store.
 pub(crate) fn block_on(command: impl Future<Output = Result<(), Exit>>) -> Result<(), Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| Exit::failed(format!("cannot start: {error}")))?.block_on(command)
+    let runtime = runtime.map_err(|error| Exit::failed(format!("cannot start: {error}")))?;
+    let done = runtime.block_on(command);
+    // Somebody may still be reading from a terminal.
+    runtime.shutdown_background();
+    done
 }
 
 /// Those that make sense; of the others it is said what is wrong.

@@ -49,9 +49,12 @@ impl Client {
         }
         let top = Folder::open(how.local).map_err(wrong)?;
         let mut failed = 0;
-        let (copies, others): (Vec<&Action>, Vec<&Action>) =
-            plan.actions.iter().partition(|action| matches!(action, Action::Copy { .. }));
-        for action in others {
+        let is_copy = |action: &Action| matches!(action, Action::Copy { .. });
+        let first = plan.actions.iter().position(is_copy).unwrap_or(plan.actions.len());
+        let (before, rest) = plan.actions.split_at(first);
+        let count = rest.iter().take_while(|action| is_copy(action)).count();
+        let (copies, after) = rest.split_at(count);
+        for action in before {
             failed += usize::from(!self.do_one(action, &top, how, tell).await);
         }
         let full = AtomicBool::new(false);
@@ -82,6 +85,11 @@ impl Client {
             .buffer_unordered(how.jobs.max(1));
         while let Some(done) = running.next().await {
             failed += usize::from(!done);
+        }
+        drop(running);
+        // What is no more in the source goes when what is has come.
+        for action in after {
+            failed += usize::from(!self.do_one(action, &top, how, tell).await);
         }
         Ok(failed)
     }
@@ -124,13 +132,22 @@ impl Client {
         match how.towards {
             Towards::Here => {
                 let (folder, name) = place(top, path, true).map_err(|error| local(path, &error))?;
-                let fetching = Fetching { keep_time: how.keep_times, mode: *mode, ..Fetching::default() };
+                let fetching = Fetching {
+                    keep_time: how.keep_times,
+                    mode: *mode,
+                    representation: how.representation,
+                    ..Fetching::default()
+                };
                 self.fetch(&there, &folder, &name, *known, fetching, &progress).await?;
             }
             Towards::There => {
                 let file = place(top, path, false).and_then(|(folder, name)| folder.read(&name));
                 let file = file.map_err(|error| local(path, &error))?;
-                let storing = Storing { keep_time: how.keep_times, ..Storing::default() };
+                let storing = Storing {
+                    keep_time: how.keep_times,
+                    representation: how.representation,
+                    ..Storing::default()
+                };
                 self.store(&file, &there, storing, &progress).await?;
             }
         }

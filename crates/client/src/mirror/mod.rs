@@ -9,6 +9,7 @@ mod tree;
 
 pub use plan::{Action, Plan};
 
+use portolan_wire::parameters::Representation;
 use std::path::Path;
 
 /// Which tree is made like which.
@@ -35,6 +36,8 @@ pub struct Mirroring<'a> {
     /// Says for each path, from the top of the tree, whether it is looked at; one that is not is neither copied nor deleted,
     /// and neither is anything beneath it.
     pub wanted: &'a (dyn Fn(&[u8], bool) -> bool + Sync),
+    /// In which type files are copied.
+    pub representation: Representation,
     /// Gives files the times that they have in the source.
     pub keep_times: bool,
     /// Files and directories that are looked at or copied at a time.

@@ -55,6 +55,8 @@ pub struct Plan {
     pub alike: usize,
     /// What is left out, and why: links, devices, names that cannot be.
     pub left_out: Vec<String>,
+    /// What cannot be made alike, since something of another kind is in its place.
+    pub conflicts: Vec<String>,
     /// Why the trees may hold more than was seen. Nothing is deleted then.
     pub doubts: Vec<String>,
     /// The target is not there at all.
@@ -104,46 +106,65 @@ impl Client {
 fn compare(source: &Tree, target: &Tree, how: &Mirroring<'_>, sets_times: bool) -> Plan {
     let mut plan = Plan { target_missing: target.missing, ..Plan::default() };
     plan.doubts = source.doubts.iter().chain(&target.doubts).cloned().collect();
-    let (mut folders, mut copies, mut cleared) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut folders, mut copies, mut cleared, mut deleted) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    // Beneath what is left out nothing is done.
+    let mut left_out: Vec<&[u8]> = Vec::new();
+    let may_delete = how.delete && plan.doubts.is_empty();
     for (path, node) in &source.nodes {
+        if left_out.iter().any(|above| is_beneath(path, above)) {
+            continue;
+        }
         let there = target.nodes.get(path);
         match node.kind {
             Kind::Directory => match there {
                 Some(other) if other.kind == Kind::Directory => {}
                 // What is in its place has to go first, and only if anything may.
-                Some(_) if how.delete => {
+                Some(other) if may_delete && other.kind == Kind::File => {
                     cleared.push(Action::Delete(path.clone()));
                     folders.push(Action::MakeFolder(path.clone()));
                 }
                 Some(_) => {
-                    plan.left_out.push(format!("{}: a file is in the place of the folder", printable(path)));
+                    left_out.push(path);
+                    plan.conflicts
+                        .push(format!("{}: something else is in the place of the folder", printable(path)));
                 }
                 None => folders.push(Action::MakeFolder(path.clone())),
             },
             Kind::File => match there {
                 Some(other) if other.kind == Kind::Directory => {
-                    plan.left_out.push(format!("{}: a folder is in the place of the file", printable(path)));
+                    plan.conflicts.push(format!("{}: a folder is in the place of the file", printable(path)));
                 }
                 Some(other) if other.kind == Kind::File && is_alike(node, other, how, sets_times) => {
                     plan.alike += 1;
                 }
                 _ => copies.push(copy(path, node, how)),
             },
-            Kind::Symlink => plan.left_out.push(format!("{}: a link", printable(path))),
-            Kind::Other => plan.left_out.push(format!("{}: neither file nor folder", printable(path))),
+            Kind::Symlink | Kind::Other => {
+                left_out.push(path);
+                let what = if node.kind == Kind::Symlink { "a link" } else { "neither file nor folder" };
+                plan.left_out.push(format!("{}: {what}", printable(path)));
+            }
         }
     }
-    if how.delete && plan.doubts.is_empty() {
-        let gone = target.nodes.iter().rev().filter(|(path, _)| !source.nodes.contains_key(*path));
-        cleared.extend(gone.map(|(path, node)| match node.kind {
-            Kind::Directory => Action::DeleteFolder(path.clone()),
-            _ => Action::Delete(path.clone()),
-        }));
-    } else {
-        cleared.retain(|_| plan.doubts.is_empty());
+    if may_delete {
+        let gone = target.nodes.iter().rev().filter(|(path, _)| {
+            !source.nodes.contains_key(*path) && !left_out.iter().any(|above| is_beneath(path, above))
+        });
+        for (path, node) in gone {
+            match node.kind {
+                Kind::Directory if target.kept.contains(path) => {}
+                Kind::Directory => deleted.push(Action::DeleteFolder(path.clone())),
+                _ => deleted.push(Action::Delete(path.clone())),
+            }
+        }
     }
-    plan.actions = cleared.into_iter().chain(folders).chain(copies).collect();
+    plan.actions = cleared.into_iter().chain(folders).chain(copies).chain(deleted).collect();
     plan
+}
+
+fn is_beneath(path: &[u8], above: &[u8]) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.starts_with(b"/"))
 }
 
 fn copy(path: &[u8], node: &Node, how: &Mirroring<'_>) -> Action {

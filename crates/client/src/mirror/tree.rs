@@ -9,11 +9,14 @@ use portolan_wire::Kind;
 use portolan_wire::Timestamp;
 use portolan_wire::listing::{Modified, Precision};
 use portolan_wire::received::printable;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::unix::ffi::OsStrExt;
 
 /// How deep trees are walked: a link that leads upwards would have no end.
 const DEPTH_MAX: usize = 100;
+
+/// Entries of one tree; more are an error.
+const ENTRIES_MAX: usize = 5_000_000;
 
 /// What is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +33,20 @@ pub(super) struct Tree {
     pub(super) nodes: BTreeMap<Vec<u8>, Node>,
     /// Why it may not be all.
     pub(super) doubts: Vec<String>,
+    /// Directories in which there is something that is not wanted.
+    pub(super) kept: BTreeSet<Vec<u8>>,
     /// True when there is no such directory at all.
     pub(super) missing: bool,
+}
+
+impl Tree {
+    /// Something in a directory is not wanted, so that it stays, with all above it.
+    fn keep(&mut self, folder: &[u8]) {
+        let mut folder = folder;
+        while !folder.is_empty() && self.kept.insert(folder.to_vec()) {
+            folder = &folder[..folder.iter().rposition(|byte| *byte == b'/').unwrap_or(0)];
+        }
+    }
 }
 
 /// A path beneath another.
@@ -85,11 +100,18 @@ pub(super) async fn remote(client: &Client, how: &Mirroring<'_>) -> Result<Tree>
                 continue;
             }
             let path = join(&folder, &entry.name);
-            if !(how.wanted)(&path, entry.is_directory()) {
+            let is_part = Name::new(&entry.name).is_some_and(|name| name.is_part());
+            if is_part || !(how.wanted)(&path, entry.is_directory()) {
+                tree.keep(&folder);
                 continue;
             }
-            if entry.is_directory() && depth < DEPTH_MAX {
+            if entry.is_directory() && depth == DEPTH_MAX {
+                tree.doubts.push(format!("{}: too deep", printable(&path)));
+            } else if entry.is_directory() {
                 left.push_back((path.clone(), depth + 1));
+            }
+            if tree.nodes.len() == ENTRIES_MAX {
+                return Err(Error::Strange(format!("there are more than {ENTRIES_MAX} files and folders")));
             }
             let node =
                 Node { kind: entry.kind, size: entry.size, modified: entry.modified, mode: entry.mode };
@@ -134,6 +156,7 @@ fn walk(tree: &mut Tree, folder: &Folder, path: &[u8], how: &Mirroring<'_>, dept
         let is_directory = found.kind == Kind::Directory;
         // What is not whole yet belongs to nobody's tree.
         if name.is_part() || !(how.wanted)(&below, is_directory) {
+            tree.keep(path);
             continue;
         }
         let (seconds, nanoseconds) = found.modified;

@@ -53,6 +53,13 @@ async fn empty(client: &Client, path: &[u8], depth: usize) -> Result<(), Error> 
     for entry in listing.entries.iter().filter(|entry| !entry.name.contains(&b'/')) {
         let below = join(path, &entry.name);
         if entry.is_directory() {
+            // A link to a folder is listed as one by some servers; what it leads to stays.
+            let link = client.run(async |connection| connection.delete(&below).await).await;
+            match link {
+                Ok(()) => continue,
+                Err(error) if error.code().is_none() => return Err(error),
+                Err(_) => {}
+            }
             Box::pin(empty(client, &below, depth + 1)).await?;
         }
         client.have_deleted(&below, entry.is_directory()).await?;

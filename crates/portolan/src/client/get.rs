@@ -13,9 +13,8 @@ use portolan_wire::parameters::Representation;
 use portolan_wire::received::printable;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::io::Write;
 use std::path::Path;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Where a file goes.
 struct Target {
@@ -40,13 +39,18 @@ pub(super) async fn run(
     reach: &Reach,
 ) -> Result<(), Exit> {
     if output == Some(Path::new("-")) {
-        return print(urls, reach).await;
+        return print(urls, transfer.ascii, reach).await;
     }
     if let Some(folder) = urls.iter().find(|url| url.is_directory || url.name().is_empty()) {
         return Err(Exit::wrong(format!("{folder} is a folder; name files of it")));
     }
     if let Some(file) = output.filter(|output| urls.len() > 1 && !output.is_dir()) {
         return Err(Exit::wrong(format!("{} is no folder, and there are several files", file.display())));
+    }
+    let mut names: Vec<&[u8]> = urls.iter().map(Url::name).collect();
+    names.sort_unstable();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(Exit::wrong(format!("two of these would be written to {}", printable(pair[0]))));
     }
     let mut clients = clients(urls, transfer, reach).await?;
     let bars = Bars::new(reach.quiet || reach.verbose);
@@ -86,11 +90,14 @@ pub(super) async fn run(
     outcome.end()
 }
 
-/// A server and who is there.
-type Place = (String, u16, Option<Vec<u8>>);
+/// A server, who is there, and how it is protected.
+type Place = (String, u16, String, Option<Vec<u8>>);
 
 fn place(url: &Url, reach: &Reach) -> Place {
-    (url.host.clone(), port(url, reach), url.user.clone())
+    let protection = format!("{:?}", url.tls);
+    let login =
+        url.user.as_ref().map(|user| [user, &b":"[..], url.password.as_deref().unwrap_or_default()].concat());
+    (url.host.clone(), port(url, reach), protection, login)
 }
 
 /// A client for each server.
@@ -122,17 +129,20 @@ fn target(url: &Url, output: Option<&Path>) -> Result<Target, Exit> {
 }
 
 /// Writes files to standard output. What was written cannot be taken back, so nothing is tried twice once it has begun.
-pub(super) async fn print(urls: &[Url], reach: &Reach) -> Result<(), Exit> {
+pub(super) async fn print(urls: &[Url], ascii: bool, reach: &Reach) -> Result<(), Exit> {
     let mut outcome = Outcome::default();
     for url in urls {
-        outcome.note(print_one(url, reach).await);
+        outcome.note(print_one(url, ascii, reach).await);
     }
     outcome.end()
 }
 
-async fn print_one(url: &Url, reach: &Reach) -> Result<(), Exit> {
+async fn print_one(url: &Url, ascii: bool, reach: &Reach) -> Result<(), Exit> {
     let client = client(url, reach, 1).await?;
-    let representation = url.representation.unwrap_or(Representation::Image);
+    let usual = if ascii { Representation::Ascii } else { Representation::Image };
+    let representation = url.representation.unwrap_or(usual);
+    let mut out = tokio::io::stdout();
+    let local = |error: std::io::Error| portolan_client::Error::Local(format!("standard output: {error}"));
     let copied = client.run_once(async |connection| {
         let mut download = connection.download(Verb::Retr, Some(&url.path), representation, 0).await?;
         let mut buffer = vec![0; 256 << 10];
@@ -141,12 +151,13 @@ async fn print_one(url: &Url, reach: &Reach) -> Result<(), Exit> {
             if count == 0 {
                 break;
             }
-            std::io::stdout()
-                .write_all(&buffer[..count])
-                .map_err(|error| portolan_client::Error::Local(format!("standard output: {error}")))?;
+            out.write_all(&buffer[..count]).await.map_err(local)?;
         }
+        out.flush().await.map_err(local)?;
         let receipt = download.finish().await?;
-        if !receipt.clean_end && connection.facts(&url.path).await?.size != Some(receipt.bytes) {
+        let size_counts = representation == Representation::Image;
+        if !receipt.clean_end && size_counts && connection.facts(&url.path).await?.size != Some(receipt.bytes)
+        {
             return Err(portolan_client::Error::Truncated);
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Servers whose keys somebody has seen and taken, in a file of lines `HOST:PORT FINGERPRINT`.
 
-use crate::state;
+use crate::{Exit, state};
 use portolan_client::tls::Fingerprint;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -14,14 +14,22 @@ fn place(host: &str, port: u16) -> String {
 }
 
 /// The keys that a server is known by.
-pub(super) fn of(host: &str, port: u16) -> Vec<Fingerprint> {
-    let text = file().and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+///
+/// # Errors
+/// When the file is there and cannot be read: then nobody is known, and it does not say so.
+pub(super) fn of(host: &str, port: u16) -> Result<Vec<Fingerprint>, Exit> {
+    let Some(file) = file() else { return Ok(Vec::new()) };
+    let text = match std::fs::read(&file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Exit { message: format!("{}: {error}", file.display()), code: 9 }),
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+    };
     let place = place(host, port);
     let key = |line: &str| {
         let (own, fingerprint) = line.split_once(' ')?;
         Fingerprint::parse(fingerprint.trim()).filter(|_| own == place)
     };
-    text.lines().filter_map(key).collect()
+    Ok(text.lines().filter_map(key).collect())
 }
 
 /// Takes the key of a server.

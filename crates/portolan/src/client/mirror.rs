@@ -8,9 +8,11 @@ use crate::args::{Reach, Transfer, parse_url};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use indicatif::HumanBytes;
 use portolan_client::mirror::{Action, Mirroring, Plan, Step, Towards};
+use portolan_wire::parameters::Representation;
 use portolan_wire::received::printable;
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -39,7 +41,7 @@ pub(super) async fn run(
         (true, true) => return Err(Exit::wrong("one of both has to be a folder here")),
         (false, false) => return Err(Exit::wrong("one of both has to be a URL, like ftp://host/folder/")),
     };
-    let url = parse_url(url).map_err(|error| Exit::wrong(format!("{url}: {error}")))?;
+    let url = parse_url(url).map_err(Exit::wrong)?;
     let (include, exclude) = (set(&wishes.include)?, set(&wishes.exclude)?);
     let wanted = |path: &[u8], is_directory: bool| {
         let path = Path::new(OsStr::from_bytes(path));
@@ -56,11 +58,12 @@ pub(super) async fn run(
         delete: wishes.delete,
         newer: wishes.newer,
         wanted: &wanted,
+        representation: if transfer.ascii { Representation::Ascii } else { Representation::Image },
         keep_times: !transfer.no_times,
         jobs,
     };
     let plan = client.plan(&how).await.map_err(|error| at(&url, &error))?;
-    for doubt in &plan.doubts {
+    for doubt in plan.doubts.iter().chain(&plan.conflicts) {
         eprintln!("portolan: {doubt}");
     }
     if wishes.delete && !plan.doubts.is_empty() {
@@ -80,7 +83,9 @@ pub(super) async fn run(
         )));
     }
     if wishes.dry_run {
-        plan.actions.iter().for_each(|action| println!("{}", line(action)));
+        let mut out = std::io::stdout().lock();
+        // Who has seen enough closes it.
+        let _ = plan.actions.iter().try_for_each(|action| writeln!(out, "{}", line(action)));
         tell(&plan, reach, "would be");
         finish(&url, reach, client).await;
         return Ok(());
@@ -88,9 +93,9 @@ pub(super) async fn run(
     let failed = carry_out(&client, &plan, &how, reach).await.map_err(|error| at(&url, &error))?;
     tell(&plan, reach, "were");
     finish(&url, reach, client).await;
-    match (failed, plan.doubts.is_empty()) {
+    match (failed, plan.doubts.is_empty() && plan.conflicts.is_empty()) {
         (0, true) => Ok(()),
-        (0, false) => Err(Exit::failed("not everything was seen")),
+        (0, false) => Err(Exit::failed("not everything is alike")),
         (failed, _) => Err(Exit::failed(format!("{failed} of {} could not be done", plan.actions.len()))),
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn run(command: ClientCommand) -> Result<(), Exit> {
             ClientCommand::Get { url, output, no_resume, transfer, reach } => {
                 get::run(&url, output.as_deref(), !no_resume, &transfer, &reach).await
             }
-            ClientCommand::Cat { url, reach } => get::print(&url, &reach).await,
+            ClientCommand::Cat { url, reach } => get::print(&url, false, &reach).await,
             ClientCommand::Put { file, url, direct, transfer, reach } => {
                 put::run(&file, &url, direct, &transfer, &reach).await
             }

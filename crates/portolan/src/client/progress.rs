@@ -1,6 +1,7 @@
 //! Bars that show how far transfers are. Where standard error is no terminal, there are none.
 
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::Write;
 use std::time::Duration;
 
 /// All transfers of one command.
@@ -34,7 +35,8 @@ impl Bars {
     /// Prints a line above the bars; plainly where there are none.
     pub(super) fn say(&self, line: &str) {
         if self.all.is_hidden() {
-            println!("{line}");
+            // Who reads no more has seen enough.
+            let _ = writeln!(std::io::stdout(), "{line}");
         } else {
             let _ = self.all.println(line);
         }

@@ -7,13 +7,10 @@ use super::report::{Outcome, at};
 use crate::Exit;
 use crate::args::{Reach, Transfer};
 use futures_util::stream::{self, StreamExt};
-use portolan_client::{Client, Storing, Url};
-use portolan_wire::Verb;
+use portolan_client::{Storing, Url};
 use portolan_wire::parameters::Representation;
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use tokio::io::AsyncWriteExt;
 
 pub(super) async fn run(
     files: &[PathBuf],
@@ -37,13 +34,14 @@ pub(super) async fn run(
     } else {
         Representation::Image
     });
+    let how = Storing { representation, temporary: !direct, keep_time: !transfer.no_times };
     if from_input {
-        input(&client, url, representation).await.map_err(|error| at(url, &error))?;
+        let stored = client.store_stream(&mut tokio::io::stdin(), &url.path, how).await;
+        stored.map_err(|error| at(url, &error))?;
         finish(url, reach, client).await;
         return Ok(());
     }
     let bars = Bars::new(reach.quiet || reach.verbose);
-    let how = Storing { representation, temporary: !direct, keep_time: !transfer.no_times };
     let (own, bars) = (&client, &bars);
     let each = files.iter().map(|path| async move {
         let wrong =
@@ -73,27 +71,4 @@ pub(super) async fn run(
     drop(done);
     finish(url, reach, client).await;
     outcome.end()
-}
-
-/// What is read once cannot be sent twice, so nothing is tried again once it has begun.
-async fn input(
-    client: &Client,
-    url: &Url,
-    representation: Representation,
-) -> Result<(), portolan_client::Error> {
-    let local = |error: std::io::Error| portolan_client::Error::Local(format!("standard input: {error}"));
-    client
-        .run_once(async |connection| {
-            let mut upload = connection.upload(Verb::Stor, Some(&url.path), representation, 0).await?;
-            let mut buffer = vec![0; 256 << 10];
-            loop {
-                let count = std::io::stdin().read(&mut buffer).map_err(local)?;
-                if count == 0 {
-                    break;
-                }
-                upload.write_all(&buffer[..count]).await.map_err(|error| upload.error(&error))?;
-            }
-            upload.finish().await.map(|_| ())
-        })
-        .await
 }

@@ -45,7 +45,9 @@ pub(super) async fn client(url: &Url, reach: &Reach, sessions: usize) -> Result<
         let error = Error::Untrusted(untrusted.clone());
         let refused = || {
             let mut exit = super::report::at(url, &error);
-            if reach.fingerprint.is_empty() {
+            if untrusted.changed && reach.fingerprint.is_empty() {
+                exit.message += "\nIf that is right, remove its line from known-hosts in the state folder";
+            } else if reach.fingerprint.is_empty() {
                 exit.message +=
                     "\nIf that is the server's own, trust it by --fingerprint, or by --trust new once";
             }
@@ -94,7 +96,7 @@ fn options(url: &Url, reach: &Reach) -> Result<Options, Exit> {
     options.port = port;
     options.tls = policy(url, reach);
     options.trust = trust(reach)?;
-    options.trust.known = known::of(&url.host, port);
+    options.trust.known = known::of(&url.host, port)?;
     // What once was protected does not silently become clear.
     if options.tls == TlsPolicy::Auto && (!options.trust.known.is_empty() || !reach.fingerprint.is_empty()) {
         options.tls = TlsPolicy::Required;
@@ -124,7 +126,8 @@ fn options(url: &Url, reach: &Reach) -> Result<Options, Exit> {
         accept: usual.accept.min(timeout),
         ..usual
     };
-    options.observer = Some(observer(reach.verbose, reach.quiet));
+    let guest = options.credentials == Credentials::anonymous();
+    options.observer = Some(observer(reach.verbose, reach.quiet, guest));
     Ok(options)
 }
 
@@ -157,6 +160,9 @@ fn credentials(url: &Url, reach: &Reach) -> Result<Credentials, Exit> {
     let name = asked.as_ref().map(|user| String::from_utf8_lossy(user).into_owned());
     let login = netrc::find(&url.host, name.as_deref()).unwrap_or_default();
     let Some(user) = asked.or_else(|| login.user.clone().map(String::into_bytes)) else {
+        if reach.password_file.is_some() || reach.password_command.is_some() {
+            return Err(Exit::wrong("there is a password and no user; name one by --user or in the URL"));
+        }
         return Ok(Credentials::anonymous());
     };
     let account = reach.account.clone().or(login.account).map(String::into_bytes);
@@ -204,7 +210,7 @@ fn password(user: &[u8], url: &Url, reach: &Reach, kept: Option<String>) -> Resu
 }
 
 /// Says what happens, as much as is wanted, on standard error.
-fn observer(verbose: bool, quiet: bool) -> Observer {
+fn observer(verbose: bool, quiet: bool, guest: bool) -> Observer {
     Arc::new(move |event| match event {
         _ if quiet => {}
         Event::Sent(text) if verbose => eprintln!("> {text}"),
@@ -227,6 +233,11 @@ fn observer(verbose: bool, quiet: bool) -> Observer {
         Event::DataTo(address) if verbose => eprintln!("* data connection to {address}"),
         Event::DataFrom(address) if verbose => eprintln!("* waiting for a data connection at {address}"),
         Event::InTheClear(reply) if verbose => eprintln!("* no TLS, the server says {reply}"),
+        Event::InTheClear(reply) if !guest => {
+            eprintln!(
+                "portolan: everything goes in the clear, the password too: to TLS the server says {reply}"
+            );
+        }
         Event::LeftWay(left) if verbose => eprintln!("* {left}"),
         Event::LeftWay(left) => {
             eprintln!("portolan: {} does not work here, trying another way (-v says why)", left.way.name());

@@ -14,7 +14,7 @@ fn commands(which: Which, options: &[&str]) {
     let own = scene.own.path();
     let run = |arguments: &[&str]| scene.run(&[arguments, options].concat());
     let root = scene.root();
-    for (name, length) in [("empty", 0), ("small", 7), ("large file ü", 3_000_000)] {
+    for (name, length) in [("empty", 0), ("small", 7), ("large file ü", 3_000_000), ("huge", 9_000_000)] {
         fs::write(own.join(name), content(length)).unwrap();
     }
     // Up: by name, into a folder, several at once, from standard input.
@@ -23,6 +23,9 @@ fn commands(which: Which, options: &[&str]) {
     run(&["mkdir", "-p", &scene.url("a/b")]);
     run(&["mkdir", "-p", &scene.url("a/b")]);
     run(&["put", "empty", "small", "large file ü", &scene.url("a/b/")]);
+    run(&["put", "huge", &scene.url("huge")]);
+    assert!(fs::read(root.join("huge")).unwrap() == content(9_000_000));
+    run(&["rm", &scene.url("huge")]);
     for (name, length) in [("empty", 0), ("small", 7), ("large file ü", 3_000_000)] {
         assert!(fs::read(root.join("a/b").join(name)).unwrap() == content(length), "{name}");
     }

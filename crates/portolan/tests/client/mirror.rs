@@ -127,7 +127,7 @@ fn what_is_wanted_and_no_more() {
     let plan = scene.run(&["mirror", "-n", "--delete", &url, "here"]);
     assert_eq!(
         plan,
-        "- more/file\n- more/\n+ a/\n+ b/\n+ a/one.txt\n+ a/two.gz\n+ b/.hidden\n+ b/three.txt\n+ newer\n+ older\n"
+        "+ a/\n+ b/\n+ a/one.txt\n+ a/two.gz\n+ b/.hidden\n+ b/three.txt\n+ newer\n+ older\n- more/file\n- more/\n"
     );
     assert!(!own.join("here/a").exists() && own.join("here/more").exists());
     let plan = scene.run(&[

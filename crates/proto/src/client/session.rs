@@ -404,7 +404,12 @@ impl Session {
             let error = self.error(Problem::Cancelled);
             return self.answer(number, Err(error));
         }
+        let offset_is_left = self.transfer(number).is_some_and(Transfer::has_rest);
         self.with(number, |transfer, conversation| transfer.cancel(conversation, now));
+        if offset_is_left {
+            // Whatever came next would begin there.
+            self.end(Problem::Cancelled);
+        }
     }
 
     fn tick(&mut self, now: Instant) {

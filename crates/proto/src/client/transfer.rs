@@ -146,6 +146,11 @@ impl Transfer {
         matches!(self.connection, Connection::Open | Connection::Begun)
     }
 
+    /// True while an offset was announced, and not what it is for.
+    pub(super) fn has_rest(&self) -> bool {
+        self.asked == Asked::Rest
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         [self.deadline, self.next_noop].into_iter().flatten().min()
     }
@@ -303,7 +308,11 @@ impl Transfer {
             // Not asked for any more.
             Verb::Eprt | Verb::Port if self.way != Way::Active => return Ok(()),
             Verb::Eprt | Verb::Port if reply.is_done() => return self.ask(conversation, now),
-            Verb::Eprt if conversation.settings.peer.is_ipv4() && reply.number >= 500 => {
+            Verb::Eprt
+                if conversation.settings.peer.is_ipv4()
+                    && reply.number >= 500
+                    && matches!(self.connection, Connection::Announced(_)) =>
+            {
                 conversation.active = Verb::Port;
                 return self.announce(conversation, now);
             }
@@ -388,8 +397,12 @@ impl Transfer {
     fn send_command(&mut self, conversation: &mut Conversation, now: Instant) -> Stepped {
         conversation.send(now, self.sender(Part::Transfer), &self.order.command);
         self.asked = Asked::Yes;
-        if let Connection::Announced(_) = self.connection {
-            self.deadline = now.checked_add(conversation.settings.patience.accept);
+        match self.connection {
+            Connection::Announced(_) => {
+                self.deadline = now.checked_add(conversation.settings.patience.accept);
+            }
+            Connection::Open => self.deadline = now.checked_add(conversation.settings.patience.connect),
+            _ => {}
         }
         if self.connection == Connection::Open && conversation.proven == Some(self.way) {
             self.begin_data(conversation, now);
@@ -427,6 +440,9 @@ impl Transfer {
         }
         self.next_noop = None;
         if reply.is_done() {
+            if self.asked != Asked::Started {
+                conversation.outputs.push_back(Output::Started { number: self.number });
+            }
             self.asked = Asked::Over(reply);
             match self.connection {
                 // Some answer so when there is nothing to send; else it is on its way.

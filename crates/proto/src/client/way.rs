@@ -103,8 +103,23 @@ pub(super) fn destination(way: Way, said: HostPort, peer: IpAddr) -> Result<Sock
         // An IPv6 host of a server that answers PASV all the same has the port there as well.
         Way::Extended | Way::Passive | Way::Active => Ok(SocketAddr::new(peer, said.port)),
         Way::Announced if announced == peer => Err(Reason::SameAddress),
+        Way::Announced if is_own(announced) && !peer.is_loopback() => Err(Reason::Private(announced)),
         Way::Announced if is_inside(announced) && !is_inside(peer) => Err(Reason::Private(announced)),
         Way::Announced => Ok(SocketAddr::new(announced, said.port)),
+    }
+}
+
+/// True for addresses that mean this host, or none at all.
+fn is_own(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            address.is_loopback()
+                || address.is_link_local()
+                || address.is_unspecified()
+                || address.is_multicast()
+                || address.is_broadcast()
+        }
+        IpAddr::V6(address) => address.is_loopback() || address.is_unspecified() || address.is_multicast(),
     }
 }
 
@@ -148,6 +163,7 @@ mod tests {
         assert_eq!(go("198,51,100,9,4,1", outside), Ok("198.51.100.9:1025".to_owned()));
         assert_eq!(go("10,0,0,5,4,1", inside), Ok("10.0.0.5:1025".to_owned()));
         assert_eq!(go("203,0,113,7,4,1", outside), Err(Reason::SameAddress));
+        assert!(matches!(go("127,0,0,1,4,1", inside), Err(Reason::Private(_))));
         for private in ["10,0,0,5,4,1", "127,0,0,1,4,1", "100,64,0,1,4,1", "169,254,0,1,4,1", "0,0,0,0,4,1"] {
             assert!(matches!(go(private, outside), Err(Reason::Private(_))), "{private}");
             let there = destination(Way::Passive, said(private), outside).unwrap();

@@ -155,11 +155,10 @@ fn is_noise(line: &[u8]) -> bool {
         (Some(first), Some(second)) if more.is_none() && TOTALS.contains(&first.to_lowercase().as_str()) => {
             second.starts_with(|digit: char| digit.is_ascii_digit())
         }
-        // `ls -R` names each directory; `ls` says what it could not open.
+        // `ls -R` names each directory.
         (Some(_), None) => text.ends_with(':') || text.bytes().all(|byte| byte == b'-'),
         _ => {
-            text.starts_with("ls: ")
-                || text.starts_with("Volume in drive ")
+            text.starts_with("Volume in drive ")
                 || text.starts_with("Volume Serial Number ")
                 || text.starts_with("Directory of ")
                 || text.contains(" File(s) ")
