@@ -2,21 +2,20 @@
 
 use crate::dial;
 use crate::download::Download;
-use crate::driver::{Asked, Call, Driver, Given, Known, Waiting};
+use crate::driver::{self, Call, Driver, Given, Known, Waiting};
 use crate::error::{Error, Result};
 use crate::moving::explain;
 use crate::options::Options;
 use crate::tls::Secured;
 use crate::upload::Upload;
 use portolan_proto::client::{
-    Completion, Direction, Error as SessionError, Features, Number, Order, Phase, Problem, Session, Settings,
-    TlsPolicy,
+    Completion, Error as SessionError, Features, Number, Order, Phase, Problem, Session, Settings, TlsPolicy,
 };
 use portolan_wire::parameters::Representation;
 use portolan_wire::{Command, Received, Verb};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -38,6 +37,20 @@ pub struct Connection {
     /// True once `MLSD` was refused although it is offered.
     pub(crate) without_facts: AtomicBool,
     task: JoinHandle<()>,
+    gate: Mutex<()>,
+}
+
+/// A command whose reply is to come.
+pub(crate) struct Asked {
+    verb: Verb,
+    answer: oneshot::Receiver<std::result::Result<Received, SessionError>>,
+}
+
+/// A transfer whose data connection is to come.
+pub(crate) struct Begun {
+    link: Link,
+    given: oneshot::Receiver<Given>,
+    started: oneshot::Receiver<()>,
 }
 
 /// A transfer that was asked for, on its way to its data.
@@ -110,12 +123,22 @@ impl Connection {
         let (ready, answer) = oneshot::channel();
         let end = Arc::new(OnceLock::new());
         let session = Session::new(settings, Instant::now());
-        let asked = Asked { known: (peer, local), calls: received, ready, end: Arc::clone(&end) };
+        let asked = driver::Asked { known: (peer, local), calls: received, ready, end: Arc::clone(&end) };
         let driver = Driver::new(session, stream, secured, options, asked);
         let task = tokio::spawn(driver.run(implicit));
         let known = answer.await.map_err(|_| Link::lost())??;
         let (home, without_facts) = (OnceCell::new(), AtomicBool::new(false));
-        Ok(Connection { calls, known, end, numbers: AtomicU64::new(0), stall, home, without_facts, task })
+        Ok(Connection {
+            calls,
+            known,
+            end,
+            numbers: AtomicU64::new(0),
+            stall,
+            home,
+            without_facts,
+            task,
+            gate: Mutex::new(()),
+        })
     }
 
     /// What the server offers.
@@ -165,16 +188,42 @@ impl Connection {
     /// # Errors
     /// When the argument holds CR, LF or NUL, or the connection is over.
     pub async fn ask(&self, verb: Verb, argument: Option<&[u8]>) -> Result<Received> {
-        let wrong = |error| SessionError {
-            phase: Phase::Command,
-            verb: Some(verb),
-            problem: Problem::Command(error),
-            untouched: true,
-        };
-        let command = Command::new(verb, argument).map_err(wrong)?;
+        let asked = self.post(&self.gate(), verb, argument)?;
+        self.answer(asked).await
+    }
+
+    /// What is sent while this is held leaves in one piece: nobody else's commands come in between.
+    pub(crate) fn gate(&self) -> MutexGuard<'_, ()> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a command.
+    pub(crate) fn post(
+        &self,
+        _gate: &MutexGuard<'_, ()>,
+        verb: Verb,
+        argument: Option<&[u8]>,
+    ) -> Result<Asked> {
+        let command = command(verb, argument)?;
         let (sender, answer) = oneshot::channel();
         self.calls.send(Call::Ask(self.number(), command, sender)).map_err(|_| self.over())?;
-        Ok(answer.await.map_err(|_| self.over())??)
+        Ok(Asked { verb, answer })
+    }
+
+    /// Waits for the reply to one.
+    pub(crate) async fn answer(&self, asked: Asked) -> Result<Received> {
+        Ok(asked.answer.await.map_err(|_| self.over())??)
+    }
+
+    /// The same where only 2xx, or 3xx, is what is wanted.
+    pub(crate) async fn expect(&self, asked: Asked) -> Result<Received> {
+        let verb = asked.verb;
+        let reply = self.answer(asked).await?;
+        if reply.is_done() || reply.wants_more() {
+            return Ok(reply);
+        }
+        let problem = Problem::Refused(reply);
+        Err(SessionError { phase: Phase::Command, verb: Some(verb), problem, untouched: false }.into())
     }
 
     /// The same where only 2xx, or 3xx, is what is wanted.
@@ -182,12 +231,8 @@ impl Connection {
     /// # Errors
     /// When the server says no, and as [`ask`](Self::ask).
     pub async fn demand(&self, verb: Verb, argument: Option<&[u8]>) -> Result<Received> {
-        let reply = self.ask(verb, argument).await?;
-        if reply.is_done() || reply.wants_more() {
-            return Ok(reply);
-        }
-        let problem = Problem::Refused(reply);
-        Err(SessionError { phase: Phase::Command, verb: Some(verb), problem, untouched: false }.into())
+        let asked = self.post(&self.gate(), verb, argument)?;
+        self.expect(asked).await
     }
 
     /// Begins a download: `RETR` of a file from `offset` bytes on, or a listing by `LIST`, `NLST` or `MLSD`.
@@ -201,8 +246,13 @@ impl Connection {
         representation: Representation,
         offset: u64,
     ) -> Result<Download> {
-        let (mut link, given, started) = self.transfer(verb, argument, representation, offset)?;
-        debug_assert_eq!(Direction::Download, direction(verb));
+        let begun = self.begin(&self.gate(), verb, argument, representation, offset)?;
+        self.follow(begun).await
+    }
+
+    /// Waits for a download that was asked for.
+    pub(crate) async fn follow(&self, begun: Begun) -> Result<Download> {
+        let Begun { mut link, given, started } = begun;
         let data = link.data(given).await?;
         // A file that is not there is to be known here.
         tokio::select! {
@@ -237,32 +287,28 @@ impl Connection {
         representation: Representation,
         offset: u64,
     ) -> Result<Upload> {
-        let (mut link, given, _) = self.transfer(verb, argument, representation, offset)?;
-        debug_assert_eq!(Direction::Upload, direction(verb));
+        let Begun { mut link, given, .. } =
+            self.begin(&self.gate(), verb, argument, representation, offset)?;
         let data = link.data(given).await?;
         Ok(Upload::new(link, data))
     }
 
-    fn transfer(
+    /// Asks for a transfer.
+    pub(crate) fn begin(
         &self,
+        _gate: &MutexGuard<'_, ()>,
         verb: Verb,
         argument: Option<&[u8]>,
         representation: Representation,
         offset: u64,
-    ) -> Result<(Link, oneshot::Receiver<Given>, oneshot::Receiver<()>)> {
-        let wrong = |error| SessionError {
-            phase: Phase::Command,
-            verb: Some(verb),
-            problem: Problem::Command(error),
-            untouched: true,
-        };
-        let command = Command::new(verb, argument).map_err(wrong)?;
+    ) -> Result<Begun> {
+        let command = command(verb, argument)?;
         let (data, given) = oneshot::channel();
-        let (started, has_started) = oneshot::channel();
+        let (begun, started) = oneshot::channel();
         let (end, ended) = oneshot::channel();
         let number = self.number();
         let order = Order { command, representation, offset };
-        let waiting = Waiting { data, started, end };
+        let waiting = Waiting { data, started: begun, end };
         self.calls.send(Call::Transfer(number, order, waiting)).map_err(|_| self.over())?;
         let link = Link {
             number,
@@ -272,12 +318,17 @@ impl Connection {
             stall: self.stall,
             settled: false,
         };
-        Ok((link, given, has_started))
+        Ok(Begun { link, given, started })
     }
 }
 
-fn direction(verb: Verb) -> Direction {
-    if matches!(verb, Verb::Stor | Verb::Appe | Verb::Stou) { Direction::Upload } else { Direction::Download }
+/// A command, if its argument can travel.
+fn command(verb: Verb, argument: Option<&[u8]>) -> Result<Command> {
+    let wrong = |error| {
+        let problem = Problem::Command(error);
+        SessionError { phase: Phase::Command, verb: Some(verb), problem, untouched: true }
+    };
+    Ok(Command::new(verb, argument).map_err(wrong)?)
 }
 
 /// An end that is known.

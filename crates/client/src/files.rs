@@ -47,12 +47,12 @@ impl Connection {
     /// When the connection is over.
     pub async fn facts(&self, path: &[u8]) -> Result<Facts> {
         // In text types, where it is answered at all, the size is another.
-        let (_, size, modified) = tokio::join!(
-            biased;
-            self.ask(Verb::Type, Some(b"I")),
-            self.ask(Verb::Size, Some(path)),
-            self.ask(Verb::Mdtm, Some(path)),
-        );
+        let (kind, size, modified) = {
+            let gate = self.gate();
+            let kind = self.post(&gate, Verb::Type, Some(b"I"))?;
+            (kind, self.post(&gate, Verb::Size, Some(path))?, self.post(&gate, Verb::Mdtm, Some(path))?)
+        };
+        let (_, size, modified) = tokio::join!(self.answer(kind), self.answer(size), self.answer(modified));
         let (size, modified) = (size?, modified?);
         let value = |reply: &portolan_wire::Received| {
             let line = reply.lines.first().filter(|_| reply.number == 213)?;
@@ -94,8 +94,11 @@ impl Connection {
     /// # Errors
     /// When the server does not.
     pub async fn rename(&self, from: &[u8], to: &[u8]) -> Result<()> {
-        let (first, second) =
-            tokio::join!(biased; self.demand(Verb::Rnfr, Some(from)), self.demand(Verb::Rnto, Some(to)));
+        let (first, second) = {
+            let gate = self.gate();
+            (self.post(&gate, Verb::Rnfr, Some(from))?, self.post(&gate, Verb::Rnto, Some(to))?)
+        };
+        let (first, second) = tokio::join!(self.expect(first), self.expect(second));
         first?;
         second.map(|_| ())
     }

@@ -68,19 +68,21 @@ impl Connection {
             Software::Unknown => (None, Representation::Ascii),
             _ => (None, Representation::Image),
         };
-        let list =
-            || async { read(self.download(Verb::List, argument, representation, 0).await?, false).await };
         if path.is_empty() {
-            return list().await;
+            return read(self.download(Verb::List, argument, representation, 0).await?, false).await;
         }
         let home = self.home().await?;
         let path = self.resolve(path).await?;
-        // They leave one after the other and nothing comes between, since nobody waits in between.
+        let (there, listing, back) = {
+            let gate = self.gate();
+            let there = self.post(&gate, Verb::Cwd, Some(&path))?;
+            let listing = self.begin(&gate, Verb::List, argument, representation, 0)?;
+            (there, listing, self.post(&gate, Verb::Cwd, Some(home))?)
+        };
         let (there, listing, _) = tokio::join!(
-            biased;
-            self.demand(Verb::Cwd, Some(&path)),
-            list(),
-            self.ask(Verb::Cwd, Some(home)),
+            self.expect(there),
+            async { read(self.follow(listing).await?, false).await },
+            self.answer(back),
         );
         there?;
         listing

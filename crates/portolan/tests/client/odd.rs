@@ -457,3 +457,40 @@ fn tls_that_ends_without_saying_so_is_whole_only_by_its_size() {
         server.wait().unwrap();
     }
 }
+
+#[test]
+fn what_is_sent_again_is_not_glued_to_what_was_there_before() {
+    let (stored, tries) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(0)));
+    let (kept, counted) = (Arc::clone(&stored), Arc::clone(&tries));
+    // An older file of 23 bytes is there, and the first try breaks off.
+    let odd = Odd::new(move |talk, line| {
+        if !line.starts_with("STOR") {
+            return false;
+        }
+        let mut tries = counted.lock().unwrap();
+        *tries += 1;
+        talk.say("150 go\r\n");
+        let mut data = talk.data();
+        if *tries == 1 {
+            let _ = talk.control.shutdown(std::net::Shutdown::Both);
+        } else {
+            let mut content = kept.lock().unwrap();
+            content.clear();
+            std::io::Read::read_to_end(&mut data, &mut content).unwrap();
+            talk.say("226 done\r\n");
+        }
+        true
+    });
+    let whole = vec![b'n'; 3_000_000];
+    fs::write(odd.folder.path().join("new"), &whole).unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.args(["put", "new", &format!("ftp://127.0.0.1:{}/old", odd.port), "--direct", "-q"]);
+    command
+        .current_dir(odd.folder.path())
+        .env("XDG_STATE_HOME", odd.folder.path())
+        .env("HOME", odd.folder.path());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!((*tries.lock().unwrap(), odd.heard("REST")), (2, 0));
+    assert!(*stored.lock().unwrap() == whole);
+}
