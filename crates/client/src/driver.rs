@@ -7,8 +7,8 @@ use crate::event::Event;
 use crate::options::Options;
 use crate::tls::{Secured, describe};
 use portolan_proto::client::{
-    Answer, Completion, Error as SessionError, Features, Input, Number, Order, Output, Problem, Request,
-    Session,
+    Answer, Completion, Error as SessionError, Features, Input, Number, Order, Output, Phase, Problem,
+    Request, Session,
 };
 use portolan_wire::received::printable;
 use portolan_wire::{Command, Received};
@@ -315,9 +315,16 @@ impl Driver {
         let stream = match tokio::time::timeout(patience, secured.connect(stream)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
-                return Err(secured
-                    .untrusted()
-                    .map_or_else(|| Error::Tls(error.to_string()), Error::Untrusted));
+                // What TLS itself says is final; a connection that broke in it can be tried again.
+                let broken = || SessionError {
+                    phase: Phase::Tls,
+                    verb: None,
+                    problem: Problem::Broken(error.to_string()),
+                    untouched: true,
+                };
+                let by_tls = error.kind() == io::ErrorKind::InvalidData;
+                let other = || if by_tls { Error::Tls(error.to_string()) } else { broken().into() };
+                return Err(secured.untrusted().map_or_else(other, Error::Untrusted));
             }
             Err(_) => return Err(Error::Tls(format!("no handshake in {} s", patience.as_secs()))),
         };
