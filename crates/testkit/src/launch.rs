@@ -30,6 +30,7 @@ pub fn isolate() {
     thread_local! {
         static ISOLATED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
     }
+    let _ = network_of_before();
     if ISOLATED.replace(true) || nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).is_err() {
         return;
     }
@@ -45,6 +46,12 @@ pub fn isolate() {
         must_run(Command::new("ip").args(arguments.split(' ')));
     }
     std::fs::write("/proc/sys/net/ipv4/tcp_max_tw_buckets", "64").unwrap();
+}
+
+/// The network that there was before any was made, if this system has such a thing.
+pub(crate) fn network_of_before() -> Option<&'static std::fs::File> {
+    static NETWORK: std::sync::OnceLock<Option<std::fs::File>> = std::sync::OnceLock::new();
+    NETWORK.get_or_init(|| std::fs::File::open("/proc/thread-self/ns/net").ok()).as_ref()
 }
 
 /// Takes this thread into a network that [`isolate`] made.

@@ -4,7 +4,7 @@
 //! their control connection.
 
 use crate::debian;
-use crate::launch::{PATIENCE, free_ports, isolate, must_run};
+use crate::launch::{PATIENCE, free_ports, isolate, join_network, must_run, network_of_before};
 use std::fs::{self, File, Permissions};
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -72,7 +72,17 @@ fn unpacked() -> PathBuf {
     // Other processes may be at it as well.
     let lock = File::create(folder.join("lock")).unwrap();
     lock.lock().unwrap();
-    debian::fetch(&PACKAGES, &folder).unwrap();
+    // In a network that a test made for itself there is nothing to fetch from.
+    let fetching = std::thread::spawn({
+        let folder = folder.clone();
+        move || {
+            if let Some(network) = network_of_before() {
+                join_network(network);
+            }
+            debian::fetch(&PACKAGES, &folder).unwrap();
+        }
+    });
+    fetching.join().unwrap();
     folder
 }
 
@@ -82,7 +92,6 @@ impl Peer {
 
     /// Starts it, with this certificate and its key in one file.
     pub fn start(self, certificate: &Path) -> Running {
-        // Before there is a network with nothing in it.
         let (unpacked, folder) = (unpacked(), tempfile::tempdir().unwrap());
         isolate();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
