@@ -67,6 +67,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// One of reading or writing here.
+    pub(crate) fn local(error: &io::Error) -> Error {
+        Error::Local(error.to_string())
+    }
+
     /// What a second try could bring.
     pub fn retry(&self) -> Retry {
         match self {

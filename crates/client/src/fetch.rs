@@ -41,10 +41,6 @@ impl Default for Fetching {
 /// Is told how far a transfer is: bytes so far, and of how many, where that is known.
 pub type Progress<'a> = &'a (dyn Fn(u64, Option<u64>) + Sync);
 
-fn local(error: &io::Error) -> Error {
-    Error::Local(error.to_string())
-}
-
 impl Client {
     /// Fetches a file, under another name until it is whole. What is known of it already need not be asked.
     ///
@@ -102,17 +98,17 @@ async fn attempt(
     // It is smaller than the part, or knows no offsets.
     if from > 0 && matches!(&download, Err(error) if matches!(error.code(), Some(500..=504 | 550..=554))) {
         download = connection.download(Verb::Retr, Some(path), how.representation, 0).await;
-        folder.create(&part, false).map_err(|error| local(&error))?;
+        folder.create(&part, false).map_err(|error| Error::local(&error))?;
     }
     let mut download = download?;
-    let mut file = folder.create(&part, true).map_err(|error| local(&error))?;
+    let mut file = folder.create(&part, true).map_err(|error| Error::local(&error))?;
     // Two that write to one part would make a mixture.
     file.try_lock().map_err(|_| busy())?;
-    let there = file.metadata().map_err(|error| local(&error))?.len().min(there);
+    let there = file.metadata().map_err(|error| Error::local(&error))?.len().min(there);
     // What is behind that is not gone on with, now or later.
-    file.set_len(there).map_err(|error| local(&error))?;
+    file.set_len(there).map_err(|error| Error::local(&error))?;
     if there > 0 && !belongs(&file, &facts) {
-        file.set_len(0).map_err(|error| local(&error))?;
+        file.set_len(0).map_err(|error| Error::local(&error))?;
         return Err(Error::Changed);
     }
     mark(&file, &facts);
@@ -130,17 +126,17 @@ async fn attempt(
             bytes.split_at(usize::try_from(there.saturating_sub(at)).unwrap_or(count).min(count));
         if !again.is_empty() && !is_same(&file, at, again) {
             // It is of another file, or of this one as it was before.
-            file.set_len(0).map_err(|error| local(&error))?;
+            file.set_len(0).map_err(|error| Error::local(&error))?;
             return Err(Error::Changed);
         }
         at += again.len() as u64;
-        write_at(&mut file, at, new).map_err(|error| local(&error))?;
+        write_at(&mut file, at, new).map_err(|error| Error::local(&error))?;
         at += new.len() as u64;
         progress(at, total);
     }
     let receipt = download.finish().await?;
     if at < there {
-        file.set_len(0).map_err(|error| local(&error))?;
+        file.set_len(0).map_err(|error| Error::local(&error))?;
         return Err(Error::Changed);
     }
     let total = match total {
@@ -153,19 +149,19 @@ async fn attempt(
         None if !receipt.clean_end => return Err(Error::Truncated),
         _ => {}
     }
-    file.set_len(at).map_err(|error| local(&error))?;
+    file.set_len(at).map_err(|error| Error::local(&error))?;
     if let Some(mode) = how.mode {
         // No more than a new file has here; what may be executed there, may be by who can read it here.
-        let own = file.metadata().map_err(|error| local(&error))?.permissions().mode() & 0o777;
+        let own = file.metadata().map_err(|error| Error::local(&error))?.permissions().mode() & 0o777;
         let mode = mode & (own | (own & 0o444) >> 2) | 0o600;
-        file.set_permissions(std::fs::Permissions::from_mode(mode)).map_err(|error| local(&error))?;
+        file.set_permissions(std::fs::Permissions::from_mode(mode)).map_err(|error| Error::local(&error))?;
     }
     if let Some(modified) = facts.modified.filter(|_| how.keep_time) {
         // Not all disks can do that, and it is no reason to fail.
         let _ = set_modified(&file, modified.unix());
     }
     let _ = rustix::fs::fremovexattr(&file, MARK);
-    folder.rename(&part, name).map_err(|error| local(&error))?;
+    folder.rename(&part, name).map_err(|error| Error::local(&error))?;
     Ok(receipt)
 }
 

@@ -37,8 +37,7 @@ impl Connection {
         if path.starts_with(b"/") || !home.starts_with(b"/") {
             return Ok(path.to_vec());
         }
-        let between: &[u8] = if home.ends_with(b"/") { b"" } else { b"/" };
-        Ok([home, between, path].concat())
+        Ok(join(home, path))
     }
 
     /// What the server says of a file, by `SIZE` and `MDTM`. What it does not say is left out.
@@ -121,6 +120,15 @@ impl Connection {
         let reply = self.ask(verb, Some(&argument)).await?;
         // The name of a file that is not there could begin like a time; only 213 or 253 says that it was done.
         Ok(matches!(reply.number, 213 | 253))
+    }
+}
+
+/// A path beneath another, on a server.
+pub fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    match folder {
+        b"" => name.to_vec(),
+        folder if folder.ends_with(b"/") => [folder, name].concat(),
+        folder => [folder, b"/", name].concat(),
     }
 }
 

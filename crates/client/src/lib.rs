@@ -51,7 +51,7 @@ pub use download::Download;
 pub use error::{Error, Result};
 pub use event::{Event, Observer};
 pub use fetch::{Fetching, Progress};
-pub use files::Facts;
+pub use files::{Facts, join};
 pub use listing::{BYTES_MAX, ENTRIES_MAX, Listing};
 pub use options::{Mode, Options};
 pub use portolan_proto::client::{

@@ -13,7 +13,6 @@ use portolan_proto::client::{Retry, Software};
 use portolan_wire::parameters::Representation;
 use portolan_wire::{Received, Timestamp, Verb};
 use std::fs::File;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering;
@@ -42,10 +41,6 @@ impl Default for Storing {
     fn default() -> Storing {
         Storing { representation: Representation::Image, temporary: true, keep_time: true }
     }
-}
-
-fn local(error: &io::Error) -> Error {
-    Error::Local(error.to_string())
 }
 
 /// How far the part on the server came before.
@@ -84,7 +79,7 @@ impl Client {
         how: Storing,
         progress: Progress<'_>,
     ) -> Result<Receipt> {
-        let metadata = file.metadata().map_err(|error| local(&error))?;
+        let metadata = file.metadata().map_err(|error| Error::local(&error))?;
         let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let seconds = since.and_then(|since| i64::try_from(since.as_secs()).ok());
         let modified = seconds.map(|seconds| Timestamp::from_unix(seconds, 0));
@@ -136,7 +131,7 @@ impl Client {
                 let mut upload = connection.upload(Verb::Stor, Some(path), how.representation, 0).await?;
                 let mut buffer = vec![0; BUFFER];
                 loop {
-                    let count = source.read(&mut buffer).await.map_err(|error| local(&error))?;
+                    let count = source.read(&mut buffer).await.map_err(|error| Error::local(&error))?;
                     if count == 0 {
                         break;
                     }
@@ -240,7 +235,7 @@ async fn upload(
     let (mut at, mut buffer) = (from, vec![0; BUFFER]);
     progress(at, Some(what.size));
     loop {
-        let count = what.file.read_at(&mut buffer, at).map_err(|error| local(&error))?;
+        let count = what.file.read_at(&mut buffer, at).map_err(|error| Error::local(&error))?;
         if count == 0 {
             break;
         }

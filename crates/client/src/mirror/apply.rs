@@ -1,10 +1,10 @@
 //! Carrying out a plan.
 
-use super::tree::join;
 use super::{Action, Mirroring, Plan, Step, Towards};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::fetch::Fetching;
+use crate::files::join;
 use crate::local::{Folder, Name};
 use crate::store::Storing;
 use futures_util::stream::{self, StreamExt};

@@ -3,6 +3,7 @@
 use super::Mirroring;
 use crate::client::Client;
 use crate::error::{Error, Result};
+use crate::files::join;
 use crate::local::{Folder, Name};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use portolan_wire::Kind;
@@ -46,15 +47,6 @@ impl Tree {
         while !folder.is_empty() && self.kept.insert(folder.to_vec()) {
             folder = &folder[..folder.iter().rposition(|byte| *byte == b'/').unwrap_or(0)];
         }
-    }
-}
-
-/// A path beneath another.
-pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    match folder {
-        b"" => name.to_vec(),
-        folder if folder.ends_with(b"/") => [folder, name].concat(),
-        folder => [folder, b"/", name].concat(),
     }
 }
 

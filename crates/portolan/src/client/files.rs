@@ -1,11 +1,10 @@
 //! `portolan rm`, `mkdir` and `mv`.
 
-use super::ls::join;
 use super::reach::{client, finish, port};
 use super::report::{Outcome, at};
 use crate::Exit;
 use crate::args::Reach;
-use portolan_client::{Client, Error, Url};
+use portolan_client::{Client, Error, Url, join};
 
 /// How deep folders are emptied.
 const DEPTH_MAX: usize = 100;

@@ -1,11 +1,10 @@
 //! `portolan fxp`.
 
-use super::ls::join;
 use super::reach::{client, finish};
 use super::report::at;
 use crate::Exit;
 use crate::args::Reach;
-use portolan_client::{Url, fxp};
+use portolan_client::{Url, fxp, join};
 
 pub(super) async fn run(from: &Url, to: &Url, reach: &Reach) -> Result<(), Exit> {
     if from.name().is_empty() || from.is_directory {

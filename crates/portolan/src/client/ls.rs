@@ -4,7 +4,7 @@ use super::reach::{client, finish};
 use super::report::{Outcome, at};
 use crate::Exit;
 use crate::args::Reach;
-use portolan_client::{Client, Error, Listing, Url};
+use portolan_client::{Client, Error, Listing, Url, join};
 use portolan_wire::Kind;
 use portolan_wire::listing::{Listed, Precision};
 use portolan_wire::received::printable;
@@ -61,15 +61,6 @@ async fn one(url: &Url, form: Form, reach: &Reach) -> Result<(), Exit> {
         )));
     }
     Ok(())
-}
-
-/// A path beneath another.
-pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    match folder {
-        b"" => name.to_vec(),
-        folder if folder.ends_with(b"/") => [folder, name].concat(),
-        folder => [folder, b"/", name].concat(),
-    }
 }
 
 /// What is no directory may be in one.

@@ -1,13 +1,12 @@
 //! `portolan put`.
 
-use super::ls::join;
 use super::progress::Bars;
 use super::reach::{client, finish};
 use super::report::{Outcome, at};
 use crate::Exit;
 use crate::args::{Reach, Transfer};
 use futures_util::stream::{self, StreamExt};
-use portolan_client::{Storing, Url};
+use portolan_client::{Storing, Url, join};
 use portolan_wire::parameters::Representation;
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -126,9 +126,6 @@ impl Error {
                 421 => Retry::NewConnection,
                 // The disk is full, or more than is allowed.
                 452 => Retry::Never,
-                // Nobody knows how far it came, and a server that could not open or keep a data connection may be
-                // told otherwise by another.
-                425 | 426 => Retry::Same,
                 400..500 => Retry::Same,
                 _ => Retry::Never,
             },

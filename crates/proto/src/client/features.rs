@@ -66,11 +66,6 @@ impl Features {
         self.lines = between.map(line).filter(|line| !line.is_empty()).collect();
     }
 
-    /// True when the server said anything about what it offers.
-    pub fn are_known(&self) -> bool {
-        !self.lines.is_empty()
-    }
-
     /// True when it offers this, in capitals.
     pub fn offers(&self, name: &str) -> bool {
         self.details(name).is_some()

@@ -6,7 +6,7 @@ use super::features::Features;
 use super::login::Login;
 use super::settings::Settings;
 use super::transfer::{Completion, Order, Step, Transfer};
-use super::way::{Left, Way};
+use super::way::Left;
 use portolan_wire::parameters::Representation;
 use portolan_wire::received::{Received, ReplyReader};
 use portolan_wire::{Command, Verb};
@@ -180,11 +180,6 @@ impl Session {
     /// True when the control connection is protected, and true when data connections are.
     pub fn protection(&self) -> (bool, bool) {
         (self.conversation.secure, self.conversation.protect_data)
-    }
-
-    /// The way by which the last data connection was had.
-    pub fn way(&self) -> Option<Way> {
-        self.conversation.proven
     }
 
     /// Takes what happened. After the end, everything is ignored but requests, which fail.
