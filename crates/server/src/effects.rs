@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use portolan_accounts::Count;
 use portolan_events::{What, Who};
-use portolan_net::dtp::Progress;
+use portolan_net::dtp::{After, Progress};
 use portolan_net::tls::Identity;
 use portolan_net::{ConnectError, Control, Direction, Guard, Place, Stream};
 use portolan_proto::server::{Effect, Failure, Open, Outcome, Storage, Target, Terms, Whose};
@@ -34,6 +34,8 @@ pub(crate) struct Holdings {
     /// What a download needs of what the account may have.
     aside: Option<Box<SetAside>>,
     data: Option<Stream>,
+    /// One that was kept after a transfer, for the next.
+    kept: Option<Box<Stream>>,
     /// It is opened by this side.
     active: bool,
     pub(crate) progress: Progress,
@@ -48,6 +50,7 @@ pub(crate) struct Done {
     opened: Option<Box<Opened>>,
     aside: Option<Box<SetAside>>,
     data: Option<Stream>,
+    kept: Option<Box<Stream>>,
 }
 
 /// Where a passive data connection is awaited.
@@ -82,7 +85,7 @@ impl Awaited {
 
 impl From<Outcome> for Done {
     fn from(outcome: Outcome) -> Done {
-        Done { outcome, member: None, place: None, opened: None, aside: None, data: None }
+        Done { outcome, member: None, place: None, opened: None, aside: None, data: None, kept: None }
     }
 }
 
@@ -110,6 +113,7 @@ impl Holdings {
             room: None,
             aside: None,
             data: None,
+            kept: None,
             active: false,
             progress: Progress::default(),
             markers: Arc::default(),
@@ -125,6 +129,7 @@ impl Holdings {
         self.opened = done.opened.or(self.opened.take());
         self.aside = done.aside.or(self.aside.take());
         self.data = done.data.or(self.data.take());
+        self.kept = done.kept.or(self.kept.take());
         done.outcome
     }
 
@@ -166,7 +171,7 @@ impl Holdings {
 
     pub(crate) fn drop_data(&mut self) {
         self.place.take().map(Awaited::into_place);
-        self.data = None;
+        (self.data, self.kept) = (None, None);
     }
 
     /// Whom it happens to, what happens in this session.
@@ -235,7 +240,7 @@ pub(crate) fn start(
             None => failed(Failure::Local),
         },
         Effect::Listen { announce, anyone, protected } => {
-            holdings.data = None;
+            (holdings.data, holdings.kept) = (None, None);
             let from = match peer.ip() {
                 // A protected connection is this client's, or shows whose it is; at the control port anybody may
                 // want a session.
@@ -273,6 +278,11 @@ pub(crate) fn start(
                 progress,
             )
             .boxed()
+        }
+        Effect::Connect { target: Target::Kept, .. } => {
+            let kept = holdings.kept.take().map(|kept| *kept);
+            let gone = || ConnectError::Missing(std::io::ErrorKind::NotConnected.into());
+            connect(std::future::ready(kept.ok_or_else(gone)), progress).boxed()
         }
         Effect::Connect { target: Target::Active(target), protected } => {
             holdings.active = true;
@@ -338,12 +348,13 @@ pub(crate) fn start(
                 .boxed()
             }
         },
-        Effect::Move => match (holdings.opened.take(), holdings.data.take()) {
+        Effect::Move { keep } => match (holdings.opened.take(), holdings.data.take()) {
             (Some(opened), Some(data)) => {
                 let (markers, active) = (Arc::clone(&holdings.markers), holdings.active);
                 let who = holdings.who(session, peer);
                 let (room, aside) = (holdings.room.take(), holdings.aside.take());
                 let member = holdings.with_ratio();
+                let after = if keep { After::Keep } else { After::End };
                 let upload = matches!(opened.content, Content::Upload(_));
                 let direction = if upload { Direction::Upload } else { Direction::Download };
                 let limits = holdings.member.as_ref().map(|member| {
@@ -354,8 +365,8 @@ pub(crate) fn start(
                 let progress = Progress::throttled(limits.unwrap_or_default());
                 holdings.progress = progress.clone();
                 async move {
-                    let (outcome, transfer, file_bytes) =
-                        moving::run(*opened, data, active, progress, markers).await;
+                    let (outcome, transfer, file_bytes, kept) =
+                        moving::run(*opened, data, after, active, progress, markers).await;
                     // What was sent for nothing is no upload.
                     let counts = direction == Direction::Download || transfer.reason.is_none();
                     if let Some(member) = member.filter(|_| counts) {
@@ -363,7 +374,7 @@ pub(crate) fn start(
                     }
                     drop((room, aside));
                     shared.options.events.note(who, What::of(transfer)).await;
-                    outcome.into()
+                    Done { kept: kept.map(Box::new), ..Done::from(outcome) }
                 }
                 .boxed()
             }

@@ -3,7 +3,7 @@
 use crate::transfer::{Content, Download, Markers, Opened, Upload};
 use portolan_events::{Direction, Transfer, text};
 use portolan_net::Stream;
-use portolan_net::dtp::{self, Progress};
+use portolan_net::dtp::{self, After, Progress};
 use portolan_proto::server::{Failure, Outcome};
 use std::io;
 use std::sync::Arc;
@@ -15,23 +15,29 @@ const SMALL: usize = 2;
 
 type Moved = Result<(), dtp::Failure<Failure>>;
 
-/// Moves the data, and puts an upload in its place. Gives how many bytes of the file that were, too.
+/// Moves the data, and puts an upload in its place. Gives how many bytes of the file that were, too, and the connection if
+/// it is to be kept.
 pub(crate) async fn run(
     opened: Opened,
     mut data: Stream,
+    after: After,
     active: bool,
     progress: Progress,
     markers: Arc<Markers>,
-) -> (Outcome, Transfer, u64) {
+) -> (Outcome, Transfer, u64, Option<Stream>) {
     let (begun, tls, binary) = (Instant::now(), data.protection(), opened.is_binary());
     let Opened { path, content } = opened;
     let counter = content.counter();
     let (done, direction) = match content {
-        Content::Download(download) => (send(download, &mut data, &progress).await, Direction::Download),
-        Content::Listing(mut source) => {
-            (dtp::send(&mut data, &mut source, &progress).await, Direction::Listing)
+        Content::Download(download) => {
+            (send(download, &mut data, after, &progress).await, Direction::Download)
         }
-        Content::Upload(upload) => (receive(upload, &mut data, &progress, markers).await, Direction::Upload),
+        Content::Listing(mut source) => {
+            (dtp::send(&mut data, &mut source, after, &progress).await, Direction::Listing)
+        }
+        Content::Upload(upload) => {
+            (receive(upload, &mut data, after, &progress, markers).await, Direction::Upload)
+        }
     };
     let file_bytes = counter.map_or_else(|| progress.moved(), |counter| counter.load(Ordering::Relaxed));
     let (bytes, seconds) = (progress.moved(), begun.elapsed().as_secs_f64());
@@ -49,7 +55,8 @@ pub(crate) async fn run(
         }
     };
     let path = text(path.as_bytes());
-    (outcome, Transfer { direction, path, bytes, seconds, tls, active, binary, reason }, file_bytes)
+    let kept = (after == After::Keep && reason.is_none()).then_some(data);
+    (outcome, Transfer { direction, path, bytes, seconds, tls, active, binary, reason }, file_bytes, kept)
 }
 
 /// A failure of storage in a word or two.
@@ -63,16 +70,22 @@ fn word(failure: Failure) -> &'static str {
     }
 }
 
-async fn send(download: Download, data: &mut Stream, progress: &Progress) -> Moved {
+async fn send(download: Download, data: &mut Stream, after: After, progress: &Progress) -> Moved {
     match download.plain() {
         Some((file, range)) => dtp::send_file(data, &file, range, progress).await.map_err(direct),
-        None => dtp::send(data, &mut download.into_source(), progress).await,
+        None => dtp::send(data, &mut download.into_source(), after, progress).await,
     }
 }
 
-async fn receive(mut upload: Upload, data: &mut Stream, progress: &Progress, markers: Arc<Markers>) -> Moved {
+async fn receive(
+    mut upload: Upload,
+    data: &mut Stream,
+    after: After,
+    progress: &Progress,
+    markers: Arc<Markers>,
+) -> Moved {
     upload.set_markers(markers);
-    let received = receive_into(&mut upload, data, progress).await;
+    let received = receive_into(&mut upload, data, after, progress).await;
     // A client that is killed ends both connections at once. The driver gets the chance to see it
     // before part of a file takes the place of the whole one; twice, since a fresh effect is looked at once before
     // anything else is.
@@ -91,7 +104,7 @@ async fn receive(mut upload: Upload, data: &mut Stream, progress: &Progress, mar
     }
 }
 
-async fn receive_into(upload: &mut Upload, data: &mut Stream, progress: &Progress) -> Moved {
+async fn receive_into(upload: &mut Upload, data: &mut Stream, after: After, progress: &Progress) -> Moved {
     upload.begin().await.map_err(dtp::Failure::Storage)?;
     match upload.plain() {
         Some(file) => {
@@ -100,7 +113,7 @@ async fn receive_into(upload: &mut Upload, data: &mut Stream, progress: &Progres
             }
             dtp::receive_file(data, &file, progress).await.map_err(direct)
         }
-        None => dtp::receive(data, upload, progress).await,
+        None => dtp::receive(data, upload, after, progress).await,
     }
 }
 

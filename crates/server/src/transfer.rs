@@ -162,7 +162,8 @@ pub struct FileSource {
 impl Source<Failure> for FileSource {
     async fn next_bytes(&mut self) -> Result<Vec<u8>, Failure> {
         let mut wire = Vec::new();
-        while wire.is_empty()
+        // The end of a small file goes with it.
+        while wire.len() < BUFFER
             && let Some(mut encoder) = self.encoder.take()
         {
             let bytes = self.file.read_at(self.offset, BUFFER).await.map_err(failure)?;
@@ -170,7 +171,6 @@ impl Source<Failure> for FileSource {
             self.counter.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             let ends = bytes.is_empty();
             let encode = move || {
-                let mut wire = Vec::new();
                 if ends {
                     encoder.finish(&mut wire);
                 } else {

@@ -10,6 +10,7 @@
 //! * send text\n             the client sends data
 //! * end                     the client ends the data connection
 //! * receive hello           the data that came, all of it, and its end
+//! * received hello          the data that came, all of it; the data connection stays open
 //! * break                   the data connection breaks
 //! * wait 60                 seconds go by
 //! * hang up                 the client ends the control connection
@@ -266,6 +267,7 @@ fn direct(world: &mut World, rest: &str) -> Result<(), String> {
         "send" => return with_data(world, |data| data.from_client.extend(unescape(rest))),
         "end" => return with_data(world, |data| data.client_ended = true),
         "break" => return with_data(world, |data| data.broken = true),
+        "received" => return receive_on(world, &unescape(rest)),
         "receive" => return receive(world, &unescape(rest)),
         "wait" => world.wait(seconds(rest)?),
         "hang" => world.hang_up(),
@@ -308,6 +310,15 @@ fn receive(world: &mut World, wanted: &[u8]) -> Result<(), String> {
         return Err(format!("what came is: {}", data.to_client.escape_ascii()));
     }
     if data.server_ended { Ok(()) } else { Err("the data has no end".to_owned()) }
+}
+
+fn receive_on(world: &mut World, wanted: &[u8]) -> Result<(), String> {
+    let data = world.data.as_mut().ok_or("there is no data connection")?;
+    let came = std::mem::take(&mut data.to_client);
+    if came != wanted {
+        return Err(format!("what came is: {}", came.escape_ascii()));
+    }
+    if data.server_ended { Err("the data has ended".to_owned()) } else { Ok(()) }
 }
 
 /// Bytes of text with `\r`, `\n`, `\0`, `\\`, `\s` for a space and `\xff` in it. `\*1000A` is a

@@ -400,7 +400,7 @@ impl World {
                 }
             }
             Effect::Connect { .. } if self.cancelled => Some(Outcome::Cancelled),
-            Effect::Connect { target: Target::Passive, .. } => {
+            Effect::Connect { target: Target::Passive | Target::Kept, .. } => {
                 self.data.is_some().then_some(Outcome::Connected)
             }
             Effect::Connect { target: Target::Active(_), .. } if self.silent => None,
@@ -411,11 +411,11 @@ impl World {
                 self.data = Some(Data::default());
                 Some(Outcome::Connected)
             }
-            Effect::Move => self.step_move(),
+            Effect::Move { keep } => self.step_move(*keep),
         }
     }
 
-    fn step_move(&mut self) -> Option<Outcome> {
+    fn step_move(&mut self, keep: bool) -> Option<Outcome> {
         if let Some(opened) = self.opened.take() {
             self.moving = Some(match opened.content {
                 Content::Download(download) => Moving::Sending(Box::new(download.into_source())),
@@ -449,7 +449,7 @@ impl World {
             }
         };
         let data = self.data.as_mut()?;
-        (data.server_ended, data.broken) = (ended.is_ok(), ended.is_err());
+        (data.server_ended, data.broken) = (ended.is_ok() && !keep, ended.is_err());
         Some(outcome)
     }
 

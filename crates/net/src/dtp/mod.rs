@@ -41,6 +41,15 @@ pub enum Failure<E> {
     Stopped,
 }
 
+/// What becomes of a connection whose data is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// It is ended.
+    End,
+    /// More will go over it: the data says by itself where it ends.
+    Keep,
+}
+
 /// How far a transfer is, and whether it is to stop. Clones share both.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {

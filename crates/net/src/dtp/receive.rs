@@ -3,7 +3,7 @@
 mod plain;
 mod protected;
 
-use super::{BUFFER, Failure, Progress, Sink, finish, readable};
+use super::{After, BUFFER, Failure, Progress, Sink, finish, readable};
 use crate::stream::Stream;
 use crate::tls::{Read, Session};
 use rustix::buffer::spare_capacity;
@@ -70,13 +70,14 @@ pub async fn receive_some<E>(
     Ok(false)
 }
 
-/// Receives into a sink until the peer ends, or until the sink has all.
+/// Receives into a sink until the peer ends, or until the sink has all. Only in the second case there is something to keep.
 ///
 /// # Errors
 /// See [`receive_file`].
 pub async fn receive<E>(
     stream: &mut Stream,
     sink: &mut dyn Sink<E>,
+    after: After,
     progress: &Progress,
 ) -> Result<(), Failure<E>> {
     let socket = stream.watch().map_err(Failure::Connection)?;
@@ -94,8 +95,10 @@ pub async fn receive<E>(
             Read::Nothing => {}
             Read::Some => {
                 progress.add(buffer.len());
-                if sink.take(&buffer).await.map_err(Failure::Storage)? {
-                    break;
+                match (sink.take(&buffer).await.map_err(Failure::Storage)?, after) {
+                    (true, After::Keep) => return Ok(()),
+                    (true, After::End) => break,
+                    (false, _) => {}
                 }
             }
         }

@@ -4,7 +4,7 @@ mod plain;
 mod protected;
 
 use super::cached::Cached;
-use super::{Failure, Progress, Source, finish, flush, writable};
+use super::{After, Failure, Progress, Source, finish, flush, writable};
 use crate::stream::Stream;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
@@ -84,13 +84,14 @@ fn send_at_once(
         && !matches!(rustix::net::recv(socket, &mut [0; 1], RecvFlags::DONTWAIT), Ok((1.., _))))
 }
 
-/// Sends what a source gives, then ends the sending side.
+/// Sends what a source gives, then ends the sending side, unless the connection is to be kept.
 ///
 /// # Errors
 /// See [`Failure`].
 pub async fn send<E>(
     stream: &mut Stream,
     source: &mut dyn Source<E>,
+    after: After,
     progress: &Progress,
 ) -> Result<(), Failure<E>> {
     let socket = stream.watch().map_err(Failure::Connection)?;
@@ -101,7 +102,10 @@ pub async fn send<E>(
             bytes = source.next_bytes() => bytes.map_err(Failure::Storage)?,
         };
         if bytes.is_empty() {
-            return finish(stream, progress).await;
+            return match after {
+                After::End => finish(stream, progress).await,
+                After::Keep => Ok(()),
+            };
         }
         // Neither a cached file nor a fast peer makes us wait: others on this thread get their turn here.
         tokio::task::yield_now().await;

@@ -19,6 +19,8 @@ pub(super) enum DataSetup {
     Passive,
     /// By `PORT` and its kin.
     Active(SocketAddr),
+    /// By the transfer before: in block mode a data connection serves many (RFC 959 §3.3).
+    Kept,
 }
 
 impl DataSetup {
@@ -27,6 +29,7 @@ impl DataSetup {
             DataSetup::Default => Target::Active(peer),
             DataSetup::Passive => Target::Passive,
             DataSetup::Active(address) => Target::Active(address),
+            DataSetup::Kept => Target::Kept,
         }
     }
 }

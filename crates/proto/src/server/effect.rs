@@ -139,7 +139,10 @@ pub enum Effect {
     },
     /// Move the data between what was opened and what was connected, then let go of both.
     /// Outcome: [`Outcome::Moved`].
-    Move,
+    Move {
+        /// True to keep the data connection for the next transfer, if this one goes well.
+        keep: bool,
+    },
 }
 
 /// What shows who a user is.
@@ -167,6 +170,8 @@ pub enum Target {
     Passive,
     /// This side opens it.
     Active(SocketAddr),
+    /// It was kept after the last transfer: [`Effect::Move`].
+    Kept,
 }
 
 /// What a transfer reads or writes.

@@ -354,6 +354,7 @@ pub(super) fn no_data_connection(target: Target) -> Reply {
         Target::Active(_) => {
             "Your address and port for data cannot be reached; send EPSV or PASV, or open the port"
         }
+        Target::Kept => "The data connection that was kept is gone; send EPSV or PASV",
     };
     Reply::new(ReplyCode::NoDataConnection, text)
 }
@@ -372,8 +373,18 @@ pub(super) fn opening_data_connection(size: Option<u64>, name: Option<&[u8]>) ->
     Reply::new(ReplyCode::OpeningDataConnection, text)
 }
 
+pub(super) fn starting() -> Reply {
+    Reply::new(ReplyCode::TransferStarting, "The data connection is open, starting")
+}
+
 pub(super) fn transfer_complete(bytes: u64) -> Reply {
     Reply::new(ReplyCode::TransferComplete, format!("Transfer complete, {bytes} bytes"))
+}
+
+/// By 250 instead of 226 a server says that it keeps the data connection (RFC 959 §3.3).
+pub(super) fn transfer_complete_and_open(bytes: u64) -> Reply {
+    let text = format!("Transfer complete, {bytes} bytes; the data connection stays open");
+    Reply::new(ReplyCode::FileActionOkay, text)
 }
 
 pub(super) fn transfer_aborted() -> Reply {

@@ -11,7 +11,7 @@ use super::verbs::{self, Entry};
 use super::{When, replies};
 use portolan_wire::facts::FactSet;
 use portolan_wire::hash::Algorithm;
-use portolan_wire::parameters::{Level, Parameters};
+use portolan_wire::parameters::{Level, Mode, Parameters};
 use portolan_wire::{Command, CommandError, Frame, LineBuffer, Reply, ReplyCode, Verb, VirtualPath};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -250,7 +250,7 @@ impl Session {
 
     /// Gives up the data connection that is set up or there.
     pub(super) fn drop_data(&mut self) {
-        if self.data == DataSetup::Passive {
+        if matches!(self.data, DataSetup::Passive | DataSetup::Kept) {
             self.outputs.push_back(Output::DropData);
         }
         self.data = DataSetup::Default;
@@ -429,7 +429,8 @@ impl Session {
                 self.outputs.push_back(Output::Start(effect));
             }
             Step::Transfer(open) => {
-                self.work = Work::Transfer(Transfer::new(self.data.target(self.peer), self.now));
+                let keep = self.parameters.mode == Mode::Block;
+                self.work = Work::Transfer(Transfer::new(self.data.target(self.peer), keep, self.now));
                 self.outputs.push_back(Output::Start(Effect::Open(open)));
             }
         }
@@ -452,19 +453,22 @@ impl Session {
         match (transfer.stage, outcome) {
             (Stage::Opening, Outcome::Opened { size, name }) if transfer.cancelled.is_none() => {
                 let limit = match transfer.target {
-                    Target::Passive => limits.data_connection,
+                    Target::Passive | Target::Kept => limits.data_connection,
                     Target::Active(_) => limits.active_connection.min(limits.data_connection),
                 };
                 transfer.begin_connecting(self.now + limit);
-                self.send(&replies::opening_data_connection(size, name.as_deref()));
                 let target = transfer.target;
+                self.send(&match (target, &name) {
+                    (Target::Kept, None) => replies::starting(),
+                    _ => replies::opening_data_connection(size, name.as_deref()),
+                });
                 let effect = Effect::Connect { target, protected: self.security.data };
                 self.outputs.push_back(Output::Start(effect));
                 self.work = Work::Transfer(transfer);
             }
             (Stage::Connecting, Outcome::Connected) if transfer.cancelled.is_none() => {
                 transfer.begin_moving(self.now, limits.stall);
-                self.outputs.push_back(Output::Start(Effect::Move));
+                self.outputs.push_back(Output::Start(Effect::Move { keep: transfer.keep }));
                 self.work = Work::Transfer(transfer);
             }
             (_, outcome) => self.end_transfer(&transfer, &outcome),
@@ -473,8 +477,10 @@ impl Session {
 
     fn end_transfer(&mut self, transfer: &Transfer, outcome: &Outcome) {
         // What was refused before 150 leaves the data connection set up for another try.
-        if transfer.stage != Stage::Opening {
-            self.drop_data();
+        match outcome {
+            Outcome::Moved { .. } if transfer.keep => self.data = DataSetup::Kept,
+            _ if transfer.stage != Stage::Opening => self.drop_data(),
+            _ => {}
         }
         self.send(&transfer.final_reply(outcome));
         match transfer.cancelled {

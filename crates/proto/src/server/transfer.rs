@@ -39,6 +39,8 @@ pub(super) enum CancelReason {
 pub(super) struct Transfer {
     pub(super) stage: Stage,
     pub(super) target: Target,
+    /// The data connection is kept for the next, if this one goes well.
+    pub(super) keep: bool,
     pub(super) deadline: Option<Instant>,
     pub(super) cancelled: Option<CancelReason>,
     pub(super) moved: u64,
@@ -47,8 +49,9 @@ pub(super) struct Transfer {
 }
 
 impl Transfer {
-    pub(super) fn new(target: Target, now: Instant) -> Transfer {
-        Transfer { stage: Stage::Opening, target, deadline: None, cancelled: None, moved: 0, seen: (0, now) }
+    pub(super) fn new(target: Target, keep: bool, now: Instant) -> Transfer {
+        let (stage, seen) = (Stage::Opening, (0, now));
+        Transfer { stage, target, keep, deadline: None, cancelled: None, moved: 0, seen }
     }
 
     pub(super) fn begin_connecting(&mut self, deadline: Instant) {
@@ -91,6 +94,7 @@ impl Transfer {
     /// The one final reply. A transfer that was over before it could be cancelled did succeed.
     pub(super) fn final_reply(&self, outcome: &Outcome) -> Reply {
         match (outcome, self.cancelled) {
+            (Outcome::Moved { bytes }, _) if self.keep => replies::transfer_complete_and_open(*bytes),
             (Outcome::Moved { bytes }, _) => replies::transfer_complete(*bytes),
             (Outcome::Failed(Failure::NoConnection), None) | (_, Some(CancelReason::NoConnection)) => {
                 replies::no_data_connection(self.target)

@@ -33,6 +33,7 @@ fn status(session: &Session) -> Vec<String> {
         DataSetup::Default => "Data connection: none set up".to_owned(),
         DataSetup::Passive => "Data connection: passive, waiting for yours".to_owned(),
         DataSetup::Active(address) => format!("Data connection: active, to port {}", address.port()),
+        DataSetup::Kept => "Data connection: open, no transfer in progress".to_owned(),
     };
     let transfer = match session.transfer() {
         None => "No transfer in progress".to_owned(),
