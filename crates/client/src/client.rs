@@ -8,9 +8,9 @@ use crate::options::Options;
 use portolan_proto::client::{Problem, Retry, Way};
 use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Notify;
 
 /// How often something is tried, and how long is waited in between: each time twice as long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +35,30 @@ impl Retries {
     }
 }
 
+/// Transfers that are asked for ahead on a connection whose server keeps one data connection for them.
+const IN_BLOCKS_MAX: usize = 32;
+
+/// Sessions that are worth it, by how long a round trip takes: what is near is limited by the work, what is far by the
+/// waiting.
+const SESSIONS: [(Duration, usize); 3] =
+    [(Duration::from_millis(2), 4), (Duration::from_millis(15), 8), (Duration::MAX, 16)];
+
+/// A connection, and how many use it.
+#[derive(Debug)]
+struct Held {
+    connection: Arc<Connection>,
+    users: usize,
+    /// Who uses it does not want others beside.
+    alone: bool,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    idle: Vec<Connection>,
-    /// Connections that there are, used or not.
-    open: usize,
+    held: Vec<Held>,
+    /// Connections that are being opened.
+    opening: usize,
+    /// Connections that there may be.
+    most: usize,
     /// There was a connection once.
     reached: bool,
     /// Data connections could not resume TLS 1.3.
@@ -48,6 +67,39 @@ struct State {
     unfit: Vec<Way>,
     /// The way that the last connection went.
     way: Option<Way>,
+    /// Something was odd: nothing is asked for ahead any more.
+    odd: bool,
+}
+
+impl State {
+    /// How many small transfers a connection takes at a time.
+    fn depth(&self, connection: &Connection) -> usize {
+        let features = connection.features();
+        match features {
+            _ if self.odd => 1,
+            features if features.offers_blocks() => IN_BLOCKS_MAX,
+            features if features.queues() => 2,
+            _ => 1,
+        }
+    }
+
+    /// One of the connections that there are, if there is one for this.
+    fn find(&mut self, alone: bool) -> Option<Arc<Connection>> {
+        self.held.retain(|held| !held.connection.is_over());
+        let depths: Vec<usize> = self.held.iter().map(|held| self.depth(&held.connection)).collect();
+        let full = self.held.len() + self.opening >= self.most;
+        let fits = |held: &Held, depth: usize| match held.users {
+            0 => true,
+            _ if alone || held.alone => false,
+            // A session of its own is quicker, where not everything goes over one data connection.
+            users => users < depth && (full || depth == IN_BLOCKS_MAX),
+        };
+        let places = self.held.iter_mut().zip(depths).filter(|(held, depth)| fits(held, *depth));
+        let (held, _) = places.min_by_key(|(held, _)| held.users)?;
+        held.users += 1;
+        held.alone = alone;
+        Some(Arc::clone(&held.connection))
+    }
 }
 
 /// A server, and the connections to it.
@@ -56,7 +108,10 @@ pub struct Client {
     options: Options,
     retries: Retries,
     state: Mutex<State>,
-    slots: Semaphore,
+    /// Somebody needs a connection no more.
+    freed: Notify,
+    /// How many connections there are to be is found out.
+    finds_out: bool,
     /// Uploads cannot be given another name there.
     pub(crate) direct: AtomicBool,
 }
@@ -65,60 +120,77 @@ pub struct Client {
 #[derive(Debug)]
 pub struct Lease<'a> {
     client: &'a Client,
-    connection: Option<Connection>,
-    slot: Option<SemaphorePermit<'a>>,
+    connection: Arc<Connection>,
 }
 
 impl Deref for Lease<'_> {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        // It is taken only when it is dropped.
-        match &self.connection {
-            Some(connection) => connection,
-            None => unreachable!("a lease without a connection"),
-        }
+        &self.connection
     }
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
         let mut state = self.client.state();
-        match self.connection.take() {
-            Some(connection) if !connection.is_over() => state.idle.push(connection),
-            _ => state.open -= 1,
+        let own = |held: &&mut Held| Arc::ptr_eq(&held.connection, &self.connection);
+        if let Some(held) = state.held.iter_mut().find(own) {
+            held.users -= 1;
+            held.alone = false;
         }
+        drop(state);
+        self.client.freed.notify_one();
     }
 }
 
 impl Lease<'_> {
     /// It is of no use any more.
-    fn discard(mut self) {
-        self.connection = None;
+    fn discard(self) {
+        let mut state = self.client.state();
+        state.held.retain(|held| !Arc::ptr_eq(&held.connection, &self.connection));
     }
+}
 
-    /// There may be fewer connections than was thought.
-    fn give_up_slot(mut self) {
-        if let Some(slot) = self.slot.take() {
-            slot.forget();
-        }
+/// A connection that is being opened is counted, also if nobody waits for it any more.
+struct Opening<'a>(&'a Client);
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.0.state().opening -= 1;
+        self.0.freed.notify_one();
     }
 }
 
 impl Client {
-    /// By at most so many connections at a time; at least one. None is opened before it is needed.
-    pub fn new(options: Options, sessions: usize, retries: Retries) -> Client {
+    /// By at most so many connections at a time, at least one; without a number by as many as are worth it. None is opened
+    /// before it is needed.
+    pub fn new(options: Options, sessions: Option<usize>, retries: Retries) -> Client {
+        let state = State { most: sessions.unwrap_or(1).max(1), ..State::default() };
         Client {
             options,
             retries,
-            state: Mutex::default(),
-            slots: Semaphore::new(sessions.max(1)),
+            state: Mutex::new(state),
+            freed: Notify::new(),
+            finds_out: sessions.is_none(),
             direct: AtomicBool::new(false),
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many connections there may be at a time, as far as is known.
+    pub fn sessions(&self) -> usize {
+        self.state().most
+    }
+
+    /// How many small files are worth to be asked for at a time.
+    pub(crate) fn ahead(&self) -> usize {
+        let state = self.state();
+        let depth = state.held.iter().map(|held| state.depth(&held.connection)).max();
+        state.most * depth.unwrap_or(1)
     }
 
     /// The way by which the last data connection was had, to begin with it another time.
@@ -143,57 +215,74 @@ impl Client {
     /// # Errors
     /// When there is none, and none can be opened.
     pub async fn connection(&self) -> Result<Lease<'_>> {
+        self.lease(true).await
+    }
+
+    async fn lease(&self, alone: bool) -> Result<Lease<'_>> {
         loop {
-            let slot = self.slots.acquire().await.map_err(|error| Error::Local(error.to_string()))?;
-            let idle = {
+            let freed = self.freed.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
+            let may_open = {
                 let mut state = self.state();
-                let mut idle = None;
-                while let Some(connection) = state.idle.pop() {
-                    if !connection.is_over() {
-                        idle = Some(connection);
-                        break;
-                    }
-                    state.open -= 1;
+                if let Some(connection) = state.find(alone) {
+                    drop(state);
+                    // There may be room for more.
+                    self.freed.notify_one();
+                    return Ok(Lease { client: self, connection });
                 }
-                if idle.is_none() {
-                    state.open += 1;
-                }
-                idle
+                let may_open = state.held.len() + state.opening < state.most;
+                state.opening += usize::from(may_open);
+                may_open
             };
-            if let Some(connection) = idle {
-                return Ok(Lease { client: self, connection: Some(connection), slot: Some(slot) });
+            if !may_open {
+                freed.await;
+                continue;
             }
-            // What comes of it is counted, also if nobody waits for it any more.
-            let mut lease = Lease { client: self, connection: None, slot: Some(slot) };
+            let opening = Opening(self);
             match Connection::open(self.current()).await {
-                Ok(connection) => {
-                    self.state().reached = true;
-                    lease.connection = Some(connection);
-                    return Ok(lease);
-                }
+                Ok(connection) => return Ok(self.hold(Arc::new(connection), alone)),
                 Err(error) => {
+                    let mut state = self.state();
+                    let others = state.held.len();
                     // So many, and no more: what there is has to do.
-                    let full = matches!(error.code(), Some(421 | 530)) && self.state().open > 1;
+                    let full = matches!(error.code(), Some(421 | 530)) && others > 0;
                     if !full {
+                        drop(state);
                         return Err(error);
                     }
-                    self.tell(&Event::FewerSessions(&error));
-                    lease.give_up_slot();
+                    let fewer = state.most > others;
+                    state.most = others;
+                    drop((state, opening));
+                    if fewer {
+                        self.tell(&Event::FewerSessions(&error));
+                    }
                 }
             }
         }
     }
 
+    /// There is one more connection.
+    fn hold(&self, connection: Arc<Connection>, alone: bool) -> Lease<'_> {
+        let mut state = self.state();
+        if self.finds_out && !state.reached {
+            let by_time = SESSIONS.iter().find(|(time, _)| connection.round_trip() <= *time);
+            state.most = by_time.map_or(1, |(_, sessions)| *sessions);
+        }
+        state.reached = true;
+        state.held.push(Held { connection: Arc::clone(&connection), users: 1, alone });
+        Lease { client: self, connection }
+    }
+
     /// Says goodbye on all connections.
     pub async fn close(self) {
-        let idle = std::mem::take(&mut self.state().idle);
-        futures_util::future::join_all(idle.into_iter().map(Connection::close)).await;
+        let held = std::mem::take(&mut self.state().held);
+        let own = held.into_iter().filter_map(|held| Arc::into_inner(held.connection));
+        futures_util::future::join_all(own.map(Connection::close)).await;
     }
 
     fn drop_idle(&self) {
-        let mut state = self.state();
-        state.open -= state.idle.len();
-        state.idle.clear();
+        self.state().held.retain(|held| held.users > 0);
     }
 
     /// The options, with what was learned.
@@ -216,7 +305,12 @@ impl Client {
     /// # Errors
     /// The last one, when it makes no sense any more.
     pub async fn run<T>(&self, act: impl AsyncFnMut(&Connection) -> Result<T>) -> Result<T> {
-        self.run_while(act, |_| true).await
+        self.run_while(true, act, |_| true).await
+    }
+
+    /// The same for one of many small things, for which the connection may be shared.
+    pub(crate) async fn run_small<T>(&self, act: impl AsyncFnMut(&Connection) -> Result<T>) -> Result<T> {
+        self.run_while(false, act, |_| true).await
     }
 
     /// The same for what must not be done twice: it is done again only if it was not begun.
@@ -228,7 +322,7 @@ impl Client {
             Error::Session(error) => error.untouched,
             error => matches!(error, Error::Connect { .. } | Error::Name { .. }),
         };
-        self.run_while(act, untouched).await
+        self.run_while(true, act, untouched).await
     }
 
     /// Makes a directory. That one is there already is as good: it may have been made by a try whose answer was lost.
@@ -290,17 +384,33 @@ impl Client {
         .await
     }
 
+    /// What was asked for ahead and came out wrong is the reason to ask for one thing after the other from now on.
+    fn note_oddity(&self, alone: bool, error: &Error) {
+        let odd = match error {
+            Error::WrongSize { .. } | Error::Truncated => true,
+            Error::Session(error) => {
+                matches!(error.problem, Problem::Unexpected(_) | Problem::Silent)
+                    || error.reply().is_some_and(|reply| matches!(reply.number, 425 | 426 | 500..=504))
+            }
+            _ => false,
+        };
+        let mut state = self.state();
+        state.odd |= odd && !alone;
+    }
+
     async fn run_while<T>(
         &self,
+        alone: bool,
         mut act: impl AsyncFnMut(&Connection) -> Result<T>,
         again: impl Fn(&Error) -> bool,
     ) -> Result<T> {
         let mut tried = 0;
         loop {
-            let error = match self.connection().await {
+            let error = match self.lease(alone).await {
                 Ok(lease) => match act(&lease).await {
                     Ok(done) => return Ok(done),
                     Err(error) => {
+                        self.note_oddity(alone, &error);
                         if error.retry() == Retry::NewConnection {
                             lease.discard();
                         }

@@ -1,5 +1,6 @@
 //! One control connection, logged in.
 
+use crate::data::Data;
 use crate::dial;
 use crate::download::Download;
 use crate::driver::{self, Call, Driver, Given, Known, Waiting};
@@ -32,6 +33,8 @@ pub struct Connection {
     end: Arc<OnceLock<SessionError>>,
     numbers: AtomicU64,
     stall: Duration,
+    /// How long it took to connect.
+    round_trip: Duration,
     /// Where one is after the login.
     pub(crate) home: OnceCell<Vec<u8>>,
     /// True once `MLSD` was refused although it is offered.
@@ -65,8 +68,8 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Says that the data is over.
-    pub(crate) fn settle(&mut self, result: std::result::Result<(), Problem>) {
+    /// Says that the data is over. A data connection that it had in common with others goes back.
+    pub(crate) fn settle(&mut self, result: std::result::Result<Option<Data>, Problem>) {
         if !std::mem::replace(&mut self.settled, true) {
             // Without a driver the end is known already.
             let _ = self.calls.send(Call::Ended(self.number, result));
@@ -101,7 +104,7 @@ impl Connection {
             TlsPolicy::Off => None,
             _ => Some(Secured::new(&options.trust, &options.host)?),
         };
-        let stream = dial::control(&options).await?;
+        let (stream, round_trip) = dial::control(&options).await?;
         let lost = |error: std::io::Error| Error::Connect {
             host: options.host.clone(),
             port: options.port,
@@ -134,6 +137,7 @@ impl Connection {
             end,
             numbers: AtomicU64::new(0),
             stall,
+            round_trip,
             home,
             without_facts,
             task,
@@ -154,6 +158,11 @@ impl Connection {
     /// Where this side is.
     pub fn local(&self) -> SocketAddr {
         self.known.local
+    }
+
+    /// How long it took to connect: about a round trip.
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.round_trip
     }
 
     /// True when TLS protects the control connection, and true when it protects data.
@@ -246,7 +255,18 @@ impl Connection {
         representation: Representation,
         offset: u64,
     ) -> Result<Download> {
-        let begun = self.begin(&self.gate(), verb, argument, representation, offset)?;
+        let begun = self.begin(&self.gate(), order(verb, argument, representation, offset)?)?;
+        self.follow(begun).await
+    }
+
+    /// Begins a download of one of many small files. It may be asked for while others are on their way; on a connection
+    /// whose server bears that, they cost no more round trips than one.
+    ///
+    /// # Errors
+    /// As [`download`](Self::download).
+    pub async fn download_small(&self, path: &[u8], representation: Representation) -> Result<Download> {
+        let order = order(Verb::Retr, Some(path), representation, 0)?;
+        let begun = self.begin(&self.gate(), Order { small: true, ..order })?;
         self.follow(begun).await
     }
 
@@ -288,26 +308,17 @@ impl Connection {
         offset: u64,
     ) -> Result<Upload> {
         let Begun { mut link, given, .. } =
-            self.begin(&self.gate(), verb, argument, representation, offset)?;
+            self.begin(&self.gate(), order(verb, argument, representation, offset)?)?;
         let data = link.data(given).await?;
         Ok(Upload::new(link, data))
     }
 
     /// Asks for a transfer.
-    pub(crate) fn begin(
-        &self,
-        _gate: &MutexGuard<'_, ()>,
-        verb: Verb,
-        argument: Option<&[u8]>,
-        representation: Representation,
-        offset: u64,
-    ) -> Result<Begun> {
-        let command = command(verb, argument)?;
+    pub(crate) fn begin(&self, _gate: &MutexGuard<'_, ()>, order: Order) -> Result<Begun> {
         let (data, given) = oneshot::channel();
         let (begun, started) = oneshot::channel();
         let (end, ended) = oneshot::channel();
         let number = self.number();
-        let order = Order { command, representation, offset };
         let waiting = Waiting { data, started: begun, end };
         self.calls.send(Call::Transfer(number, order, waiting)).map_err(|_| self.over())?;
         let link = Link {
@@ -320,6 +331,16 @@ impl Connection {
         };
         Ok(Begun { link, given, started })
     }
+}
+
+/// What a transfer is, if its argument can travel.
+pub(crate) fn order(
+    verb: Verb,
+    argument: Option<&[u8]>,
+    representation: Representation,
+    offset: u64,
+) -> Result<Order> {
+    Ok(Order { command: command(verb, argument)?, representation, offset, small: false })
 }
 
 /// A command, if its argument can travel.
@@ -342,7 +363,7 @@ fn known(
 
 impl Link {
     /// Waits for the data connection, and protects it if it is to be.
-    async fn data(&mut self, given: oneshot::Receiver<Given>) -> Result<crate::data::Data> {
+    async fn data(&mut self, given: oneshot::Receiver<Given>) -> Result<Data> {
         let Ok(Given { data, secured, gone }) = given.await else {
             // There is none: the end says why, or there was nothing to send.
             self.settled = true;

@@ -1,11 +1,12 @@
-//! A data connection, plain or protected.
+//! A data connection, plain or protected, with one file on it or many in blocks.
 
 use crate::Resumed;
 use crate::tls::Secured;
+use portolan_wire::data::{Blocks, Piece};
 use socket2::SockRef;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -17,6 +18,40 @@ use tokio_rustls::client::TlsStream;
 pub(crate) struct Data {
     /// Nothing only while a handshake takes it over.
     stream: Option<Kind>,
+    /// Where files come in blocks.
+    blocks: Option<Box<InBlocks>>,
+}
+
+/// Bytes of one reading of blocks.
+const READ: usize = 64 << 10;
+
+/// Files in blocks, one after the other (RFC 959 §3.4.2).
+#[derive(Debug, Default)]
+struct InBlocks {
+    reader: Blocks,
+    /// What was read and not yet taken apart, from `at` on.
+    read: Vec<u8>,
+    at: usize,
+    /// The file has ended.
+    ended: bool,
+}
+
+impl InBlocks {
+    /// Takes what was read already; true when more has to be read.
+    fn take(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        let before = buf.filled().len();
+        while !self.ended && buf.filled().len() == before {
+            let most = (self.at + buf.remaining()).min(self.read.len());
+            let Some((piece, rest)) = self.reader.next(&self.read[self.at..most]) else { return true };
+            let rest = rest.len();
+            match piece {
+                Piece::Data(data) => buf.put_slice(data),
+                Piece::End => self.ended = true,
+            }
+            self.at = most - rest;
+        }
+        false
+    }
 }
 
 /// How long a server has to say that it begins once something has come.
@@ -29,17 +64,30 @@ enum Kind {
 }
 
 impl Data {
-    pub(crate) fn plain(stream: TcpStream) -> Data {
+    pub(crate) fn plain(stream: TcpStream, in_blocks: bool) -> Data {
         // Also if this process is killed.
         set_reset(&stream, true);
-        Data { stream: Some(Kind::Plain(stream)) }
+        Data { stream: Some(Kind::Plain(stream)), blocks: in_blocks.then(Box::default) }
+    }
+
+    /// True when more can come on it once this file has ended.
+    pub(crate) fn is_common(&self) -> bool {
+        self.blocks.is_some()
+    }
+
+    /// The next file begins.
+    pub(crate) fn begin_next(&mut self) {
+        if let Some(blocks) = &mut self.blocks {
+            blocks.ended = false;
+        }
     }
 
     /// Protects it, by the TLS of its control connection.
     pub(crate) async fn protect(mut self, secured: &Secured) -> io::Result<Data> {
         let Some(Kind::Plain(stream)) = self.stream.take() else { return Ok(self) };
         let stream = secured.connect(stream).await?;
-        Ok(Data { stream: Some(Kind::Tls(Box::new(stream))) })
+        self.stream = Some(Kind::Tls(Box::new(stream)));
+        Ok(self)
     }
 
     /// Whether it is protected, and its session is that of the control connection.
@@ -85,17 +133,42 @@ fn gone() -> io::Error {
     io::ErrorKind::NotConnected.into()
 }
 
+impl Kind {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Kind::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Kind::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
 impl AsyncRead for Data {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.stream {
-            Some(Kind::Plain(stream)) => Pin::new(stream).poll_read(cx, buf),
-            Some(Kind::Tls(stream)) => Pin::new(stream).poll_read(cx, buf),
-            None => Poll::Ready(Err(gone())),
+        let Data { stream, blocks } = &mut *self;
+        let Some(stream) = stream else { return Poll::Ready(Err(gone())) };
+        let Some(blocks) = blocks else { return stream.poll_read(cx, buf) };
+        while blocks.take(buf) {
+            blocks.read.resize(READ, 0);
+            let mut read = ReadBuf::new(&mut blocks.read);
+            let polled = stream.poll_read(cx, &mut read);
+            let count = if polled.is_ready() { read.filled().len() } else { 0 };
+            blocks.read.truncate(count);
+            blocks.at = 0;
+            match ready!(polled) {
+                Ok(()) if count > 0 => {}
+                // Blocks say themselves where they end.
+                Ok(()) => return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
         }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -37,8 +37,9 @@ pub(crate) async fn connect(to: SocketAddr, from: Option<IpAddr>) -> io::Result<
     socket(to, from)?.connect(to).await
 }
 
-/// Opens a control connection: all addresses of the name are tried, each a little after the one before (RFC 8305).
-pub(crate) async fn control(options: &Options) -> Result<TcpStream> {
+/// Opens a control connection: all addresses of the name are tried, each a little after the one before (RFC 8305). Gives
+/// how long the one took, too.
+pub(crate) async fn control(options: &Options) -> Result<(TcpStream, Duration)> {
     let (host, port) = (options.host.as_str(), options.port);
     let name_error = |why: String| Error::Name { host: host.to_owned(), why };
     let deadline = Instant::now() + options.connect;
@@ -60,10 +61,10 @@ pub(crate) async fn control(options: &Options) -> Result<TcpStream> {
         }
         tokio::select! {
             biased;
-            Some((address, connected)) = running.next() => match connected {
+            Some((address, began, connected)) = running.next() => match connected {
                 Ok(stream) => {
                     tell(&Event::Connected(address));
-                    return Ok(stream);
+                    return Ok((stream, Instant::elapsed(&began)));
                 }
                 Err(error) => {
                     tell(&Event::NotConnected(address, &error));
@@ -75,7 +76,8 @@ pub(crate) async fn control(options: &Options) -> Result<TcpStream> {
             () = tokio::time::sleep_until(next), if !left.is_empty() => {
                 if let Some(address) = left.pop_front() {
                     tell(&Event::Connecting(address));
-                    running.push(async move { (address, connect(address, options.bind).await) });
+                    let began = Instant::now();
+                    running.push(async move { (address, began, connect(address, options.bind).await) });
                 }
                 next = Instant::now() + STAGGER;
             }

@@ -12,7 +12,7 @@ use portolan_proto::client::{
 };
 use portolan_wire::received::printable;
 use portolan_wire::{Command, Received};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -27,8 +27,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) enum Call {
     Ask(Number, Command, oneshot::Sender<std::result::Result<Received, SessionError>>),
     Transfer(Number, Order, Waiting),
-    /// The data of a transfer is over.
-    Ended(Number, std::result::Result<(), Problem>),
+    /// The data of a transfer is over. With it the data connection, if it has it in common with others.
+    Ended(Number, std::result::Result<Option<Data>, Problem>),
     /// Nobody wants it any more.
     Cancel(Number),
 }
@@ -84,6 +84,25 @@ struct Wanted {
     socket: Option<TcpStream>,
 }
 
+/// The data connection that small transfers have in common.
+#[derive(Default)]
+struct Common {
+    /// While none of them uses it.
+    data: Option<Data>,
+    /// Whose data comes next on it.
+    waiting: VecDeque<Number>,
+}
+
+impl Common {
+    fn drop(&mut self) {
+        self.waiting.clear();
+        if let Some(data) = self.data.take() {
+            // It is between two files, so that nothing is missing.
+            data.has_ended();
+        }
+    }
+}
+
 enum Control {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
@@ -133,6 +152,7 @@ pub(crate) struct Driver {
     wanted: HashMap<Number, Wanted>,
     opened: (mpsc::UnboundedSender<Opened>, mpsc::UnboundedReceiver<Opened>),
     attempts: u64,
+    common: Common,
     ready: Option<oneshot::Sender<Result<Known>>>,
     end: Arc<OnceLock<SessionError>>,
     known: (SocketAddr, SocketAddr),
@@ -162,6 +182,7 @@ impl Driver {
             wanted: HashMap::new(),
             opened: mpsc::unbounded_channel(),
             attempts: 0,
+            common: Common::default(),
             ready: Some(ready),
             end,
             known,
@@ -266,7 +287,12 @@ impl Driver {
                         wanted.gone.cancel();
                     }
                 }
-                Output::Begin { number, protected } => self.begin(number, protected),
+                Output::Begin { number, protected, in_blocks } => self.begin(number, protected, in_blocks),
+                Output::Continue { number } => {
+                    self.common.waiting.push_back(number);
+                    self.pass_on();
+                }
+                Output::DropCommon => self.common.drop(),
                 Output::Started { number } => {
                     if let Some(Pending::Transfer { started, .. }) = self.pending.get_mut(&number)
                         && let Some(started) = started.take()
@@ -413,19 +439,43 @@ impl Driver {
         }
     }
 
-    fn begin(&mut self, number: Number, protected: bool) {
+    fn begin(&mut self, number: Number, protected: bool, in_blocks: bool) {
         let Some(Wanted { socket, gone, .. }) = self.wanted.get_mut(&number) else { return };
         let Some(socket) = socket.take() else { return };
         let gone = gone.clone();
         let secured = self.secured.clone().filter(|_| protected);
+        if in_blocks {
+            self.common.drop();
+        }
         let waiting = match self.pending.get_mut(&number) {
             Some(Pending::Transfer { data, .. }) => data.take(),
             _ => None,
         };
-        let given = Given { data: Data::plain(socket), secured, gone };
+        let given = Given { data: Data::plain(socket, in_blocks), secured, gone };
         // Who does not wait any more has called it off.
         if let Some(waiting) = waiting {
             let _ = waiting.send(given);
+        }
+    }
+
+    /// Gives the data connection that small transfers have in common to the next of them.
+    fn pass_on(&mut self) {
+        while let Some(mut data) = self.common.data.take() {
+            let Some(number) = self.common.waiting.pop_front() else {
+                self.common.data = Some(data);
+                return;
+            };
+            let waiting = match self.pending.get_mut(&number) {
+                Some(Pending::Transfer { data, .. }) => data.take(),
+                _ => None,
+            };
+            let Some(waiting) = waiting else {
+                // What comes next is of one that nobody waits for any more; the session has noticed, or will.
+                return;
+            };
+            let (_, gone) = self.want(number);
+            data.begin_next();
+            let _ = waiting.send(Given { data, secured: None, gone });
         }
     }
 
@@ -464,7 +514,16 @@ impl Driver {
                 self.pending.insert(number, Pending::Transfer { data, started, end });
                 Input::Request(number, Request::Transfer(order))
             }
-            Call::Ended(number, result) => Input::Ended(number, result),
+            Call::Ended(number, result) => {
+                let result = result.map(|data| {
+                    // What was given up must not be taken for what there is now.
+                    if let Some(data) = data.filter(|_| self.pending.contains_key(&number)) {
+                        self.common.data = Some(data);
+                        self.pass_on();
+                    }
+                });
+                Input::Ended(number, result)
+            }
             Call::Cancel(number) => Input::Cancel(number),
         };
         self.session.handle_input(Instant::now(), input);

@@ -19,6 +19,9 @@ const BUFFER: usize = 256 << 10;
 /// Bytes before the end of a part that are fetched again and compared, so that a part of something else is not gone on with.
 const OVERLAP: u64 = 16 << 10;
 
+/// Up to so many bytes a file is small: it is asked for while others are on their way, and begun anew if it breaks off.
+const SMALL: u64 = 64 << 10;
+
 /// How a file is fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fetching {
@@ -55,6 +58,15 @@ impl Client {
         how: Fetching,
         progress: Progress<'_>,
     ) -> Result<Receipt> {
+        let size = known.and_then(|known| known.size);
+        if size.is_some_and(|size| size <= SMALL) && how.representation == Representation::Image {
+            let fetch = async |connection: &Connection| {
+                small(connection, path, folder, name, known.unwrap_or_default(), how, progress).await
+            };
+            let receipt = self.run_small(fetch).await?;
+            self.note_way(&receipt);
+            return Ok(receipt);
+        }
         let mut resume = how.resume;
         let receipt = self
             .run(async |connection| {
@@ -69,6 +81,61 @@ impl Client {
         self.note_way(&receipt);
         Ok(receipt)
     }
+}
+
+/// Fetches a small file of which everything is known.
+async fn small(
+    connection: &Connection,
+    path: &[u8],
+    folder: &Folder,
+    name: &Name,
+    facts: Facts,
+    how: Fetching,
+    progress: Progress<'_>,
+) -> Result<Receipt> {
+    let wanted = facts.size.unwrap_or_default();
+    let mut download = connection.download_small(path, how.representation).await?;
+    let mut bytes = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default() + 1);
+    // One more than there should be shows that there are more.
+    let read = (&mut download).take(wanted + 1).read_to_end(&mut bytes).await;
+    read.map_err(|error| download.error(&error))?;
+    let got = bytes.len() as u64;
+    if got > wanted {
+        return Err(Error::WrongSize { wanted, got });
+    }
+    let receipt = download.finish().await?;
+    if got != wanted {
+        return Err(Error::WrongSize { wanted, got });
+    }
+    let part = name.part();
+    let mut file = open_part(folder, &part)?;
+    file.set_len(0).and_then(|()| file.write_all(&bytes)).map_err(|error| Error::local(&error))?;
+    complete(&file, facts, how)?;
+    folder.rename(&part, name).map_err(|error| Error::local(&error))?;
+    progress(got, Some(wanted));
+    Ok(receipt)
+}
+
+/// Opens a part. Two that write to one would make a mixture.
+fn open_part(folder: &Folder, part: &Name) -> Result<File> {
+    let file = folder.create(part, true).map_err(|error| Error::local(&error))?;
+    file.try_lock().map_err(|_| Error::Local("it is being fetched already".to_owned()))?;
+    Ok(file)
+}
+
+/// Gives a file that is whole what it is to have.
+fn complete(file: &File, facts: Facts, how: Fetching) -> Result<()> {
+    if let Some(mode) = how.mode {
+        // No more than a new file has here; what may be executed there, may be by who can read it here.
+        let own = file.metadata().map_err(|error| Error::local(&error))?.permissions().mode() & 0o777;
+        let mode = mode & (own | (own & 0o444) >> 2) | 0o600;
+        file.set_permissions(std::fs::Permissions::from_mode(mode)).map_err(|error| Error::local(&error))?;
+    }
+    if let Some(modified) = facts.modified.filter(|_| how.keep_time) {
+        // Not all disks can do that, and it is no reason to fail.
+        let _ = set_modified(file, modified.unix());
+    }
+    Ok(())
 }
 
 async fn attempt(
@@ -94,16 +161,13 @@ async fn attempt(
             (facts?, download)
         }
     };
-    let busy = || Error::Local("it is being fetched already".to_owned());
     // It is smaller than the part, or knows no offsets.
     if from > 0 && matches!(&download, Err(error) if matches!(error.code(), Some(500..=504 | 550..=554))) {
         download = connection.download(Verb::Retr, Some(path), how.representation, 0).await;
         folder.create(&part, false).map_err(|error| Error::local(&error))?;
     }
     let mut download = download?;
-    let mut file = folder.create(&part, true).map_err(|error| Error::local(&error))?;
-    // Two that write to one part would make a mixture.
-    file.try_lock().map_err(|_| busy())?;
+    let mut file = open_part(folder, &part)?;
     let there = file.metadata().map_err(|error| Error::local(&error))?.len().min(there);
     // What is behind that is not gone on with, now or later.
     file.set_len(there).map_err(|error| Error::local(&error))?;
@@ -150,16 +214,7 @@ async fn attempt(
         _ => {}
     }
     file.set_len(at).map_err(|error| Error::local(&error))?;
-    if let Some(mode) = how.mode {
-        // No more than a new file has here; what may be executed there, may be by who can read it here.
-        let own = file.metadata().map_err(|error| Error::local(&error))?.permissions().mode() & 0o777;
-        let mode = mode & (own | (own & 0o444) >> 2) | 0o600;
-        file.set_permissions(std::fs::Permissions::from_mode(mode)).map_err(|error| Error::local(&error))?;
-    }
-    if let Some(modified) = facts.modified.filter(|_| how.keep_time) {
-        // Not all disks can do that, and it is no reason to fail.
-        let _ = set_modified(&file, modified.unix());
-    }
+    complete(&file, facts, how)?;
     let _ = rustix::fs::fremovexattr(&file, MARK);
     folder.rename(&part, name).map_err(|error| Error::local(&error))?;
     Ok(receipt)

@@ -13,7 +13,7 @@
 //!
 //! # async fn example() -> portolan_client::Result<()> {
 //! let url = Url::parse("ftp://ftp.example.org/pub/").map_err(|error| portolan_client::Error::Local(error.to_string()))?;
-//! let client = Client::new(Options::new(url.host.clone()), 4, Retries::default());
+//! let client = Client::new(Options::new(url.host.clone()), None, Retries::default());
 //! for entry in client.run(async |connection| connection.list(&url.path).await).await?.entries {
 //!     println!("{} {:?}", String::from_utf8_lossy(&entry.name), entry.size);
 //! }

@@ -1,7 +1,7 @@
 //! What is in a directory.
 
 use crate::Receipt;
-use crate::connection::Connection;
+use crate::connection::{Connection, order};
 use crate::download::Download;
 use crate::error::{Error, Result};
 use portolan_proto::client::Software;
@@ -76,7 +76,7 @@ impl Connection {
         let (there, listing, back) = {
             let gate = self.gate();
             let there = self.post(&gate, Verb::Cwd, Some(&path))?;
-            let listing = self.begin(&gate, Verb::List, argument, representation, 0)?;
+            let listing = self.begin(&gate, order(Verb::List, argument, representation, 0)?)?;
             (there, listing, self.post(&gate, Verb::Cwd, Some(home))?)
         };
         let (there, listing, _) = tokio::join!(

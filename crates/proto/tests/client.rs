@@ -4,7 +4,7 @@
 //! # what counts from the start: tls auto|required|off|implicit, ways EPSV,PASV,…
 //! S 220 a line of the server, with its end
 //! C USER anonymous        what the client sends; everything that it sends has to be there
-//! ! RETR name [offset]    a transfer is wanted; ? before a command asks for its reply only
+//! ! RETR name [offset]    a transfer is wanted, `small RETR name` one of many small ones; ? before a command asks for its reply only
 //! ! connected | refused | listening | ended | broken | secured | cancel | closed | wait <seconds>
 //!                         with the number of a transfer behind it, if it is not the last
 //! = connect 127.0.0.1:2000 | begin | …    what the owner is told, all of it but for what is heard
@@ -75,9 +75,12 @@ impl Play {
                 Output::Connect { address, .. } => format!("= connect {address}"),
                 Output::Listen { .. } => "= listen".to_owned(),
                 Output::DropData { .. } => "= drop".to_owned(),
-                Output::Begin { protected, .. } => {
-                    format!("= begin{}", if protected { " protected" } else { "" })
+                Output::Begin { protected, in_blocks, .. } => {
+                    let how = if in_blocks { " in blocks" } else { "" };
+                    format!("= begin{how}{}", if protected { " protected" } else { "" })
                 }
+                Output::Continue { number } => format!("= continue {}", number.0),
+                Output::DropCommon => "= drop common".to_owned(),
                 Output::Started { .. } => "= started".to_owned(),
                 Output::LeftWay { left, .. } => format!("= left {left}"),
                 Output::Answered(_, Ok(Answer::Reply(reply))) => format!("= reply {reply}"),
@@ -113,10 +116,12 @@ impl Play {
                     None => (action, 0),
                 };
                 self.number += 1;
+                let (small, line) = line.strip_prefix("small ").map_or((false, line), |line| (true, line));
                 let order = Order {
                     command: Command::parse(line.as_bytes()).unwrap(),
                     representation: Representation::Image,
                     offset,
+                    small,
                 };
                 self.give(Input::Request(Number(self.number), Request::Transfer(order)));
             }

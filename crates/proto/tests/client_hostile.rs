@@ -15,7 +15,7 @@ enum Event {
     Say(&'static str),
     Bytes(Vec<u8>),
     Ask,
-    Transfer(Verb, u64),
+    Transfer(Verb, u64, bool),
     Cancel(prop::sample::Index),
     Listening(prop::sample::Index, bool),
     Connected(prop::sample::Index, bool),
@@ -67,8 +67,12 @@ fn event() -> impl Strategy<Value = Event> {
         12 => proptest::sample::select(&REPLIES[..]).prop_map(Event::Say),
         1 => proptest::collection::vec(any::<u8>(), 0..20).prop_map(Event::Bytes),
         2 => Just(Event::Ask),
-        4 => (proptest::sample::select(vec![Verb::Retr, Verb::Stor, Verb::List, Verb::Mlsd]), prop_oneof![Just(0), Just(9)])
-            .prop_map(|(verb, offset)| Event::Transfer(verb, offset)),
+        4 => (
+            proptest::sample::select(vec![Verb::Retr, Verb::Stor, Verb::List, Verb::Mlsd]),
+            prop_oneof![Just(0), Just(9)],
+            any::<bool>(),
+        )
+            .prop_map(|(verb, offset, small)| Event::Transfer(verb, offset, small)),
         1 => which().prop_map(Event::Cancel),
         2 => (which(), any::<bool>()).prop_map(|(which, well)| Event::Listening(which, well)),
         5 => (which(), any::<bool>()).prop_map(|(which, well)| Event::Connected(which, well)),
@@ -92,7 +96,7 @@ fn drain(session: &mut Session, answered: &mut HashMap<Number, usize>) -> (bool,
     panic!("it does not stop talking");
 }
 
-fn play(tls: TlsPolicy, logged_in: bool, events: &[Event]) {
+fn play(tls: TlsPolicy, logged_in: bool, in_blocks: bool, events: &[Event]) {
     let mut now = Instant::now();
     let settings = Settings {
         peer: "203.0.113.5:21".parse().unwrap(),
@@ -105,7 +109,8 @@ fn play(tls: TlsPolicy, logged_in: bool, events: &[Event]) {
     };
     let (mut session, mut answered, mut asked) = (Session::new(settings, now), HashMap::new(), 0_u64);
     if logged_in {
-        for line in ["220 (vsFTPd 3.0.3)", "230 in", "211 end"] {
+        let features = if in_blocks { "211-these\r\n MODE S;B\r\n211 end" } else { "211 end" };
+        for line in ["220 (vsFTPd 3.0.3)", "230 in", features] {
             session.handle_input(now, Input::Received(format!("{line}\r\n").as_bytes()));
         }
     }
@@ -119,9 +124,10 @@ fn play(tls: TlsPolicy, logged_in: bool, events: &[Event]) {
                 session.handle_input(now, Input::Request(Number(asked), Request::Ask(command)));
                 asked += 1;
             }
-            Event::Transfer(verb, offset) => {
+            Event::Transfer(verb, offset, small) => {
                 let command = Command::new(*verb, Some(b"x")).unwrap();
-                let order = Order { command, representation: Representation::Image, offset: *offset };
+                let (representation, offset, small) = (Representation::Image, *offset, *small);
+                let order = Order { command, representation, offset, small };
                 session.handle_input(now, Input::Request(Number(asked), Request::Transfer(order)));
                 asked += 1;
             }
@@ -183,9 +189,10 @@ proptest! {
     fn each_request_is_answered_once(
         tls in proptest::sample::select(vec![TlsPolicy::Off, TlsPolicy::Auto, TlsPolicy::Required]),
         logged_in: bool,
+        in_blocks: bool,
         events in proptest::collection::vec(event(), 0..60),
     ) {
         let tls = if logged_in { TlsPolicy::Off } else { tls };
-        play(tls, logged_in, &events);
+        play(tls, logged_in, in_blocks, &events);
     }
 }

@@ -82,7 +82,7 @@ impl Client {
                     }
                 }
             })
-            .buffer_unordered(how.jobs.max(1));
+            .buffer_unordered(self.ahead());
         while let Some(done) = running.next().await {
             failed += usize::from(!done);
         }

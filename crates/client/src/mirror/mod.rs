@@ -40,8 +40,6 @@ pub struct Mirroring<'a> {
     pub representation: Representation,
     /// Gives files the times that they have in the source.
     pub keep_times: bool,
-    /// Files and directories that are looked at or copied at a time.
-    pub jobs: usize,
 }
 
 /// What happens while a plan is carried out.

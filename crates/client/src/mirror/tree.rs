@@ -56,7 +56,7 @@ pub(super) async fn remote(client: &Client, how: &Mirroring<'_>) -> Result<Tree>
     let mut left = VecDeque::from([(Vec::new(), 0)]);
     let mut running = FuturesUnordered::new();
     loop {
-        while running.len() < how.jobs.max(1)
+        while running.len() < client.sessions()
             && let Some((path, depth)) = left.pop_front()
         {
             let full = if path == b"" { how.remote.to_vec() } else { join(how.remote, &path) };

@@ -309,9 +309,16 @@ pub(crate) struct Transfer {
     #[arg(long)]
     pub(crate) no_times: bool,
 
-    /// Transfer so many files at a time.
-    #[arg(short, long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(crate) jobs: u16,
+    /// Open so many sessions at most. By default as many as are worth it: more where a round trip takes long.
+    #[arg(short, long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) jobs: Option<u16>,
+}
+
+impl Transfer {
+    /// How many sessions there may be; without a number that is found out.
+    pub(crate) fn sessions(&self) -> Option<usize> {
+        self.jobs.map(usize::from)
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -26,7 +26,7 @@ async fn remove_one(url: &Url, recursive: bool, reach: &Reach) -> Result<(), Exi
     if url.is_directory && !recursive {
         return Err(Exit::wrong(format!("{url} is a folder; -r removes it with everything in it")));
     }
-    let client = client(url, reach, 1).await?;
+    let client = client(url, reach, Some(1)).await?;
     let failed = |error: Error| at(url, &error);
     let file = client.run_once(async |connection| connection.delete(&url.path).await).await;
     match file {
@@ -78,7 +78,7 @@ async fn make_one(url: &Url, parents: bool, reach: &Reach) -> Result<(), Exit> {
     if url.path.is_empty() {
         return Err(Exit::wrong(format!("{url} names no folder")));
     }
-    let client = client(url, reach, 1).await?;
+    let client = client(url, reach, Some(1)).await?;
     let made = if parents {
         client.have_directories(&url.path).await
     } else {
@@ -95,7 +95,7 @@ pub(super) async fn rename(from: &Url, to: &Url, reach: &Reach) -> Result<(), Ex
         return Err(Exit::wrong("both names have to be on one server"));
     }
     let target = if to.is_directory { join(&to.path, from.name()) } else { to.path.clone() };
-    let client = client(from, reach, 1).await?;
+    let client = client(from, reach, Some(1)).await?;
     let renamed = client.run_once(async |connection| connection.rename(&from.path, &target).await).await;
     renamed.map_err(|error| at(from, &error))?;
     finish(from, reach, client).await;

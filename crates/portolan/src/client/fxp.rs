@@ -11,7 +11,7 @@ pub(super) async fn run(from: &Url, to: &Url, reach: &Reach) -> Result<(), Exit>
         return Err(Exit::wrong(format!("{from} is a folder; name a file of it")));
     }
     let target = if to.is_directory { join(&to.path, from.name()) } else { to.path.clone() };
-    let (source, sink) = (client(from, reach, 1).await?, client(to, reach, 1).await?);
+    let (source, sink) = (client(from, reach, Some(1)).await?, client(to, reach, Some(1)).await?);
     let own = source.connection().await.map_err(|error| at(from, &error))?;
     let other = sink.connection().await.map_err(|error| at(to, &error))?;
     fxp::copy(&own, &from.path, &other, &target).await.map_err(|error| at(from, &error))?;

@@ -77,7 +77,8 @@ pub(super) async fn run(
         }
         Ok(())
     });
-    let mut done = stream::iter(each).buffer_unordered(usize::from(transfer.jobs));
+    let sessions = clients.values().map(Client::sessions).sum();
+    let mut done = stream::iter(each).buffer_unordered(sessions);
     while let Some(result) = done.next().await {
         outcome.note(result);
     }
@@ -104,9 +105,8 @@ fn place(url: &Url, reach: &Reach) -> Place {
 async fn clients(urls: &[Url], transfer: &Transfer, reach: &Reach) -> Result<HashMap<Place, Client>, Exit> {
     let mut clients = HashMap::new();
     for url in urls {
-        let files = urls.iter().filter(|other| place(other, reach) == place(url, reach)).count();
         if let Entry::Vacant(entry) = clients.entry(place(url, reach)) {
-            entry.insert(client(url, reach, usize::from(transfer.jobs).min(files)).await?);
+            entry.insert(client(url, reach, transfer.sessions()).await?);
         }
     }
     Ok(clients)
@@ -138,7 +138,7 @@ pub(super) async fn print(urls: &[Url], ascii: bool, reach: &Reach) -> Result<()
 }
 
 async fn print_one(url: &Url, ascii: bool, reach: &Reach) -> Result<(), Exit> {
-    let client = client(url, reach, 1).await?;
+    let client = client(url, reach, Some(1)).await?;
     let usual = if ascii { Representation::Ascii } else { Representation::Image };
     let representation = url.representation.unwrap_or(usual);
     let mut out = tokio::io::stdout();

@@ -32,7 +32,7 @@ pub(super) async fn run(urls: &[Url], form: Form, reach: &Reach) -> Result<(), E
 }
 
 async fn one(url: &Url, form: Form, reach: &Reach) -> Result<(), Exit> {
-    let client = client(url, reach, 1).await?;
+    let client = client(url, reach, Some(1)).await?;
     let mut left = VecDeque::from([(url.path.clone(), Vec::new(), 0)]);
     let mut doubtful = false;
     while let Some((path, shown, depth)) = left.pop_front() {

@@ -49,8 +49,7 @@ pub(super) async fn run(
             |set: &GlobSet| set.is_match(path) || path.file_name().is_some_and(|name| set.is_match(name));
         !matches(&exclude) && (is_directory || include.is_empty() || matches(&include))
     };
-    let jobs = usize::from(transfer.jobs);
-    let client = client(&url, reach, jobs).await?;
+    let client = client(&url, reach, transfer.sessions()).await?;
     let how = Mirroring {
         towards,
         local: &local,
@@ -60,7 +59,6 @@ pub(super) async fn run(
         wanted: &wanted,
         representation: if transfer.ascii { Representation::Ascii } else { Representation::Image },
         keep_times: !transfer.no_times,
-        jobs,
     };
     let plan = client.plan(&how).await.map_err(|error| at(&url, &error))?;
     for doubt in plan.doubts.iter().chain(&plan.conflicts) {

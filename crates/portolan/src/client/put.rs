@@ -27,7 +27,7 @@ pub(super) async fn run(
     if from_input && url.is_directory {
         return Err(Exit::wrong("standard input has no name; name the file in the URL"));
     }
-    let client = client(url, reach, usize::from(transfer.jobs).min(files.len())).await?;
+    let client = client(url, reach, transfer.sessions()).await?;
     let representation = url.representation.unwrap_or(if transfer.ascii {
         Representation::Ascii
     } else {
@@ -63,7 +63,7 @@ pub(super) async fn run(
         Ok(())
     });
     let mut outcome = Outcome::default();
-    let mut done = stream::iter(each).buffer_unordered(usize::from(transfer.jobs));
+    let mut done = stream::iter(each).buffer_unordered(client.sessions());
     while let Some(result) = done.next().await {
         outcome.note(result);
     }

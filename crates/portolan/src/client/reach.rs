@@ -30,8 +30,9 @@ fn policy(url: &Url, reach: &Reach) -> TlsPolicy {
     }
 }
 
-/// A client for the server of a URL, by at most so many connections. It has been connected to once.
-pub(super) async fn client(url: &Url, reach: &Reach, sessions: usize) -> Result<Client, Exit> {
+/// A client for the server of a URL, by at most so many connections, or as many as are worth it. It has been connected to
+/// once.
+pub(super) async fn client(url: &Url, reach: &Reach, sessions: Option<usize>) -> Result<Client, Exit> {
     let mut options = options(url, reach)?;
     let retries = Retries { times: reach.retries, ..Retries::default() };
     loop {

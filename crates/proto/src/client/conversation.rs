@@ -24,6 +24,7 @@ pub(super) enum Sender {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Type,
+    Mode,
     Way,
     Rest,
     Transfer,
@@ -56,6 +57,26 @@ pub(super) struct Conversation {
     pub(super) active: Verb,
     /// Ways that failed.
     pub(super) unfit: Vec<Way>,
+    /// True while the mode is that of blocks.
+    pub(super) in_blocks: bool,
+    /// What small transfers have in common.
+    pub(super) common: Common,
+    /// Something was odd: from now on one thing is asked for after the other.
+    pub(super) odd: bool,
+}
+
+/// The data connection that small transfers have in common, in block mode.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Common {
+    /// There is none.
+    #[default]
+    None,
+    /// The first transfer uses it. Whether the server keeps it is not known yet.
+    Tried,
+    /// The server keeps it from one transfer to the next.
+    Kept,
+    /// It broke, or was given up: what is still to come on it does not come.
+    Lost,
 }
 
 impl Conversation {
@@ -73,6 +94,9 @@ impl Conversation {
             proven: None,
             active: Verb::Eprt,
             unfit: Vec::new(),
+            in_blocks: false,
+            common: Common::None,
+            odd: false,
         }
     }
 
@@ -133,6 +157,22 @@ impl Conversation {
     /// True when the server is known to answer `NOOP` in the middle of a transfer, or after it, and go on.
     pub(super) fn may_keep_alive(&self) -> bool {
         !matches!(self.features.software, Software::Unknown | Software::Iis | Software::FileZilla)
+    }
+
+    /// True when small transfers can have a data connection in common.
+    pub(super) fn offers_blocks(&self) -> bool {
+        self.features.offers_blocks() && !self.odd
+    }
+
+    /// True when commands can be sent ahead, to be taken after the transfer that runs.
+    pub(super) fn queues(&self) -> bool {
+        self.features.queues() && !self.odd
+    }
+
+    /// Whose reply is owed next.
+    pub(super) fn is_next(&self, number: Number) -> bool {
+        let owner = self.expected.front().map(|expected| expected.sender);
+        matches!(owner, Some(Sender::Transfer(own, _)) if own == number)
     }
 
     /// The ways that are worth a try, the best first.

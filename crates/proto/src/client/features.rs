@@ -71,6 +71,17 @@ impl Features {
         self.details(name).is_some()
     }
 
+    /// True when it says that it knows block mode, by `MODE S;B` for instance.
+    pub fn offers_blocks(&self) -> bool {
+        let modes = self.lines.iter().filter_map(|line| line.strip_prefix("MODE "));
+        modes.flat_map(|modes| modes.split([';', ' '])).any(|mode| mode.eq_ignore_ascii_case("B"))
+    }
+
+    /// True for programs that are known to leave commands alone that come while a transfer runs, and to take them after it.
+    pub fn queues(&self) -> bool {
+        matches!(self.software, Software::Portolan | Software::Vsftpd | Software::ProFtpd)
+    }
+
     /// What it says about it: `STREAM` of `REST`, the facts of `MLST`.
     pub fn details(&self, name: &str) -> Option<&str> {
         self.lines.iter().find_map(|line| {

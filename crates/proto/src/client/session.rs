@@ -1,6 +1,6 @@
 //! The session: what comes in goes to the login, or to whose turn it is.
 
-use super::conversation::{Conversation, Expected, Sender};
+use super::conversation::{Common, Conversation, Expected, Sender};
 use super::error::{Error, Phase, Problem};
 use super::features::Features;
 use super::login::Login;
@@ -13,6 +13,9 @@ use portolan_wire::{Command, Verb};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
+
+/// Requests that are under way at a time. The server has to keep the commands somewhere.
+const AHEAD_MAX: usize = 64;
 
 /// The owner's number of a request. Each is used once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -97,7 +100,17 @@ pub enum Output {
         number: Number,
         /// True when a TLS handshake, as the client, comes first.
         protected: bool,
+        /// True when it is in blocks (RFC 959 §3.4.2), and the connection is to be kept behind the last of them, for
+        /// [`Output::Continue`].
+        in_blocks: bool,
     },
+    /// Move the data; it comes next, in blocks, on the data connection that was kept. Outcome: [`Input::Ended`].
+    Continue {
+        /// Whose.
+        number: Number,
+    },
+    /// Give up the data connection that was kept, once it is not used any more.
+    DropCommon,
     /// The server has begun to transfer.
     Started {
         /// What.
@@ -327,7 +340,7 @@ impl Session {
             }
             None if reply.number == 421 => self.end(Problem::Refused(reply)),
             // Some say more than they were asked.
-            None => {}
+            None => self.conversation.odd = true,
             Some(Expected { sender: Sender::Login | Sender::KeepAlive, .. }) => {}
             Some(Expected { sender: Sender::Ask(own), .. }) if reply.is_preliminary() => {
                 let asked = self.jobs.iter_mut().find(|job| job.number() == own);
@@ -438,15 +451,28 @@ impl Session {
         if self.login != Login::Done {
             return;
         }
+        if self.conversation.common == Common::Lost {
+            self.conversation.common = Common::None;
+            self.conversation.outputs.push_back(Output::DropCommon);
+            for job in &mut self.jobs {
+                if let Job::Transfer(transfer) = job {
+                    transfer.lose();
+                }
+            }
+        }
         let mut at = 0;
         while !self.over && at < self.jobs.len() {
             let before = self.jobs.iter().take(at);
+            let next = match &self.jobs[at] {
+                Job::Waiting(_, Request::Transfer(order)) => Some(order),
+                _ => None,
+            };
             let free = before.into_iter().all(|job| match job {
                 Job::Asked { .. } => true,
-                Job::Transfer(transfer) => transfer.gives_way(),
+                Job::Transfer(transfer) => transfer.gives_way(&self.conversation, next),
                 Job::Waiting(..) => false,
             });
-            if !free {
+            if !free || at >= AHEAD_MAX {
                 return;
             }
             if !matches!(self.jobs[at], Job::Waiting(..)) {

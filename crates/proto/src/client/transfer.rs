@@ -1,6 +1,6 @@
 //! One transfer: its commands, its data connection, and its end, which is both.
 
-use super::conversation::{Conversation, Part, Sender};
+use super::conversation::{Common, Conversation, Part, Sender};
 use super::error::{Error, Phase, Problem};
 use super::session::{Number, Output};
 use super::way::{Left, Reason, Way, destination};
@@ -30,6 +30,9 @@ pub struct Order {
     pub representation: Representation,
     /// Where in the file to begin, in bytes: `REST`. 0 begins at its start.
     pub offset: u64,
+    /// It is one of many small ones, and may be asked for while others are on their way: over one data connection with
+    /// them where the server keeps it (RFC 959 §3.3), else as far as the server is known to bear that.
+    pub small: bool,
 }
 
 impl Order {
@@ -71,6 +74,8 @@ enum Connection {
     /// It was not to be had, although the server was asked for data already: its reply is still to come.
     Failed(Reason),
     Open,
+    /// It is there, and others may come first on it.
+    Common,
     /// The data is the owner's business.
     Begun,
     /// The data is over.
@@ -93,6 +98,8 @@ enum Asked {
 pub(super) struct Transfer {
     pub(super) number: Number,
     order: Order,
+    /// Its data is in blocks.
+    in_blocks: bool,
     way: Way,
     left: Vec<Left>,
     connection: Connection,
@@ -118,8 +125,12 @@ impl Transfer {
         order: Order,
     ) -> (Transfer, Step) {
         let way = conversation.ways()[0];
+        // Data for a server that then refuses the file would be taken for the next one's.
+        let in_blocks =
+            order.small && order.direction() == Direction::Download && conversation.offers_blocks();
         let mut transfer = Transfer {
             number,
+            in_blocks,
             way,
             order,
             left: Vec::new(),
@@ -128,17 +139,46 @@ impl Transfer {
             deadline: None,
             next_noop: None,
         };
-        let begun =
-            transfer.set_type(conversation, now).and_then(|()| transfer.try_way(conversation, now, way));
+        let begun = transfer
+            .set_type(conversation, now)
+            .and_then(|()| transfer.set_mode(conversation, now))
+            .and_then(|()| transfer.first_way(conversation, now));
         let step = transfer.step(begun);
         (transfer, step)
     }
 
-    /// True once another may begin although this one is not over: nothing more is to be sent, and the server is not
-    /// disturbed in it.
-    pub(super) fn gives_way(&self) -> bool {
+    /// True once something else may be sent although this one is not over: this one sends nothing more, and the server is
+    /// not disturbed in it.
+    pub(super) fn gives_way(&self, conversation: &Conversation, next: Option<&Order>) -> bool {
         // That an upload has ended here says nothing about how far the server is.
-        self.order.direction() == Direction::Download && self.connection == Connection::Ended(Ok(()))
+        if self.order.direction() == Direction::Upload {
+            return false;
+        }
+        let next_in_blocks = next.is_some_and(|next| next.small) && conversation.offers_blocks();
+        match (&self.connection, next) {
+            // The data connection in common, or one of its own, depends on what the server says of this one.
+            (_, Some(_)) if self.in_blocks && conversation.common == Common::Tried => false,
+            (Connection::Ended(Ok(())), _) => true,
+            (Connection::Ended(Err(_)) | Connection::Failed(_), _) => false,
+            (_, Some(_)) if self.in_blocks || next_in_blocks => {
+                self.in_blocks && next_in_blocks && conversation.common == Common::Kept && self.is_asked()
+            }
+            _ => {
+                let sent_ahead = self.order.small && next.is_none_or(|next| next.small);
+                sent_ahead
+                    && conversation.queues()
+                    && self.is_asked()
+                    && conversation.proven == Some(self.way)
+            }
+        }
+    }
+
+    /// What is still to come on the data connection in common does not come any more.
+    pub(super) fn lose(&mut self) {
+        if self.in_blocks && matches!(self.connection, Connection::Common | Connection::Begun) {
+            let why = "the data connection that it had in common with others is gone".to_owned();
+            self.connection = Connection::Ended(Err(Problem::Data(why)));
+        }
     }
 
     /// True while there is a data connection, so that the reply is not waited for.
@@ -217,6 +257,27 @@ impl Transfer {
         self.say(conversation, now, Part::Type, Verb::Type, letter)
     }
 
+    /// Has data in blocks or not, as it is wanted.
+    fn set_mode(&mut self, conversation: &mut Conversation, now: Instant) -> Stepped {
+        if conversation.in_blocks == self.in_blocks {
+            return Ok(());
+        }
+        conversation.in_blocks = self.in_blocks;
+        self.say(conversation, now, Part::Mode, Verb::Mode, if self.in_blocks { "B" } else { "S" })
+    }
+
+    fn first_way(&mut self, conversation: &mut Conversation, now: Instant) -> Stepped {
+        if self.in_blocks && conversation.common == Common::Kept {
+            self.connection = Connection::Common;
+            return self.ask(conversation, now);
+        }
+        if conversation.common != Common::None {
+            conversation.common = Common::None;
+            conversation.outputs.push_back(Output::DropCommon);
+        }
+        self.try_way(conversation, now, self.way)
+    }
+
     fn try_way(&mut self, conversation: &mut Conversation, now: Instant, way: Way) -> Stepped {
         (self.way, self.connection, self.deadline) = (way, Connection::None, None);
         match way {
@@ -288,6 +349,11 @@ impl Transfer {
                 conversation.representation = None;
                 Err(self.error(Phase::Transfer, Problem::Refused(reply)))
             }
+            Part::Mode if reply.is_done() => Ok(()),
+            Part::Mode => {
+                (conversation.in_blocks, conversation.odd) = (!self.in_blocks, true);
+                Err(self.error(Phase::Transfer, Problem::Unexpected(reply)))
+            }
             Part::Way => self.take_way(conversation, now, verb, reply),
             Part::Rest => self.take_rest(conversation, now, reply),
             Part::Transfer => self.take_transfer(conversation, now, reply),
@@ -308,6 +374,11 @@ impl Transfer {
             // Not asked for any more.
             Verb::Eprt | Verb::Port if self.way != Way::Active => return Ok(()),
             Verb::Eprt | Verb::Port if reply.is_done() => return self.ask(conversation, now),
+            // The command is on its way already.
+            Verb::Eprt | Verb::Port if self.asked != Asked::Not => {
+                conversation.odd = true;
+                return Ok(());
+            }
             Verb::Eprt
                 if conversation.settings.peer.is_ipv4()
                     && reply.number >= 500
@@ -367,7 +438,10 @@ impl Transfer {
             (Verb::Port, IpAddr::V4(address)) => HostPort { address, port: place.port() }.to_string(),
             _ => ExtendedAddress { address: place.ip(), port: place.port() }.to_string(),
         };
-        self.say(conversation, now, Part::Way, verb, &argument)
+        self.say(conversation, now, Part::Way, verb, &argument)?;
+        // What is known to be taken is not waited for.
+        let known = self.order.small && conversation.queues() && conversation.proven == Some(self.way);
+        if known { self.ask(conversation, now) } else { Ok(()) }
     }
 
     /// Sends the command that the transfer is about, or first `REST`.
@@ -425,8 +499,26 @@ impl Transfer {
         (self.connection, self.deadline) = (Connection::Begun, None);
         let interval = conversation.settings.patience.noop.filter(|_| conversation.may_keep_alive());
         self.next_noop = interval.and_then(|interval| now.checked_add(interval));
-        let protected = conversation.protect_data;
-        conversation.outputs.push_back(Output::Begin { number: self.number, protected });
+        let (protected, in_blocks) = (conversation.protect_data, self.in_blocks);
+        if in_blocks {
+            conversation.common = Common::Tried;
+        }
+        conversation.outputs.push_back(Output::Begin { number: self.number, protected, in_blocks });
+    }
+
+    /// Its data comes next on the data connection in common.
+    fn take_turn(&mut self, conversation: &mut Conversation) {
+        if self.connection == Connection::Common {
+            self.connection = Connection::Begun;
+            conversation.outputs.push_back(Output::Continue { number: self.number });
+        }
+    }
+
+    /// The data connection in common is of no use any more.
+    fn lose_common(&self, conversation: &mut Conversation) {
+        if self.in_blocks && conversation.common != Common::None {
+            conversation.common = Common::Lost;
+        }
     }
 
     fn take_transfer(&mut self, conversation: &mut Conversation, now: Instant, reply: Received) -> Stepped {
@@ -435,6 +527,7 @@ impl Transfer {
             if self.connection == Connection::Open {
                 self.begin_data(conversation, now);
             }
+            self.take_turn(conversation);
             conversation.outputs.push_back(Output::Started { number: self.number });
             return Ok(());
         }
@@ -442,6 +535,14 @@ impl Transfer {
         if reply.is_done() {
             if self.asked != Asked::Started {
                 conversation.outputs.push_back(Output::Started { number: self.number });
+            }
+            self.take_turn(conversation);
+            if self.in_blocks && conversation.common == Common::Tried && reply.number == 250 {
+                conversation.common = Common::Kept;
+            } else if self.in_blocks && reply.number != 250 && conversation.common != Common::Lost {
+                // By any other number it says that it closes the data connection.
+                conversation.common = Common::None;
+                conversation.outputs.push_back(Output::DropCommon);
             }
             self.asked = Asked::Over(reply);
             match self.connection {
@@ -453,6 +554,17 @@ impl Transfer {
             return Ok(());
         }
         let nothing_moved = !matches!(self.connection, Connection::Begun | Connection::Ended(_));
+        if self.connection == Connection::Common {
+            if matches!(reply.number, 425 | 426) {
+                self.lose_common(conversation);
+                conversation.odd = true;
+            }
+            // It was refused, and the others go on.
+            return Err(self.error(Phase::DataConnection, Problem::Refused(reply)));
+        }
+        if !nothing_moved {
+            self.lose_common(conversation);
+        }
         match &self.connection {
             Connection::Failed(reason) if matches!(reply.number, 425 | 426) => {
                 let reason = reason.clone();
@@ -516,12 +628,17 @@ impl Transfer {
     /// The data is over, all of it or not.
     pub(super) fn take_ended(
         &mut self,
-        conversation: &Conversation,
+        conversation: &mut Conversation,
         now: Instant,
         ended: Result<(), Problem>,
     ) -> Step {
         if self.connection != Connection::Begun {
             return Step::Goes;
+        }
+        if ended.is_err() {
+            self.lose_common(conversation);
+        } else if self.in_blocks && conversation.common == Common::None {
+            conversation.outputs.push_back(Output::DropCommon);
         }
         self.next_noop = None;
         let patience = if ended.is_ok() { conversation.settings.patience.end } else { VERDICT };
@@ -536,6 +653,9 @@ impl Transfer {
             return Step::Goes;
         }
         conversation.outputs.push_back(Output::DropData { number: self.number });
+        if self.in_blocks && self.is_asked() {
+            self.lose_common(conversation);
+        }
         if matches!(self.asked, Asked::Not | Asked::Rest | Asked::Over(_)) {
             return Step::Over(Err(self.error(Phase::Transfer, Problem::Cancelled)));
         }
@@ -566,6 +686,11 @@ impl Transfer {
             Connection::Announced(_) if matches!(self.asked, Asked::Over(_)) => {
                 conversation.outputs.push_back(Output::DropData { number: self.number });
                 self.connection = Connection::Ended(Ok(()));
+                Ok(())
+            }
+            // Its turn has not come.
+            Connection::Announced(_) if self.is_asked() && !conversation.is_next(self.number) => {
+                self.deadline = now.checked_add(conversation.settings.patience.accept);
                 Ok(())
             }
             Connection::Announced(announced) => {

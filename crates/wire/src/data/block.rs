@@ -49,6 +49,35 @@ pub(super) fn write_marker(position: u64, wire: &mut Vec<u8>) {
     wire.extend_from_slice(text.as_bytes());
 }
 
+/// What is read of a row of files in blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// Bytes of the file; they can be none.
+    Data(&'a [u8]),
+    /// The end of the file. What follows is of the next one.
+    End,
+}
+
+/// Reads files in blocks that follow each other on one data connection.
+#[derive(Debug, Default)]
+pub struct Blocks(Reader);
+
+impl Blocks {
+    /// Reads one piece off the front of `wire` and gives the rest. `None` when more of the wire is needed.
+    pub fn next<'a>(&mut self, wire: &'a [u8]) -> Option<(Piece<'a>, &'a [u8])> {
+        if wire.is_empty() && !self.0.has_end() {
+            return None;
+        }
+        let (item, rest) = self.0.next(wire);
+        let piece = match item {
+            Item::Data(data) => Piece::Data(data),
+            Item::End { file: true, .. } => Piece::End,
+            Item::Nothing | Item::Marker(_) | Item::End { .. } => Piece::Data(&[]),
+        };
+        Some((piece, rest))
+    }
+}
+
 pub(super) enum Item<'a> {
     Nothing,
     Data(&'a [u8]),

@@ -11,6 +11,6 @@ mod ebcdic;
 mod encode;
 mod record;
 
-pub use block::Marker;
+pub use block::{Blocks, Marker, Piece};
 pub use decode::{DecodeError, Decoder};
 pub use encode::Encoder;
