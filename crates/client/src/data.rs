@@ -90,6 +90,14 @@ impl Data {
         Ok(self)
     }
 
+    /// The socket, where bytes of the file go over it as they are.
+    pub(crate) fn bare(&self) -> Option<&TcpStream> {
+        match &self.stream {
+            Some(Kind::Plain(stream)) if self.blocks.is_none() => Some(stream),
+            _ => None,
+        }
+    }
+
     /// Whether it is protected, and its session is that of the control connection.
     pub(crate) fn resumed(&self) -> Option<Resumed> {
         let Some(Kind::Tls(stream)) = &self.stream else { return None };

@@ -47,8 +47,8 @@ pub enum Error {
     /// A protected transfer was cut off before its end.
     #[error("the data ended before TLS said so; it may not be whole")]
     Truncated,
-    /// The part of a file that is here is not of the one that is there.
-    #[error("what was fetched before is not of this file; it is fetched anew")]
+    /// The part of a file that was transferred before is not of this one.
+    #[error("what was transferred before is not of this file; it is transferred anew")]
     Changed,
     /// More came than there was to come, or less.
     #[error("{got} bytes came of {wanted}")]

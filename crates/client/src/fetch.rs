@@ -4,6 +4,7 @@ use crate::client::Client;
 use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::files::Facts;
+use crate::kernel::Pipe;
 use crate::local::{Folder, Name, set_modified};
 use crate::{Receipt, Retry};
 use portolan_wire::parameters::Representation;
@@ -180,7 +181,18 @@ async fn attempt(
     let mut at = from.min(there);
     let mut buffer = vec![0; BUFFER];
     progress(at, total);
+    let pipe = Pipe::new().map_err(|error| Error::local(&error))?;
     loop {
+        if at >= there && download.is_bare() {
+            let count = download.fill(&pipe).await.map_err(|error| download.error(&error))?;
+            if count == 0 {
+                break;
+            }
+            pipe.empty(&file, at, count).map_err(|error| Error::local(&error))?;
+            at += count as u64;
+            progress(at, total);
+            continue;
+        }
         let count = download.read(&mut buffer).await.map_err(|error| download.error(&error))?;
         if count == 0 {
             break;
@@ -214,6 +226,11 @@ async fn attempt(
         _ => {}
     }
     file.set_len(at).map_err(|error| Error::local(&error))?;
+    // Its two ends fit, and what is between them was not seen in one piece.
+    if there > 0 && !connection.has_same(path, &file).await? {
+        file.set_len(0).map_err(|error| Error::local(&error))?;
+        return Err(Error::Changed);
+    }
     complete(&file, facts, how)?;
     let _ = rustix::fs::fremovexattr(&file, MARK);
     folder.rename(&part, name).map_err(|error| Error::local(&error))?;

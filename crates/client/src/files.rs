@@ -1,9 +1,10 @@
 //! What is done with files and directories by a command or two, without data.
 
-use crate::connection::Connection;
+use crate::connection::{Asked, Connection};
 use crate::error::{Error, Result};
 use portolan_wire::received::printable;
 use portolan_wire::{Timestamp, Verb};
+use std::sync::MutexGuard;
 
 /// What a server says of one file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -57,9 +58,8 @@ impl Connection {
             let line = reply.lines.first().filter(|_| reply.number == 213)?;
             Some(line.trim_ascii().to_vec())
         };
-        let number = |text: Vec<u8>| std::str::from_utf8(&text).ok()?.parse().ok();
         Ok(Facts {
-            size: value(&size).and_then(number),
+            size: size_in(&size),
             modified: value(&modified).and_then(|text| Timestamp::parse(&text)),
         })
     }
@@ -108,19 +108,37 @@ impl Connection {
     /// # Errors
     /// When the connection is over.
     pub async fn set_modified(&self, path: &[u8], time: Timestamp) -> Result<bool> {
+        let asked = self.post_modified(&self.gate(), path, time)?;
+        let Some(asked) = asked else { return Ok(false) };
+        let reply = self.answer(asked).await?;
+        // The name of a file that is not there could begin like a time; only 213 or 253 says that it was done.
+        Ok(matches!(reply.number, 213 | 253))
+    }
+
+    /// Asks for that, where the server can do it.
+    pub(crate) fn post_modified(
+        &self,
+        gate: &MutexGuard<'_, ()>,
+        path: &[u8],
+        time: Timestamp,
+    ) -> Result<Option<Asked>> {
         let verb = if self.features().offers("MFMT") {
             Verb::Mfmt
         } else if self.features().offers("MDTM") {
             Verb::Mdtm
         } else {
-            return Ok(false);
+            return Ok(None);
         };
         let seconds = time.to_fact();
         let argument = [&seconds.as_bytes()[..14], b" ", path].concat();
-        let reply = self.ask(verb, Some(&argument)).await?;
-        // The name of a file that is not there could begin like a time; only 213 or 253 says that it was done.
-        Ok(matches!(reply.number, 213 | 253))
+        self.post(gate, verb, Some(&argument)).map(Some)
     }
+}
+
+/// The size in the answer to `SIZE`, if there is one.
+pub(crate) fn size_in(reply: &portolan_wire::Received) -> Option<u64> {
+    let line = reply.lines.first().filter(|_| reply.number == 213)?;
+    std::str::from_utf8(line.trim_ascii()).ok()?.parse().ok()
 }
 
 /// A path beneath another, on a server.

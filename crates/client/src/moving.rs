@@ -55,6 +55,11 @@ impl Moving {
         self.bytes
     }
 
+    /// True where the kernel can move bytes of the file as they are.
+    pub(crate) fn is_bare(&self) -> bool {
+        matches!(&self.state, State::Moving(data) if data.bare().is_some())
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.state, State::Ended)
     }

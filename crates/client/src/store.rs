@@ -1,20 +1,22 @@
 //! Uploads: under another name until they are whole, continued where they broke off.
 //!
-//! What is gone on with is only ever a part that this very upload has made, under a name that nobody else has: the length
-//! of the file that is to be replaced says nothing.
+//! What is gone on with is only ever a part that uploads of this very file have made, under a name that nobody else has: the
+//! length of the file that is to be replaced says nothing.
 
 use crate::Receipt;
 use crate::client::Client;
 use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::fetch::Progress;
+use crate::files::size_in;
 use crate::local::Name;
 use portolan_proto::client::{Retry, Software};
 use portolan_wire::parameters::Representation;
 use portolan_wire::{Received, Timestamp, Verb};
-use std::fs::File;
+use sha2::{Digest, Sha256};
+use std::fs::{File, Metadata};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::atomic::Ordering;
 use std::time::UNIX_EPOCH;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -47,6 +49,8 @@ impl Default for Storing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Begun {
     Not,
+    /// There may be a part of an earlier run.
+    Perhaps,
     Partly,
     /// All was sent, and the server's last word never came.
     ToTheEnd,
@@ -58,6 +62,17 @@ struct What<'a> {
     size: u64,
     modified: Option<Timestamp>,
     how: Storing,
+}
+
+impl What<'_> {
+    fn is_binary(&self) -> bool {
+        self.how.representation == Representation::Image
+    }
+
+    /// The time that it is to have.
+    fn time(&self) -> Option<Timestamp> {
+        self.modified.filter(|_| self.how.keep_time)
+    }
 }
 
 impl Client {
@@ -84,31 +99,39 @@ impl Client {
         let seconds = since.and_then(|since| i64::try_from(since.as_secs()).ok());
         let modified = seconds.map(|seconds| Timestamp::from_unix(seconds, 0));
         let what = What { file, size: metadata.len(), modified, how };
-        let (part, mut begun) = (part_of(target), Begun::Not);
+        // Two that upload one file at a time must not have one part.
+        let again = metadata.len() >= SMALL && file.try_lock().is_ok();
+        let (part, mut begun) = match again {
+            true => (part_of(target, &version(&metadata)), Begun::Perhaps),
+            false => (part_of(target, &format!("{:08x}", rand::random::<u32>())), Begun::Not),
+        };
         let receipt = self
             .run(async |connection| {
                 let receipt = if self.is_direct(connection, how, Some(what.size)) {
-                    upload(connection, &what, target, 0, progress).await?
+                    direct(connection, &what, target, progress).await?
                 } else {
                     let sent = send(connection, &what, &part, begun, progress).await;
                     begun = match &sent {
                         Err(Error::Session(error)) if error.untouched => begun,
                         Err(error) if error.is_lost_end() => Begun::ToTheEnd,
+                        Err(Error::Changed) => Begun::Not,
                         _ => Begun::Partly,
                     };
                     let receipt = sent?;
-                    if self.put_in_place(connection, &part, target, Some(what.size)).await? {
+                    if self.put_in_place(connection, &part, target, Some(&what)).await? {
                         receipt
                     } else {
-                        upload(connection, &what, target, 0, progress).await?
+                        direct(connection, &what, target, progress).await?
                     }
                 };
-                if let Some(modified) = what.modified.filter(|_| how.keep_time) {
-                    connection.set_modified(target, modified).await?;
-                }
                 Ok(receipt)
             })
-            .await?;
+            .await;
+        if again {
+            // It goes with the file in any case.
+            let _ = file.unlock();
+        }
+        let receipt = receipt?;
         self.note_way(&receipt);
         Ok(receipt)
     }
@@ -123,7 +146,7 @@ impl Client {
         target: &[u8],
         how: Storing,
     ) -> Result<Receipt> {
-        let part = part_of(target);
+        let part = part_of(target, &format!("{:08x}", rand::random::<u32>()));
         let receipt = self
             .run_once(async |connection| {
                 let direct = self.is_direct(connection, how, None);
@@ -157,15 +180,34 @@ impl Client {
         connection: &Connection,
         part: &[u8],
         target: &[u8],
-        size: Option<u64>,
+        what: Option<&What<'_>>,
     ) -> Result<bool> {
+        let (size, time, from) = {
+            let gate = connection.gate();
+            let size = match what {
+                Some(what) if what.is_binary() => Some(connection.post(&gate, Verb::Size, Some(part))?),
+                _ => None,
+            };
+            let time = match what.and_then(What::time) {
+                Some(time) => connection.post_modified(&gate, part, time)?,
+                None => None,
+            };
+            (size, time, connection.post(&gate, Verb::Rnfr, Some(part))?)
+        };
         // A server that takes a broken connection for the end of a file does not have all of it.
-        if let (Some(wanted), Some(got)) = (size, connection.facts(part).await?.size)
-            && wanted != got
+        if let (Some(size), Some(wanted)) = (size, what.map(|what| what.size))
+            && let Some(got) = size_in(&connection.answer(size).await?).filter(|got| *got != wanted)
         {
             return Err(Error::WrongSize { wanted, got });
         }
-        let Err(error) = connection.rename(part, target).await else { return Ok(true) };
+        if let Some(time) = time {
+            connection.answer(time).await?;
+        }
+        let renamed = match connection.expect(from).await {
+            Ok(_) => connection.demand(Verb::Rnto, Some(target)).await.map(|_| ()),
+            Err(error) => Err(error),
+        };
+        let Err(error) = renamed else { return Ok(true) };
         let Error::Session(refused) = &error else { return Err(error) };
         if error.retry() != Retry::Never {
             return Err(error);
@@ -184,11 +226,21 @@ impl Client {
     }
 }
 
+/// What tells one version of a file of one machine from all others.
+fn version(metadata: &Metadata) -> String {
+    // Where there is none, files of two machines would have to agree in everything else.
+    let machine = std::fs::read("/etc/machine-id").unwrap_or_default();
+    let (place, size) = ((metadata.dev(), metadata.ino()), metadata.len());
+    let changed = (metadata.mtime(), metadata.mtime_nsec());
+    let digest = Sha256::digest(format!("{place:?} {size} {changed:?} {}", machine.escape_ascii()));
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A name beside the target that nobody else has, for what is not whole yet.
-fn part_of(target: &[u8]) -> Vec<u8> {
+fn part_of(target: &[u8], own: &str) -> Vec<u8> {
     let at = target.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
     let (folder, name) = target.split_at(at);
-    let own = [name, format!(".{:08x}", rand::random::<u32>()).as_bytes()].concat();
+    let own = [name, b".", own.as_bytes()].concat();
     match Name::new(&own) {
         Some(name) => [folder, name.part().as_path().as_os_str().as_bytes()].concat(),
         None => [folder, &own].concat(),
@@ -203,25 +255,47 @@ async fn send(
     begun: Begun,
     progress: Progress<'_>,
 ) -> Result<Receipt> {
-    let binary = what.how.representation == Representation::Image;
+    let binary = what.is_binary();
     let there = match begun {
         Begun::Not => 0,
         _ if !binary => 0,
         _ => connection.facts(part).await?.size.unwrap_or(0),
     };
-    if begun == Begun::ToTheEnd && there == what.size && binary {
+    let all = matches!(begun, Begun::ToTheEnd | Begun::Perhaps) && there == what.size && binary;
+    if all && there > 0 {
+        if !connection.has_same(part, what.file).await? {
+            return Err(Error::Changed);
+        }
         // It has it all; only its word for that was lost.
         let reply = Received { number: 213, lines: vec![there.to_string().into_bytes()] };
         return Ok(Receipt { bytes: 0, way: None, left: Vec::new(), tls: None, reply, clean_end: true });
     }
     let from = if there <= what.size { there } else { 0 };
-    match upload(connection, what, part, from, progress).await {
+    let sent = match upload(connection, what, part, from, progress).await {
         // Not all servers go on with an upload.
         Err(error) if from > 0 && matches!(error.code(), Some(500..=504 | 550 | 551 | 554)) => {
-            upload(connection, what, part, 0, progress).await
+            return upload(connection, what, part, 0, progress).await;
         }
-        uploaded => uploaded,
+        uploaded => uploaded?,
+    };
+    if from > 0 && !connection.has_same(part, what.file).await? {
+        return Err(Error::Changed);
     }
+    Ok(sent)
+}
+
+/// Sends to the file itself.
+async fn direct(
+    connection: &Connection,
+    what: &What<'_>,
+    target: &[u8],
+    progress: Progress<'_>,
+) -> Result<Receipt> {
+    let receipt = upload(connection, what, target, 0, progress).await?;
+    if let Some(modified) = what.time() {
+        connection.set_modified(target, modified).await?;
+    }
+    Ok(receipt)
 }
 
 async fn upload(
@@ -234,6 +308,14 @@ async fn upload(
     let mut upload = connection.upload(Verb::Stor, Some(path), what.how.representation, from).await?;
     let (mut at, mut buffer) = (from, vec![0; BUFFER]);
     progress(at, Some(what.size));
+    while upload.is_bare() && at < what.size {
+        let count = upload.send(what.file, at, what.size).await.map_err(|error| upload.error(&error))?;
+        if count == 0 {
+            break;
+        }
+        at += count as u64;
+        progress(at, Some(what.size));
+    }
     loop {
         let count = what.file.read_at(&mut buffer, at).map_err(|error| Error::local(&error))?;
         if count == 0 {

@@ -4,7 +4,10 @@ use crate::Receipt;
 use crate::connection::Link;
 use crate::data::Data;
 use crate::error::{Error, Result};
+use crate::kernel;
 use crate::moving::Moving;
+use std::fs::File;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -32,6 +35,21 @@ impl Upload {
     /// Bytes that were written so far. Not all of them have to have left.
     pub fn bytes(&self) -> u64 {
         self.0.bytes()
+    }
+
+    /// True where [`send`](Self::send) can be used.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.0.is_bare()
+    }
+
+    /// Sends bytes of a file, from `at` on and not beyond `end`: how many. None at the end of the file.
+    pub(crate) async fn send(&mut self, file: &File, at: u64, end: u64) -> io::Result<usize> {
+        let act = |data: Pin<&mut Data>, cx: &mut Context<'_>| match data.bare() {
+            Some(stream) => kernel::poll_send(stream, file, at, end, cx),
+            None => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+        };
+        let sent = poll_fn(|cx| self.0.poll_data(cx, act)).await?;
+        sent.ok_or_else(|| io::ErrorKind::BrokenPipe.into())
     }
 
     /// Says that this is all, and waits for the server's last word on it.

@@ -4,6 +4,8 @@ use crate::scene::{Scene, Which};
 use portolan_testkit::peers::Peer;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
 
 fn content(length: usize) -> Vec<u8> {
     (0..length).map(|at| (at * 31 + at / 509) as u8).collect()
@@ -141,6 +143,51 @@ fn a_download_goes_on_where_it_broke_off_if_it_is_the_same_file() {
         fs::write(own.join(".more.portolan-part"), content(2_000_001)).unwrap();
         scene.run(&["get", &scene.url("file"), "-o", "more", "-q"]);
         assert!(fs::read(own.join("more")).unwrap() == whole, "{which:?}");
+    }
+}
+
+#[test]
+fn what_was_fetched_before_is_compared_by_checksum_where_the_server_has_one() {
+    let scene = Scene::new(Which::Portolan);
+    let whole = content(2_000_000);
+    fs::write(scene.root().join("file"), &whole).unwrap();
+    // Both ends are right, and what is between them is not.
+    let mut before = whole[..1_500_000].to_vec();
+    before[700_000] ^= 1;
+    fs::write(scene.own.path().join(".file.portolan-part"), before).unwrap();
+    let (code, _, said) = scene.try_run(&["get", "-v", &scene.url("file")]);
+    assert!(code == 0 && said.contains("> REST 1483616") && said.contains("> HASH"), "{said}");
+    assert!(fs::read(scene.own.path().join("file")).unwrap() == whole);
+}
+
+/// The length of the longest file in a folder.
+fn longest(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).unwrap().filter_map(|entry| entry.unwrap().metadata().ok());
+    entries.map(|metadata| metadata.len()).max().unwrap_or(0)
+}
+
+#[test]
+fn an_upload_goes_on_where_an_earlier_run_broke_off() {
+    for which in [Which::Portolan, Which::Other(Peer::Vsftpd), Which::Other(Peer::ProFtpd)] {
+        let scene = Scene::new(which);
+        let (path, url) = (scene.own.path().join("large"), scene.url(""));
+        fs::write(&path, content(1_000_000)).unwrap();
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_len(500_000_000).unwrap();
+        let mut broken = scene.command(&["put", "-q", "large", &url]).spawn().unwrap();
+        while longest(&scene.root()) < 20_000_000 {
+            assert_eq!(broken.try_wait().unwrap(), None, "it is done before it was broken off");
+            std::thread::yield_now();
+        }
+        broken.kill().unwrap();
+        broken.wait().unwrap();
+        let (code, _, said) = scene.try_run(&["put", "-v", "large", &url]);
+        assert_eq!(code, 0, "{which:?}: {said}");
+        assert!(said.contains("> REST "), "{which:?}: {said}");
+        let same = Command::new("cmp").arg(&path).arg(scene.root().join("large")).status().unwrap();
+        assert!(same.success(), "{which:?}: {said}");
+        // Nothing is left beside it.
+        assert_eq!(fs::read_dir(scene.root()).unwrap().count(), 1, "{which:?}");
     }
 }
 

@@ -1,0 +1,159 @@
+//! Checksums: that of a server beside that of this side.
+//!
+//! What this module is not: a check of who sent a file. Whoever can change it on its way can change the checksum, too.
+
+use crate::connection::Connection;
+use crate::error::{Error, Result};
+use portolan_wire::{Received, Verb};
+use sha2::{Digest as _, Sha256};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// Bytes of one reading.
+const BUFFER: usize = 1 << 20;
+
+/// Files of more bytes are not asked about: it would take a server longer than it may be silent.
+const SIZE_MAX: u64 = 4 << 30;
+
+/// A checksum.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Digest {
+    /// SHA-256.
+    Sha256([u8; 32]),
+    /// CRC-32 as in zip.
+    Crc32(u32),
+}
+
+/// How a server is asked for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    /// `HASH` (draft-bryan-ftpext-hash), by SHA-256; true when that has to be chosen first.
+    Hash {
+        choose: bool,
+    },
+    Sha256,
+    Crc32,
+}
+
+fn question(connection: &Connection) -> Option<Question> {
+    let features = connection.features();
+    let algorithms = features.details("HASH").unwrap_or_default();
+    let sha256 = algorithms.split(';').map(str::trim).find(|name| name.trim_end_matches('*') == "SHA-256");
+    match sha256 {
+        Some(name) => Some(Question::Hash { choose: !name.ends_with('*') }),
+        None if features.offers("XSHA256") => Some(Question::Sha256),
+        None if features.offers("XCRC") => Some(Question::Crc32),
+        None => None,
+    }
+}
+
+/// The last word of a reply that is a number in hexadecimal digits of this length at most.
+fn hexadecimal(reply: &Received, most: usize) -> Option<String> {
+    let text = reply.lines.first().map(|line| String::from_utf8_lossy(line).into_owned())?;
+    let is_number = |word: &&str| word.len() <= most && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.split_ascii_whitespace().rev().find(is_number).map(str::to_owned)
+}
+
+fn read(question: Question, reply: &Received) -> Option<Digest> {
+    if !reply.is_done() {
+        return None;
+    }
+    if question == Question::Crc32 {
+        return u32::from_str_radix(&hexadecimal(reply, 8)?, 16).ok().map(Digest::Crc32);
+    }
+    let text = reply.lines.first().map(|line| String::from_utf8_lossy(line).into_owned())?;
+    let word = text
+        .split_ascii_whitespace()
+        .find(|word| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    let mut bytes = [0; 32];
+    for (byte, digits) in bytes.iter_mut().zip(word.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(Digest::Sha256(bytes))
+}
+
+impl Connection {
+    /// The checksum of a file, as the server computes it; nothing where it offers none that is known here, or says none.
+    ///
+    /// # Errors
+    /// When the connection is over.
+    pub async fn digest(&self, path: &[u8]) -> Result<Option<Digest>> {
+        let Some(question) = question(self) else { return Ok(None) };
+        let (chosen, asked) = {
+            let gate = self.gate();
+            let chosen = match question {
+                Question::Hash { choose: true } => {
+                    Some(self.post(&gate, Verb::Opts, Some(b"HASH SHA-256"))?)
+                }
+                _ => None,
+            };
+            let verb = match question {
+                Question::Hash { .. } => Verb::Hash,
+                Question::Sha256 => Verb::Xsha256,
+                Question::Crc32 => Verb::Xcrc,
+            };
+            (chosen, self.post(&gate, verb, Some(path))?)
+        };
+        if let Some(chosen) = chosen {
+            self.answer(chosen).await?;
+        }
+        Ok(read(question, &self.answer(asked).await?))
+    }
+
+    /// False when the server's checksum of a file is another than that of this side; true when it is the same, or there is
+    /// none.
+    pub(crate) async fn has_same(&self, path: &[u8], file: &File) -> Result<bool> {
+        let size = file.metadata().map_err(|error| Error::local(&error))?.len();
+        if size > SIZE_MAX {
+            return Ok(true);
+        }
+        let Some(theirs) = self.digest(path).await? else { return Ok(true) };
+        let file = file.try_clone().map_err(|error| Error::local(&error))?;
+        let sha256 = matches!(theirs, Digest::Sha256(_));
+        let own = tokio::task::spawn_blocking(move || of_file(&file, sha256)).await;
+        let own = own.map_err(|error| Error::Local(error.to_string()))?;
+        Ok(own.map_err(|error| Error::local(&error))? == theirs)
+    }
+}
+
+fn of_file(file: &File, sha256: bool) -> io::Result<Digest> {
+    let (mut hash, mut crc, mut at) = (Sha256::new(), crc32fast::Hasher::new(), 0);
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let count = file.read_at(&mut buffer, at)?;
+        if count == 0 {
+            break;
+        }
+        match sha256 {
+            true => hash.update(&buffer[..count]),
+            false => crc.update(&buffer[..count]),
+        }
+        at += count as u64;
+    }
+    Ok(if sha256 { Digest::Sha256(hash.finalize().into()) } else { Digest::Crc32(crc.finalize()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(number: u16, text: &str) -> Received {
+        Received { number, lines: vec![text.as_bytes().to_vec()] }
+    }
+
+    #[test]
+    fn checksums_are_found_in_replies() {
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let hash = Question::Hash { choose: false };
+        let own = Some(Digest::Sha256(Sha256::digest(b"").into()));
+        assert_eq!(read(hash, &said(213, &format!("SHA-256 0-0 {empty} a name"))), own);
+        assert_eq!(read(Question::Sha256, &said(250, empty)), own);
+        assert_eq!(read(hash, &said(550, empty)), None);
+        assert_eq!(read(hash, &said(213, "SHA-256 0-0 abc")), None);
+        for text in ["352441C2", "XCRC 352441C2", "352441c2"] {
+            assert_eq!(read(Question::Crc32, &said(250, text)), Some(Digest::Crc32(0x3524_41C2)));
+        }
+        assert_eq!(read(Question::Crc32, &said(250, "not now")), None);
+    }
+}
