@@ -64,10 +64,13 @@ impl Client {
             let fetch = async |connection: &Connection| {
                 small(connection, path, folder, name, known.unwrap_or_default(), how, progress).await
             };
-            let receipt = self.run_small(fetch).await?;
-            self.note_way(&receipt);
-            return Ok(receipt);
+            match self.run_small(fetch).await {
+                // A listing can be wrong, or old.
+                Err(Error::WrongSize { .. }) => {}
+                fetched => return fetched.inspect(|receipt| self.note_way(receipt)),
+            }
         }
+        let known = known.filter(|known| known.size.is_some() && known.modified.is_some());
         let mut resume = how.resume;
         let receipt = self
             .run(async |connection| {
@@ -95,7 +98,10 @@ async fn small(
     progress: Progress<'_>,
 ) -> Result<Receipt> {
     let wanted = facts.size.unwrap_or_default();
-    let mut download = connection.download_small(path, how.representation).await?;
+    let (facts, mut download) = match facts.modified {
+        None if how.keep_time => connection.download_with_time(path, facts).await?,
+        _ => (facts, connection.download_small(path, how.representation).await?),
+    };
     let mut bytes = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default() + 1);
     // One more than there should be shows that there are more.
     let read = (&mut download).take(wanted + 1).read_to_end(&mut bytes).await;

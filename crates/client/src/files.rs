@@ -1,9 +1,12 @@
 //! What is done with files and directories by a command or two, without data.
 
-use crate::connection::{Asked, Connection};
+use crate::connection::{Asked, Connection, order};
+use crate::download::Download;
 use crate::error::{Error, Result};
+use portolan_proto::client::Order;
+use portolan_wire::parameters::Representation;
 use portolan_wire::received::printable;
-use portolan_wire::{Timestamp, Verb};
+use portolan_wire::{Received, Timestamp, Verb};
 use std::sync::MutexGuard;
 
 /// What a server says of one file.
@@ -54,14 +57,23 @@ impl Connection {
         };
         let (_, size, modified) = tokio::join!(self.answer(kind), self.answer(size), self.answer(modified));
         let (size, modified) = (size?, modified?);
-        let value = |reply: &portolan_wire::Received| {
-            let line = reply.lines.first().filter(|_| reply.number == 213)?;
-            Some(line.trim_ascii().to_vec())
-        };
         Ok(Facts {
             size: size_in(&size),
             modified: value(&modified).and_then(|text| Timestamp::parse(&text)),
         })
+    }
+
+    /// Begins to download a small file, and asks when it was changed along with it.
+    pub(crate) async fn download_with_time(&self, path: &[u8], facts: Facts) -> Result<(Facts, Download)> {
+        let order = order(Verb::Retr, Some(path), Representation::Image, 0)?;
+        let (modified, begun) = {
+            let gate = self.gate();
+            let modified = self.post(&gate, Verb::Mdtm, Some(path))?;
+            (modified, self.begin(&gate, Order { small: true, ..order })?)
+        };
+        let (modified, download) = tokio::join!(self.answer(modified), self.follow(begun));
+        let modified = value(&modified?).and_then(|text| Timestamp::parse(&text));
+        Ok((Facts { modified, ..facts }, download?))
     }
 
     /// Makes a directory.
@@ -135,10 +147,15 @@ impl Connection {
     }
 }
 
-/// The size in the answer to `SIZE`, if there is one.
-pub(crate) fn size_in(reply: &portolan_wire::Received) -> Option<u64> {
+/// What 213 says.
+fn value(reply: &Received) -> Option<Vec<u8>> {
     let line = reply.lines.first().filter(|_| reply.number == 213)?;
-    std::str::from_utf8(line.trim_ascii()).ok()?.parse().ok()
+    Some(line.trim_ascii().to_vec())
+}
+
+/// The size in the answer to `SIZE`, if there is one.
+pub(crate) fn size_in(reply: &Received) -> Option<u64> {
+    std::str::from_utf8(&value(reply)?).ok()?.parse().ok()
 }
 
 /// A path beneath another, on a server.

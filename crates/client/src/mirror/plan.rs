@@ -169,9 +169,9 @@ fn is_beneath(path: &[u8], above: &[u8]) -> bool {
 
 fn copy(path: &[u8], node: &Node, how: &Mirroring<'_>) -> Action {
     let exact = node.modified.filter(|modified| modified.utc && modified.precision == Precision::Second);
-    let known = match (how.towards, exact) {
-        (Towards::Here, Some(modified)) => Some(Facts { size: node.size, modified: Some(modified.time) }),
-        _ => None,
+    let known = match how.towards {
+        Towards::Here => Some(Facts { size: node.size, modified: exact.map(|modified| modified.time) }),
+        Towards::There => None,
     };
     Action::Copy { path: path.to_vec(), size: node.size, known, mode: node.mode }
 }

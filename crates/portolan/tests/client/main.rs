@@ -1,6 +1,7 @@
 //! The client, with real servers at the other end: Portolan's own and other people's.
 #![allow(clippy::unwrap_used)]
 
+mod ahead;
 mod commands;
 mod library;
 mod mirror;

@@ -46,7 +46,7 @@ fn cut_off(scene: &Scene, arguments: &[&str], cuts: usize) -> usize {
     let mut cut = 0;
     let port = scene.port.to_string();
     while child.try_wait().unwrap().is_none() {
-        std::thread::sleep(Duration::from_millis(150));
+        std::thread::sleep(Duration::from_millis(50));
         if cut < cuts {
             let ss = Command::new("ss")
                 .args(["-H", "-n", "-K", "-t", "state", "established", "dport", "=", &port])
