@@ -1,10 +1,12 @@
 //! A data connection, plain or protected.
 
-use crate::tls::{Handshake, Identity, Purpose, Resume, Session, Tls};
+use crate::socket;
+use crate::tls::{self, Handshake, Identity, Purpose, Resume, Session, Tls};
 use rustix::net::RecvFlags;
 use rustls::pki_types::CertificateDer;
 use socket2::SockRef;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -48,14 +50,49 @@ pub struct Guard {
     pub host: Option<usize>,
     /// The certificate that the client showed on the control connection.
     pub certificate: Option<CertificateDer<'static>>,
+    /// The client's own address, where its account may transfer between servers (FXP): another server may be at the
+    /// other end then.
+    pub servers: Option<IpAddr>,
+}
+
+/// Whose a data connection is that is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// The client's.
+    Client,
+    /// Another server's, or somebody's who says so.
+    Server,
 }
 
 impl Guard {
-    /// Whether a data connection from the right address is taken (RFC 4217 §10.2, §15.1.2).
-    pub(crate) fn admit(&self, resume: Resume, handshake: &Handshake) -> Result<(), ConnectError> {
+    /// Whether a data connection is taken that comes from here (RFC 4217 §10.2, §15.1.2), and as whose.
+    ///
+    /// Another server can neither resume the TLS session of the client nor show its certificate: nobody but these two
+    /// has those secrets. So nothing is asked of one. What protects the data is that the account has the right, and that
+    /// it named the address itself (`PORT`), or that nobody else was told the port (`PASV`) and the client comes first.
+    /// Without the right a connection from elsewhere is still nobody's.
+    pub(crate) fn admit(
+        &self,
+        resume: Resume,
+        handshake: &Handshake,
+        from: IpAddr,
+    ) -> Result<Whose, ConnectError> {
         if handshake.resumed == Some(self.identity) {
-            return Ok(());
+            return Ok(Whose::Client);
         }
+        if self.servers.is_some_and(|client| client != from) {
+            return Ok(Whose::Server);
+        }
+        match self.admit_client(resume, handshake) {
+            Ok(()) => Ok(Whose::Client),
+            // The client may run on the machine of one of the servers.
+            Err(_) if self.servers.is_some() => Ok(Whose::Server),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a data connection from the client's own address is taken that resumes nothing.
+    fn admit_client(&self, resume: Resume, handshake: &Handshake) -> Result<(), ConnectError> {
         if resume == Resume::Require {
             return Err(ConnectError::NotResumed);
         }
@@ -147,7 +184,19 @@ impl Stream {
         let socket = self.watch()?;
         let accepted = tls.accept(&socket, Purpose::Data, guard.host).await;
         let (session, handshake) = accepted.map_err(ConnectError::NoHandshake)?;
-        guard.admit(tls.resume(), &handshake)?;
+        let from = socket::canonical(socket.peer_addr()?).ip();
+        guard.admit(tls.resume(), &handshake, from)?;
+        Ok(Stream { tls: Some(Box::new(session)), ..self })
+    }
+
+    /// Protects a connection at whose other end another server is, as the client of the handshake. Nobody can say whose
+    /// certificate that one has to show.
+    ///
+    /// # Errors
+    /// When the peer does not do its part.
+    pub async fn begin(mut self) -> Result<Stream, ConnectError> {
+        let socket = self.watch()?;
+        let session = tls::begin(&socket).await.map_err(ConnectError::NoHandshake)?;
         Ok(Stream { tls: Some(Box::new(session)), ..self })
     }
 

@@ -13,7 +13,7 @@ use portolan_events::{What, Who};
 use portolan_net::dtp::{After, Progress};
 use portolan_net::tls::Identity;
 use portolan_net::{ConnectError, Control, Direction, Guard, Place, Stream};
-use portolan_proto::server::{Effect, Failure, Open, Outcome, Storage, Target, Terms, Whose};
+use portolan_proto::server::{Effect, Failure, Open, Outcome, Protection, Storage, Target, Terms, Whose};
 use portolan_vfs::Vfs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -104,7 +104,7 @@ impl Holdings {
     /// Those of a new session.
     pub(crate) fn new(door: Arc<Door>) -> Holdings {
         Holdings {
-            guard: Guard { identity: Identity::random(), host: None, certificate: None },
+            guard: Guard { identity: Identity::random(), host: None, certificate: None, servers: None },
             door,
             member: None,
             last: None,
@@ -131,6 +131,12 @@ impl Holdings {
         self.data = done.data.or(self.data.take());
         self.kept = done.kept.or(self.kept.take());
         done.outcome
+    }
+
+    /// What a connection has to prove of which this side is the server; `anyone`: another server may be at its other end.
+    fn guard_for(&self, protection: Protection, anyone: bool, client: IpAddr) -> Option<Guard> {
+        let guard = || Guard { servers: anyone.then_some(client), ..self.guard.clone() };
+        (protection == Protection::Server).then(guard)
     }
 
     /// What somebody sees who is logged in.
@@ -239,17 +245,16 @@ pub(crate) fn start(
             .boxed(),
             None => failed(Failure::Local),
         },
-        Effect::Listen { announce, anyone, protected } => {
+        Effect::Listen { announce, anyone, protection } => {
             (holdings.data, holdings.kept) = (None, None);
             let from = match peer.ip() {
-                // A protected connection is this client's, or shows whose it is; at the control port anybody may
-                // want a session.
-                own if protected || holdings.door.passive.is_shared() => own,
+                // At the control port anybody may want a session.
+                own if holdings.door.passive.is_shared() => own,
                 IpAddr::V4(_) if anyone => Ipv4Addr::UNSPECIFIED.into(),
                 IpAddr::V6(_) if anyone => Ipv6Addr::UNSPECIFIED.into(),
                 own => own,
             };
-            let guard = protected.then(|| holdings.guard.clone());
+            let guard = holdings.guard_for(protection, anyone, peer.ip());
             let old = holdings.place.take().map(Awaited::into_place);
             let wanted = Wanted { door: Arc::clone(&holdings.door), peer, local, announce, from, guard };
             async move {
@@ -260,7 +265,7 @@ pub(crate) fn start(
             }
             .boxed()
         }
-        Effect::Connect { target: Target::Passive, .. } => {
+        Effect::Connect { target: Target::Passive, protection, .. } => {
             holdings.active = false;
             let awaited = holdings.place.take();
             if let Some(awaited) = &awaited {
@@ -270,10 +275,12 @@ pub(crate) fn start(
             }
             connect(
                 async move {
-                    match awaited {
-                        Some(mut awaited) => awaited.connection().await,
-                        None => Err(ConnectError::Missing(std::io::ErrorKind::NotConnected.into())),
-                    }
+                    let Some(mut awaited) = awaited else {
+                        return Err(ConnectError::Missing(std::io::ErrorKind::NotConnected.into()));
+                    };
+                    let stream = awaited.connection().await?;
+                    // Where it is the server, that was seen to when it came.
+                    if protection == Protection::Client { stream.begin().await } else { Ok(stream) }
                 },
                 progress,
             )
@@ -284,14 +291,15 @@ pub(crate) fn start(
             let gone = || ConnectError::Missing(std::io::ErrorKind::NotConnected.into());
             connect(std::future::ready(kept.ok_or_else(gone)), progress).boxed()
         }
-        Effect::Connect { target: Target::Active(target), protected } => {
+        Effect::Connect { target: Target::Active(target), anyone, protection } => {
             holdings.active = true;
-            let guard = protected.then(|| holdings.guard.clone());
+            let guard = holdings.guard_for(protection, anyone, peer.ip());
             connect(
                 async move {
                     let stream = shared.active.connect(own, target).await?;
                     match (guard, &shared.options.tls) {
                         (Some(guard), Some(tls)) => stream.protect(tls, &guard).await,
+                        _ if protection == Protection::Client => stream.begin().await,
                         _ => Ok(stream),
                     }
                 },

@@ -22,6 +22,7 @@
 //! * directory d             a directory is there before
 //! * read only               who logs in may only read
 //! * servers                 who logs in may transfer between servers
+//! * data client            this side was the client of the last data connection's handshake: client, server, none
 //! * until 600               who logs in may be so for so many seconds from now on
 //! * idle 60                 who logs in may be idle for so many seconds
 //! * unreachable             active data connections are refused
@@ -45,7 +46,7 @@
 //! At the end nothing is left unsaid and nothing is left open.
 
 use crate::world::{Data, World};
-use portolan_proto::server::{Connection, Device, Quirks, Settings, TlsPolicy, VirtualHost};
+use portolan_proto::server::{Connection, Device, Protection, Quirks, Settings, TlsPolicy, VirtualHost};
 use portolan_vfs::Rights;
 use portolan_wire::list::Form;
 use std::net::SocketAddr;
@@ -258,6 +259,7 @@ fn direct(world: &mut World, rest: &str) -> Result<(), String> {
         "directory" => world.make_directory(rest),
         "read" => world.mounts[0].rights = Rights::READ_ONLY,
         "servers" => world.terms.fxp = true,
+        "data" => return expect_protection(world, rest),
         "until" => world.end_in(seconds(rest)?),
         "revoked" => world.revoke(),
         "idle" => world.terms.idle = Some(seconds(rest)?),
@@ -291,6 +293,17 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 fn with_data(world: &mut World, change: impl FnOnce(&mut Data)) -> Result<(), String> {
     world.with_data(change).then_some(()).ok_or("there is no data connection".to_owned())
+}
+
+fn expect_protection(world: &World, wanted: &str) -> Result<(), String> {
+    let wanted = match wanted {
+        "none" => Protection::None,
+        "server" => Protection::Server,
+        "client" => Protection::Client,
+        _ => return Err("what protection is that".to_owned()),
+    };
+    let had = world.protection;
+    if had == Some(wanted) { Ok(()) } else { Err(format!("it is {had:?}")) }
 }
 
 fn expect_silence(world: &World) -> Result<(), String> {

@@ -6,8 +6,8 @@
 
 use portolan_net::dtp::{Sink, Source};
 use portolan_proto::server::{
-    Connection, Effect, Ending, Failure, Host, Input, Outcome, Output, Proof, Session, Settings, Target,
-    Terms, TlsPolicy,
+    Connection, Effect, Ending, Failure, Host, Input, Outcome, Output, Proof, Protection, Session, Settings,
+    Target, Terms, TlsPolicy,
 };
 use portolan_server::storage;
 use portolan_server::transfer::{self, Content, Markers, Opened};
@@ -76,6 +76,8 @@ pub struct World {
     pub reachable: bool,
     /// True when they are not even refused.
     pub silent: bool,
+    /// How the last one was to be protected.
+    pub protection: Option<Protection>,
     /// The data connection that there is.
     pub data: Option<Data>,
     opened: Option<Opened>,
@@ -127,6 +129,7 @@ impl World {
             listening: false,
             reachable: true,
             silent: false,
+            protection: None,
             data: None,
             opened: None,
             effect: None,
@@ -356,6 +359,9 @@ impl World {
 
     /// The outcome of the effect, once it has one.
     fn step(&mut self, effect: &Effect) -> Option<Outcome> {
+        if let Effect::Listen { protection, .. } | Effect::Connect { protection, .. } = effect {
+            self.protection = Some(*protection);
+        }
         let tree: Arc<dyn Vfs> = Arc::new(Mounts::new(self.mounts.iter().cloned()));
         match effect {
             Effect::PrepareTls => Some(Outcome::Done),

@@ -157,7 +157,7 @@ struct World {
 
 impl World {
     fn new(sharing: Sharing) -> World {
-        let guard = || Guard { identity: Identity::random(), host: None, certificate: None };
+        let guard = || Guard { identity: Identity::random(), host: None, certificate: None, servers: None };
         let guards = (0..4).map(|_| (sharing != Sharing::Clear).then(guard)).collect();
         let sessions = (0..4).map(|_| Session::Idle).collect();
         World {

@@ -4,7 +4,7 @@ use super::Shared;
 use super::state::{Arrival, Candidate};
 use super::visitors::Visit;
 use crate::socket;
-use crate::stream::{ConnectError, Stream};
+use crate::stream::{ConnectError, Stream, Whose};
 use crate::tls::{Handshake, Identity, Purpose, Resume, Session, Tls};
 use rustix::net::RecvFlags;
 use std::net::SocketAddr;
@@ -20,6 +20,10 @@ const CANDIDATE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long each of the others has.
 const STRANGER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a connection waits that may be another server's. The client's own comes within that time, and comes first:
+/// it connects as soon as it knows the port, and shows whose it is by resuming its TLS session.
+const AFTER_CLIENT: Duration = Duration::from_secs(1);
 
 /// What the log says of a connection that proved whose it is, and comes from another address than its session.
 pub(super) const ELSEWHERE: &str = "data connection taken from another address by its TLS session";
@@ -85,8 +89,11 @@ impl Shared {
                     }
                     return;
                 };
-                match candidate.guard.admit(tls.resume(), &handshake) {
-                    Ok(()) => {
+                match candidate.guard.admit(tls.resume(), &handshake, peer.ip()) {
+                    Ok(whose) => {
+                        if whose == Whose::Server && !candidate.is_kept_for(AFTER_CLIENT).await {
+                            return;
+                        }
                         let stream = Stream::protected(Arc::clone(&approach.socket), session);
                         return self.settle(Ok(stream), &candidate, port);
                     }
@@ -97,8 +104,12 @@ impl Shared {
             Err(late) => ConnectError::NoHandshake(late.into()),
         };
         tracing::info!(%peer, port, %error, "data connection refused");
-        // Another connection from this address may do better.
-        if self.state().give_up(&candidate, port) {
+        // Another connection may do better. What comes from elsewhere says nothing about the client's own.
+        let own = candidate.guard.servers.is_none_or(|client| client == peer.ip());
+        if !own {
+            self.state().note_stranger(peer.ip(), port, Instant::now());
+        }
+        if self.state().give_up(&candidate, port) && own {
             self.settle(Err(error), &candidate, port);
         }
     }

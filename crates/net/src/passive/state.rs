@@ -83,6 +83,13 @@ pub(super) struct Candidate {
     pub(super) gone: CancellationToken,
 }
 
+impl Candidate {
+    /// Waits; false when the place was taken or given up meanwhile.
+    pub(super) async fn is_kept_for(&self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.gone.cancelled()).await.is_err()
+    }
+}
+
 /// Somebody who waits for a place.
 #[derive(Debug)]
 struct Turn {

@@ -7,11 +7,15 @@
 //! might have been a control connection, those of an identity that is nobody else's: who guessed a port
 //! must not become able to prove anything by it.
 //!
+//! Only where another server is at the other end of a data connection, this side may be the [client](begin).
+//!
 //! What this module is not: it knows no files. Certificates come from [`Credentials`].
 
+mod begin;
 mod buffer;
 mod handshake;
 mod session;
+mod side;
 mod tickets;
 
 use rustls::server::ServerSessionMemoryCache;
@@ -21,6 +25,7 @@ use std::fmt::Debug;
 use std::io;
 use std::sync::Arc;
 
+pub(crate) use begin::begin;
 pub use handshake::Handshake;
 pub(crate) use session::{Read, Session};
 pub use tickets::TicketKey;
@@ -112,7 +117,7 @@ impl Tls {
     ) -> io::Result<(Session, Handshake)> {
         let note = handshake::Note::new(self, purpose, host);
         let mut session = Session::new(note.config()?).map_err(session::invalid)?;
-        session.shake_hands(socket, &note).await?;
+        session.shake_hands(socket, Some(&note)).await?;
         let handshake = note.result(&session);
         Ok((session, handshake))
     }

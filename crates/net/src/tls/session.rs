@@ -5,10 +5,11 @@
 
 use super::buffer::Buffer;
 use super::handshake::Note;
-use rustls::pki_types::CertificateDer;
+use super::side::{Content, RECORD, Side, Taken};
+use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::UnbufferedServerConnection;
-use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
-use rustls::{HandshakeKind, ProtocolVersion, ServerConfig};
+use rustls::{ClientConfig, HandshakeKind, ProtocolVersion, ServerConfig};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -19,12 +20,8 @@ const LITTLE: usize = 4 << 10;
 /// Bytes that a peer may send before a message of the handshake ends: certificates can be long.
 const HANDSHAKE_MAX: usize = 64 << 10;
 
-/// What a record costs beyond its content, at most: TLS 1.2 allows more than anybody uses (RFC 5246 §6.2.3).
-const RECORD_OVERHEAD: usize = 64;
+/// What a record may cost beyond its content (RFC 5246 §6.2.3).
 const OVERHEAD_MAX: usize = 2048 + 5;
-
-/// Content of the largest record (RFC 8446 §5.1).
-const RECORD: usize = 16 << 10;
 
 /// What reading gave.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,7 +36,7 @@ pub(crate) enum Read {
 
 /// One TLS connection.
 pub(crate) struct Session {
-    connection: UnbufferedServerConnection,
+    connection: Side,
     incoming: Buffer,
     /// Records that wait to be sent.
     outgoing: Buffer,
@@ -60,14 +57,24 @@ pub(super) fn invalid(error: rustls::Error) -> io::Error {
 }
 
 impl Session {
+    /// The server's side of a new one.
     pub(super) fn new(config: Arc<ServerConfig>) -> Result<Session, rustls::Error> {
-        Ok(Session {
-            connection: UnbufferedServerConnection::new(config)?,
+        Ok(Session::of(Side::Server(Box::new(UnbufferedServerConnection::new(config)?))))
+    }
+
+    /// The client's side of a new one.
+    pub(super) fn to(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Session, rustls::Error> {
+        Ok(Session::of(Side::Client(Box::new(UnbufferedClientConnection::new(config, name)?))))
+    }
+
+    fn of(connection: Side) -> Session {
+        Session {
+            connection,
             incoming: Buffer::default(),
             outgoing: Buffer::default(),
             early: Buffer::default(),
             ended: false,
-        })
+        }
     }
 
     pub(super) fn kind(&self) -> Option<HandshakeKind> {
@@ -94,8 +101,8 @@ impl Session {
     /// Runs the handshake to its end, and sends what belongs to it. The tickets of TLS 1.3 come after it;
     /// on one that may be for data they wait for the first bytes of this side, its end, or
     /// [`flush`](Self::flush). A client that uploads may read nothing and close: with unread tickets its
-    /// system would throw away what it has not sent yet.
-    pub(super) async fn shake_hands(&mut self, socket: &TcpStream, note: &Note) -> io::Result<()> {
+    /// system would throw away what it has not sent yet. The client's side has no note.
+    pub(super) async fn shake_hands(&mut self, socket: &TcpStream, note: Option<&Note>) -> io::Result<()> {
         loop {
             let mut early = Buffer::default();
             let done = self.process(|bytes| {
@@ -104,7 +111,9 @@ impl Session {
             });
             self.early.extend(early.filled());
             // Set between the first flight and what follows it, on which tickets depend.
-            note.set_kind(self.kind());
+            if let Some(note) = note {
+                note.set_kind(self.kind());
+            }
             if let Err(error) = done {
                 // The alert tells the peer what was wrong, if it can still be sent.
                 let _ = self.try_flush(socket);
@@ -112,7 +121,7 @@ impl Session {
             }
             let done = !self.connection.is_handshaking();
             let only_tickets = done && self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
-            if !(only_tickets && note.is_for_data()) {
+            if !(only_tickets && note.is_some_and(Note::is_for_data)) {
                 self.flush(socket).await?;
             }
             if done {
@@ -204,39 +213,14 @@ impl Session {
         let mut failed = None;
         // After an error only the alert about it is fetched.
         while failed.is_none() || self.connection.wants_write() {
-            let UnbufferedStatus { mut discard, state } =
-                self.connection.process_tls_records(self.incoming.filled_mut());
-            let mut over = false;
-            match state {
-                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
-                    while let Some(record) = traffic.next_record() {
-                        let record = record.map_err(invalid)?;
-                        discard += record.discard;
-                        sink(record.payload)?;
-                    }
-                }
-                Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    let mut room = LITTLE;
-                    loop {
-                        match data.encode(self.outgoing.room(room)) {
-                            Ok(count) => break self.outgoing.add(count),
-                            Err(EncodeError::InsufficientSize(needed)) => room = needed.required_size,
-                            Err(EncodeError::AlreadyEncoded) => break,
-                        }
-                    }
-                }
-                // It lies in `outgoing`, which is sent before anything else.
-                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
-                Ok(ConnectionState::PeerClosed) => self.ended = true,
-                Ok(ConnectionState::Closed | ConnectionState::BlockedHandshake)
-                | Ok(ConnectionState::WriteTraffic(_)) => over = true,
-                // Early data, which is not offered.
-                Ok(_) => return Err(ErrorKind::Unsupported.into()),
-                Err(error) => failed = failed.or_else(|| Some(invalid(error))),
-            }
+            let incoming = self.incoming.filled_mut();
+            let (discard, taken) = self.connection.take(incoming, &mut self.outgoing, &mut sink)?;
             self.incoming.consume(discard);
-            if over {
-                break;
+            match taken {
+                Taken::Some => {}
+                Taken::All => break,
+                Taken::Ended => self.ended = true,
+                Taken::Refused(error) => failed = failed.or(Some(error)),
             }
         }
         failed.map_or(Ok(()), Err)
@@ -247,12 +231,7 @@ impl Session {
     /// # Errors
     /// When nothing can be sent any more.
     pub(crate) fn seal(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let room = bytes.len() + (bytes.len() / RECORD + 1) * RECORD_OVERHEAD;
-        self.write(|traffic, outgoing| {
-            let count = traffic.encrypt(bytes, outgoing.room(room)).map_err(|error| encryption(&error))?;
-            outgoing.add(count);
-            Ok(())
-        })
+        self.write(&Content::Bytes(bytes))
     }
 
     /// Says that nothing more will be sent (RFC 8446 §6.1).
@@ -260,29 +239,13 @@ impl Session {
     /// # Errors
     /// When nothing can be sent any more.
     pub(crate) fn seal_end(&mut self) -> io::Result<()> {
-        self.write(|traffic, outgoing| {
-            let count = traffic
-                .queue_close_notify(outgoing.room(RECORD_OVERHEAD))
-                .map_err(|error| encryption(&error))?;
-            outgoing.add(count);
-            Ok(())
-        })
+        self.write(&Content::End)
     }
 
-    fn write(
-        &mut self,
-        write: impl FnOnce(
-            &mut rustls::unbuffered::WriteTraffic<'_, rustls::server::ServerConnectionData>,
-            &mut Buffer,
-        ) -> io::Result<()>,
-    ) -> io::Result<()> {
+    fn write(&mut self, content: &Content<'_>) -> io::Result<()> {
         // What was read was processed to its end, so that nothing but messages of TLS itself is left.
         self.process(|_| Ok(()))?;
-        let status = self.connection.process_tls_records(self.incoming.filled_mut());
-        match status.state {
-            Ok(ConnectionState::WriteTraffic(mut traffic)) => write(&mut traffic, &mut self.outgoing),
-            _ => Err(ErrorKind::BrokenPipe.into()),
-        }
+        self.connection.write(self.incoming.filled_mut(), &mut self.outgoing, content)
     }
 
     /// Sends what waits, as far as the socket takes it; true when it took all. `sent` hears of each piece.
@@ -353,8 +316,4 @@ impl Session {
         self.outgoing.release();
         self.early.release();
     }
-}
-
-fn encryption(error: &EncryptError) -> io::Error {
-    io::Error::new(ErrorKind::BrokenPipe, error.to_string())
 }

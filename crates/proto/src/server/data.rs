@@ -1,6 +1,6 @@
 //! How the next data connection is set up.
 
-use super::effect::{Listing, Open, Target};
+use super::effect::{Listing, Open, Protection, Target};
 use super::replies;
 use super::session::{Answer, Session, Step};
 use portolan_wire::{Reply, VirtualPath};
@@ -15,8 +15,8 @@ pub(super) enum DataSetup {
     /// By no command: the server connects to the port that the control connection comes from
     /// (RFC 959 §3.2).
     Default,
-    /// By `PASV` and its kin.
-    Passive,
+    /// By `PASV` and its kin; protected so, whatever is agreed on later.
+    Passive(Protection),
     /// By `PORT` and its kin.
     Active(SocketAddr),
     /// By the transfer before: in block mode a data connection serves many (RFC 959 §3.3).
@@ -27,7 +27,7 @@ impl DataSetup {
     pub(super) fn target(self, peer: SocketAddr) -> Target {
         match self {
             DataSetup::Default => Target::Active(peer),
-            DataSetup::Passive => Target::Passive,
+            DataSetup::Passive(_) => Target::Passive,
             DataSetup::Active(address) => Target::Active(address),
             DataSetup::Kept => Target::Kept,
         }
@@ -39,8 +39,7 @@ impl Session {
     /// same family where the account may transfer between servers.
     pub(super) fn set_active(&mut self, address: IpAddr, port: u16) -> Reply {
         let own = address == self.peer.ip();
-        let fxp = self.login.logged_in().is_ok_and(|somebody| somebody.terms.fxp);
-        let allowed = own || (fxp && address.is_ipv4() == self.peer.is_ipv4());
+        let allowed = own || (self.may_meet_servers() && address.is_ipv4() == self.peer.is_ipv4());
         if !allowed {
             return replies::foreign_address();
         }

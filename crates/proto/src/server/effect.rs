@@ -122,10 +122,11 @@ pub enum Effect {
     Listen {
         /// True to say the address too, as 227 and 228 need it.
         announce: bool,
-        /// True to take a connection from any address, not just from the peer's.
+        /// True to take a connection from any address, not just from the peer's: the account may transfer between
+        /// servers.
         anyone: bool,
-        /// True when the connection is to be protected by TLS.
-        protected: bool,
+        /// How the connection is to be protected.
+        protection: Protection,
     },
     /// Open what a transfer reads or writes, and keep it. Outcome: [`Outcome::Opened`].
     Open(Open),
@@ -133,9 +134,10 @@ pub enum Effect {
     Connect {
         /// Where it comes from.
         target: Target,
-        /// True to have it protected by TLS. This side is the server of the handshake in any case
-        /// (RFC 4217 §7).
-        protected: bool,
+        /// True when another server may be at its other end: the account may transfer between servers.
+        anyone: bool,
+        /// How it is to be protected.
+        protection: Protection,
     },
     /// Move the data between what was opened and what was connected, then let go of both.
     /// Outcome: [`Outcome::Moved`].
@@ -161,6 +163,18 @@ impl std::fmt::Debug for Proof {
             Proof::Certificate => "Certificate",
         })
     }
+}
+
+/// How TLS protects a data connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protection {
+    /// Not at all.
+    None,
+    /// This side is the server of the handshake, whoever opens the connection (RFC 4217 §7).
+    Server,
+    /// This side is its client, since the other one is a server too (`SSCN`, `CPSV`). Whose certificate comes cannot be
+    /// said.
+    Client,
 }
 
 /// Where a data connection comes from.

@@ -31,7 +31,8 @@ mod verbs;
 
 pub use device::{Device, Quirks};
 pub use effect::{
-    Effect, Ending, Failure, Input, Listing, Open, Outcome, Output, Proof, Storage, Target, Terms, Whose,
+    Effect, Ending, Failure, Input, Listing, Open, Outcome, Output, Proof, Protection, Storage, Target,
+    Terms, Whose,
 };
 pub use session::{Connection, Session};
 pub use settings::{Host, Limits, Settings, TlsPolicy, VirtualHost};

@@ -269,6 +269,19 @@ pub(super) fn clear_control_refused() -> Reply {
     Reply::new(ReplyCode::SecurityRefused, "The control connection stays protected here")
 }
 
+pub(super) fn no_other_servers() -> Reply {
+    Reply::new(ReplyCode::SecurityRefused, "This account may not transfer between servers")
+}
+
+pub(super) fn protected_data_first() -> Reply {
+    Reply::new(ReplyCode::BadSequence, "PROT P comes first")
+}
+
+/// In the words that clients of `SSCN` know.
+pub(super) fn secure_client(begins: bool) -> Reply {
+    Reply::new(ReplyCode::Okay, if begins { "SSCN:CLIENT METHOD" } else { "SSCN:SERVER METHOD" })
+}
+
 pub(super) fn tls_first() -> Reply {
     Reply::new(ReplyCode::NotLoggedIn, "Only with TLS: send AUTH TLS first")
 }

@@ -1,6 +1,6 @@
 //! How TLS protects a session (RFC 4217), and which virtual host it is with.
 
-use super::effect::Outcome;
+use super::effect::{Outcome, Protection};
 use super::replies;
 use super::session::{Session, Step};
 use portolan_wire::Reply;
@@ -24,6 +24,8 @@ pub(super) struct Security {
     pub(super) sized: bool,
     /// `PROT P` is in force: data connections are protected.
     pub(super) data: bool,
+    /// `SSCN ON` is in force: this side begins the handshakes on data connections.
+    pub(super) begins: bool,
     /// The client showed a certificate.
     pub(super) certificate: bool,
     /// The host that the client named in the handshake.
@@ -31,8 +33,14 @@ pub(super) struct Security {
 }
 
 impl Security {
-    pub(super) const NONE: Security =
-        Security { control: Control::Clear, sized: false, data: false, certificate: false, name: None };
+    pub(super) const NONE: Security = Security {
+        control: Control::Clear,
+        sized: false,
+        data: false,
+        begins: false,
+        certificate: false,
+        name: None,
+    };
 
     pub(super) fn is_protected(&self) -> bool {
         self.control == Control::Protected
@@ -48,12 +56,43 @@ impl Session {
         };
         let named = name.as_deref().and_then(|name| self.settings.host(name));
         let differs = name.is_some() && self.chosen.is_some() && self.chosen != named;
-        self.security = Security { control: Control::Protected, sized: false, data, certificate, name };
+        self.security = Security { control: Control::Protected, data, certificate, name, ..Security::NONE };
         if differs {
             return Step::Close(replies::hosts_differ());
         }
         self.chosen = named.or(self.chosen);
         Step::Later
+    }
+
+    /// True when who is logged in may transfer between servers (FXP).
+    pub(super) fn may_meet_servers(&self) -> bool {
+        self.login.logged_in().is_ok_and(|somebody| somebody.terms.fxp)
+    }
+
+    /// How the next data connection is protected, unless `CPSV` says otherwise.
+    pub(super) fn protection(&self) -> Protection {
+        match self.security.data {
+            false => Protection::None,
+            // The right may have gone since it was said.
+            true if self.security.begins && self.may_meet_servers() => Protection::Client,
+            true => Protection::Server,
+        }
+    }
+
+    /// Refuses to be the client of a handshake, where nobody would be protected by it, or no other server may be there.
+    ///
+    /// # Errors
+    /// The reply 534 without the right, 503 where something comes before.
+    pub(super) fn allow_beginning(&self) -> Result<(), Reply> {
+        if !self.may_meet_servers() {
+            return Err(replies::no_other_servers());
+        }
+        match self.security.control {
+            Control::Clear => Err(replies::auth_first()),
+            Control::Cleared => Err(replies::after_ccc()),
+            Control::Protected if !self.security.data => Err(replies::protected_data_first()),
+            Control::Protected => Ok(()),
+        }
     }
 
     /// Refuses what has to be protected and is not.

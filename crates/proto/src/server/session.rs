@@ -250,7 +250,7 @@ impl Session {
 
     /// Gives up the data connection that is set up or there.
     pub(super) fn drop_data(&mut self) {
-        if matches!(self.data, DataSetup::Passive | DataSetup::Kept) {
+        if matches!(self.data, DataSetup::Passive(_) | DataSetup::Kept) {
             self.outputs.push_back(Output::DropData);
         }
         self.data = DataSetup::Default;
@@ -277,6 +277,8 @@ impl Session {
             self.logged_out_at = self.now;
         }
         self.login = Login::Nobody;
+        // That was the right of who is gone.
+        self.security.begins = false;
     }
 
     fn close(&mut self, reply: &Reply) {
@@ -462,7 +464,11 @@ impl Session {
                     (Target::Kept, None) => replies::starting(),
                     _ => replies::opening_data_connection(size, name.as_deref()),
                 });
-                let effect = Effect::Connect { target, protected: self.security.data };
+                let protection = match self.data {
+                    DataSetup::Passive(protection) => protection,
+                    DataSetup::Default | DataSetup::Active(_) | DataSetup::Kept => self.protection(),
+                };
+                let effect = Effect::Connect { target, anyone: self.may_meet_servers(), protection };
                 self.outputs.push_back(Output::Start(effect));
                 self.work = Work::Transfer(transfer);
             }

@@ -84,6 +84,7 @@ pub const VERBS: &[Entry] = table! {
     Cdup cdup LoggedIn "CDUP" "go to the parent directory" "RFC 959";
     Clnt clnt Always "CLNT name" "say what client this is" "convention" feature Some(|_| "CLNT".into());
     Comb comb LoggedIn "COMB \"target\" \"source\" …" "append files to one and remove them" "convention" feature Some(|_| "COMB target;source_list".into());
+    Cpsv cpsv LoggedIn "CPSV" "passive mode, for another server: this side begins TLS" "convention" feature Some(|_| "CPSV".into());
     Csid csid Always "CSID Name=name; Version=version;" "say what client and server these are" "draft-peterson-streamlined-ftp-command-extensions" feature Some(|_| "CSID".into());
     Cwd cwd LoggedIn "CWD path" "go to a directory" "RFC 959";
     Dele dele LoggedIn "DELE path" "delete a file" "RFC 959";
@@ -126,6 +127,7 @@ pub const VERBS: &[Entry] = table! {
     Rnto rnto LoggedIn "RNTO path" "rename: the new name" "RFC 959";
     Site site LoggedIn "SITE command" "CHMOD, HELP, QUOTA, SYMLINK, UTIME, WHO" "RFC 959" feature Some(|_| "SITE CHMOD;HELP;QUOTA;SYMLINK;UTIME;WHO".into());
     Size size LoggedIn "SIZE path" "bytes of a file" "RFC 3659" feature Some(|_| "SIZE".into());
+    Sscn sscn LoggedIn "SSCN [ON|OFF]" "begin TLS on data connections, with another server" "convention" feature Some(|_| "SSCN".into());
     Stat stat Always "STAT [path]" "status, or a listing" "RFC 959" during_transfer true;
     Stor stor LoggedIn "STOR path" "store a file" "RFC 959" transfers true;
     Stou stou LoggedIn "STOU [path]" "store a file under a new name" "RFC 959" transfers true;

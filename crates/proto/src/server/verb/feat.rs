@@ -11,6 +11,11 @@ pub(crate) fn run(session: &mut Session, _: &[u8]) -> Answer {
     let offered = |verb: Verb| match verb {
         Verb::Auth | Verb::Pbsz | Verb::Prot => session.tls != TlsPolicy::Off,
         Verb::Ccc => session.settings.clear_control && session.tls == TlsPolicy::Offer,
+        // Before the login nobody knows whether there will be the right to it.
+        Verb::Cpsv | Verb::Sscn => {
+            session.tls != TlsPolicy::Off
+                && (session.login.logged_in().is_err() || session.may_meet_servers())
+        }
         Verb::Epsv | Verb::Eprt => !session.quirks.not_extended,
         _ => true,
     };

@@ -2,7 +2,7 @@
 //! (RFC 959 §4.1.3).
 
 use crate::server::data::DataSetup;
-use crate::server::effect::{Effect, Outcome, Storage};
+use crate::server::effect::{Effect, Outcome, Protection, Storage};
 use crate::server::replies;
 use crate::server::session::{Answer, Session, Step};
 use crate::server::transfer::Stage;
@@ -31,7 +31,7 @@ fn status(session: &Session) -> Vec<String> {
     };
     let data = match session.data {
         DataSetup::Default => "Data connection: none set up".to_owned(),
-        DataSetup::Passive => "Data connection: passive, waiting for yours".to_owned(),
+        DataSetup::Passive(_) => "Data connection: passive, waiting for yours".to_owned(),
         DataSetup::Active(address) => format!("Data connection: active, to port {}", address.port()),
         DataSetup::Kept => "Data connection: open, no transfer in progress".to_owned(),
     };
@@ -42,11 +42,12 @@ fn status(session: &Session) -> Vec<String> {
         }
         Some(_) => "Transfer in progress, waiting for the data connection".to_owned(),
     };
+    let begins = if session.protection() == Protection::Client { ", begun by this side" } else { "" };
     let word = |protected| if protected { "TLS" } else { "clear" };
     let (control, protected) = (word(session.security.is_protected()), word(session.security.data));
     vec![
         format!("Connected from {}", session.peer),
-        format!("Control connection: {control}, data connections: {protected}"),
+        format!("Control connection: {control}, data connections: {protected}{begins}"),
         login,
         format!("Type {}, structure {structure:?}, mode {}", representation.name(), mode.name()),
         data,
