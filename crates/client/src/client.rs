@@ -146,7 +146,7 @@ impl Drop for Lease<'_> {
 
 impl Lease<'_> {
     /// It is of no use any more.
-    fn discard(self) {
+    pub(crate) fn discard(self) {
         let mut state = self.client.state();
         state.held.retain(|held| !Arc::ptr_eq(&held.connection, &self.connection));
     }

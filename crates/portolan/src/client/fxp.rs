@@ -1,10 +1,11 @@
 //! `portolan fxp`.
 
 use super::reach::{client, finish};
-use super::report::at;
+use super::report::code;
 use crate::Exit;
 use crate::args::Reach;
-use portolan_client::{Url, fxp, join};
+use portolan_client::fxp::{self, Copied};
+use portolan_client::{Url, join};
 
 pub(super) async fn run(from: &Url, to: &Url, reach: &Reach) -> Result<(), Exit> {
     if from.name().is_empty() || from.is_directory {
@@ -12,13 +13,15 @@ pub(super) async fn run(from: &Url, to: &Url, reach: &Reach) -> Result<(), Exit>
     }
     let target = if to.is_directory { join(&to.path, from.name()) } else { to.path.clone() };
     let (source, sink) = (client(from, reach, Some(1)).await?, client(to, reach, Some(1)).await?);
-    let own = source.connection().await.map_err(|error| at(from, &error))?;
-    let other = sink.connection().await.map_err(|error| at(to, &error))?;
-    fxp::copy(&own, &from.path, &other, &target).await.map_err(|error| at(from, &error))?;
-    if !reach.quiet {
-        eprintln!("portolan: {from} was copied");
+    let copied = fxp::copy(&source, &from.path, &sink, &target).await;
+    match copied.map_err(|error| Exit { message: format!("{from} to {to}: {error}"), code: code(&error) })? {
+        _ if reach.quiet => {}
+        Copied::Confirmed => eprintln!("portolan: {from} was copied"),
+        Copied::Compared { bytes, lost } => eprintln!(
+            "portolan: {from} was copied: one server was lost before it said so ({lost}), but the other one says so, and \
+             its {bytes} bytes are there"
+        ),
     }
-    drop((own, other));
     finish(from, reach, source).await;
     finish(to, reach, sink).await;
     Ok(())

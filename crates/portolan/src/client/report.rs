@@ -4,7 +4,7 @@ use crate::Exit;
 use portolan_client::{Error, Phase, Problem, Url};
 
 /// The exit code of an error: see the help of the commands.
-fn code(error: &Error) -> u8 {
+pub(super) fn code(error: &Error) -> u8 {
     match error {
         Error::Name { .. } | Error::Connect { .. } => 3,
         Error::Untrusted(_) | Error::Tls(_) => 5,

@@ -192,34 +192,6 @@ fn an_upload_goes_on_where_an_earlier_run_broke_off() {
 }
 
 #[test]
-fn files_go_from_server_to_server() {
-    let all = [
-        (Which::Portolan, Which::Portolan, "off"),
-        (Which::Portolan, Which::Other(Peer::ProFtpd), "off"),
-        (Which::Other(Peer::Vsftpd), Which::Portolan, "off"),
-        (Which::Other(Peer::ProFtpd), Which::Other(Peer::PureFtpd), "off"),
-    ];
-    for (from, to, tls) in all {
-        let (source, target) = (Scene::new(from), Scene::new(to));
-        let whole = content(1_000_000);
-        fs::write(source.root().join("file"), &whole).unwrap();
-        // One knows the other's authority too.
-        let both =
-            [&source, &target].map(|scene| fs::read_to_string(scene.own.path().join("ca.pem")).unwrap());
-        fs::write(source.own.path().join("ca.pem"), both.concat()).unwrap();
-        let urls = (source.url("file"), target.url(""));
-        let mut command = source.command(&["fxp", "-v", "--tls", tls, &urls.0, &urls.1]);
-        let output = command.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{from:?} {to:?} {tls}: {said}");
-        assert!(fs::read(target.root().join("file")).unwrap() == whole);
-    }
-    let (source, target) = (Scene::new(Which::Portolan), Scene::new(Which::Portolan));
-    let (code, _, said) = source.try_run(&["fxp", "--tls", "off", &source.url("none"), &target.url("")]);
-    assert!(code == 6 && said.contains("550"), "{code} {said}");
-}
-
-#[test]
 fn what_is_wrong_is_said_with_an_exit_code_of_its_own() {
     let scene = Scene::new(Which::Portolan);
     let say = |arguments: &[&str], wanted: i32, text: &str| {

@@ -3,6 +3,7 @@
 
 mod ahead;
 mod commands;
+mod fxp;
 mod library;
 mod mirror;
 mod odd;

@@ -5,6 +5,7 @@
 mod acme;
 mod certificates;
 mod clients;
+mod fxp;
 mod holes;
 mod hosts;
 mod java;
