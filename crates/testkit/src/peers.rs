@@ -90,7 +90,8 @@ impl Peer {
     /// All of them.
     pub const ALL: [Peer; 4] = [Peer::Vsftpd, Peer::ProFtpd, Peer::PureFtpd, Peer::Pyftpdlib];
 
-    /// Starts it, with this certificate and its key in one file.
+    /// Starts it, with this certificate, its key and, where it verifies other servers, who vouches for those in one
+    /// file.
     pub fn start(self, certificate: &Path) -> Running {
         let (unpacked, folder) = (unpacked(), tempfile::tempdir().unwrap());
         isolate();
@@ -206,7 +207,7 @@ impl Place {
              ScoreboardFile {folder}/scoreboard\nPidFile {folder}/pid\nDelayEngine off\nUseReverseDNS off\nWtmpLog off\n\
              SystemLog none\nTransferLog none\nTimesGMT on\nAllowStoreRestart on\nAllowRetrieveRestart on\n\
              TLSEngine on\nTLSProtocol TLSv1.2 TLSv1.3\nTLSRSACertificateFile {both}\nTLSRSACertificateKeyFile {both}\n\
-             TLSVerifyClient off\nTLSRequired off\nTLSLog {folder}/tls.log\n\
+             TLSCACertificateFile {both}\nTLSVerifyClient off\nTLSRequired off\nTLSLog {folder}/tls.log\n\
              <Anonymous {root}>\nUser nobody\nGroup nogroup\nUserAlias anonymous nobody\nRequireValidShell off\n\
              AnonRequirePassword off\nUseFtpUsers off\nAllowOverwrite on\nMaxClients 100\nAllowStoreRestart on\n\
              <Limit WRITE SITE_CHMOD>\nAllowAll\n</Limit>\n</Anonymous>\n",

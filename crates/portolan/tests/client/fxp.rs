@@ -14,14 +14,35 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// Two addresses of this machine, so that the data of the one server comes from elsewhere for the other.
-const ADDRESSES: [&str; 2] = ["127.0.0.1", "198.51.100.1"];
+const IPV4: [&str; 2] = ["127.0.0.1", "198.51.100.1"];
+const IPV6: [&str; 2] = ["[::1]", "[2001:db8::1]"];
 
 fn content(length: usize) -> Vec<u8> {
     (0..length).map(|at| (at * 31 + at / 509) as u8).collect()
 }
 
+/// One of Portolan's of this name, where people without a name may transfer between servers or not.
+fn serve(authority: &Authority, (name, address): (&str, &str), fxp: bool, resume: &str) -> Served {
+    isolate();
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("root")).unwrap();
+    authority.server(name).write(folder.path(), "server");
+    let (port, passive) = (free_ports(1), free_ports(20));
+    let text = format!(
+        "listen = [\"{address}:{port}\"]\npassive-ports = \"{passive}-{}\"\n\
+         [tls]\npolicy = \"require\"\nresume = \"{resume}\"\ncertificate = \"server.pem\"\nkey = \"server.key\"\n\
+         [anonymous]\nroot = \"root\"\nwrite = true\nfxp = {fxp}\n",
+        passive + 19
+    );
+    fs::write(folder.path().join("portolan.toml"), text).unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.args(["serve", "-c"]).arg(folder.path().join("portolan.toml"));
+    Served::launch(command, folder, port)
+}
+
 /// Two servers of Portolan, whose data has to be protected and, but for the right, to resume TLS.
 struct Pair {
+    addresses: [&'static str; 2],
     servers: [Served; 2],
     /// Where the authority of both is, as `ca.pem`.
     own: TempDir,
@@ -29,33 +50,20 @@ struct Pair {
 
 impl Pair {
     /// `rights`: whether people without a name may transfer between servers there.
-    fn new(rights: [bool; 2]) -> Pair {
-        isolate();
+    fn new(addresses: [&'static str; 2], rights: [bool; 2]) -> Pair {
         let own = tempfile::tempdir().unwrap();
         let authority = Authority::new("Test authority");
         fs::write(own.path().join("ca.pem"), authority.pem()).unwrap();
-        let start = |number: usize| {
-            let (address, fxp) = (ADDRESSES[number], rights[number]);
-            let folder = tempfile::tempdir().unwrap();
-            fs::create_dir(folder.path().join("root")).unwrap();
-            authority.server(address).write(folder.path(), "server");
-            let (port, passive) = (free_ports(1), free_ports(20));
-            let text = format!(
-                "listen = [\"{address}:{port}\"]\npassive-ports = \"{passive}-{}\"\n\
-                 [tls]\npolicy = \"require\"\nresume = \"require\"\ncertificate = \"server.pem\"\nkey = \"server.key\"\n\
-                 [anonymous]\nroot = \"root\"\nwrite = true\nfxp = {fxp}\n",
-                passive + 19
-            );
-            fs::write(folder.path().join("portolan.toml"), text).unwrap();
-            let mut command = Command::new(PROGRAM);
-            command.args(["serve", "-c"]).arg(folder.path().join("portolan.toml"));
-            Served::launch(command, folder, port)
-        };
-        Pair { servers: [start(0), start(1)], own }
+        let servers = [0, 1].map(|number| {
+            let address = addresses[number];
+            let name = address.trim_matches(['[', ']']);
+            serve(&authority, (name, address), rights[number], "require")
+        });
+        Pair { addresses, servers, own }
     }
 
     fn url(&self, number: usize, path: &str) -> String {
-        format!("ftp://{}:{}/{path}", ADDRESSES[number], self.servers[number].port)
+        format!("ftp://{}:{}/{path}", self.addresses[number], self.servers[number].port)
     }
 
     fn fxp(&self, path: &str, target: &str) -> Output {
@@ -67,7 +75,7 @@ impl Pair {
     }
 
     async fn connection(&self, number: usize) -> Connection {
-        let mut options = Options::new(ADDRESSES[number]);
+        let mut options = Options::new(self.addresses[number]);
         options.port = self.servers[number].port;
         options.tls = TlsPolicy::Required;
         options.credentials = Credentials::anonymous();
@@ -84,7 +92,7 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn who_listens_begins_tls_by_cpsv() {
-    let pair = Pair::new([true, true]);
+    let pair = Pair::new(IPV4, [true, true]);
     for length in [0, 5, 3_000_000] {
         fs::write(pair.servers[0].root().join("file"), content(length)).unwrap();
         let output = pair.fxp("file", "");
@@ -98,10 +106,21 @@ fn who_listens_begins_tls_by_cpsv() {
     }
 }
 
+/// 227 has no room for such an address, and `CPSV` no other reply.
+#[test]
+fn over_ipv6_who_listens_begins_tls_by_sscn() {
+    let pair = Pair::new(IPV6, [true, true]);
+    fs::write(pair.servers[0].root().join("file"), content(300_000)).unwrap();
+    let output = pair.fxp("file", "");
+    let said = said(&output);
+    assert!(output.status.success() && said.contains("> SSCN ON") && said.contains("> EPRT |2|"), "{said}");
+    assert!(fs::read(pair.servers[1].root().join("file")).unwrap() == content(300_000));
+}
+
 /// With `SSCN`, either one begins, whichever listens.
 #[tokio::test]
 async fn either_begins_tls_by_sscn() {
-    let pair = Pair::new([true, true]);
+    let pair = Pair::new(IPV4, [true, true]);
     let whole = content(300_000);
     fs::write(pair.servers[0].root().join("file"), &whole).unwrap();
     let both = [pair.connection(0).await, pair.connection(1).await];
@@ -144,7 +163,7 @@ async fn either_begins_tls_by_sscn() {
 #[test]
 fn without_the_right_nothing_is_copied_and_nothing_touched() {
     for rights in [[true, false], [false, true], [false, false]] {
-        let pair = Pair::new(rights);
+        let pair = Pair::new(IPV4, rights);
         fs::write(pair.servers[0].root().join("file"), "new").unwrap();
         fs::write(pair.servers[1].root().join("file"), "old").unwrap();
         let output = pair.fxp("file", "");
@@ -155,7 +174,7 @@ fn without_the_right_nothing_is_copied_and_nothing_touched() {
 
 #[test]
 fn what_is_not_there_is_said_before_anything_is_touched() {
-    let pair = Pair::new([true, true]);
+    let pair = Pair::new(IPV4, [true, true]);
     fs::write(pair.servers[1].root().join("file"), "old").unwrap();
     let output = pair.fxp("none", "file");
     let said = said(&output);
@@ -163,41 +182,70 @@ fn what_is_not_there_is_said_before_anything_is_touched() {
     assert_eq!(fs::read(pair.servers[1].root().join("file")).unwrap(), b"old");
 }
 
-/// Copies a file, and says what was said.
-fn copy(from: Which, to: Which, tls: &str) -> String {
-    let (source, target) = (Scene::new(from), Scene::new(to));
+/// Copies a file, and says how that went.
+fn copy(from: &Scene, to: &Scene, tls: &str) -> (bool, String) {
     let whole = content(1_000_000);
-    fs::write(source.root().join("file"), &whole).unwrap();
+    fs::write(from.root().join("file"), &whole).unwrap();
     // One knows the other's authority too.
-    let both = [&source, &target].map(|scene| fs::read_to_string(scene.own.path().join("ca.pem")).unwrap());
-    fs::write(source.own.path().join("ca.pem"), both.concat()).unwrap();
-    let urls = (source.url("file"), target.url(""));
-    let output = source.command(&["fxp", "-v", "--tls", tls, &urls.0, &urls.1]).output().unwrap();
-    let said = said(&output);
-    assert!(output.status.success(), "{from:?} {to:?} {tls}: {said}");
-    assert!(fs::read(target.root().join("file")).unwrap() == whole, "{from:?} {to:?} {tls}: {said}");
-    said
+    let both = [from, to].map(|scene| fs::read_to_string(scene.own.path().join("ca.pem")).unwrap());
+    fs::write(from.own.path().join("ca.pem"), both.concat()).unwrap();
+    let urls = (from.url("file"), to.url(""));
+    let output = from.command(&["fxp", "-v", "--tls", tls, &urls.0, &urls.1]).output().unwrap();
+    let (went_well, said) = (output.status.success(), said(&output));
+    assert!(!went_well || fs::read(to.root().join("file")).unwrap() == whole, "{said}");
+    (went_well, said)
 }
 
 #[test]
 fn in_the_clear() {
-    copy(Which::Portolan, Which::Portolan, "off");
-    copy(Which::Portolan, Which::Other(Peer::ProFtpd), "off");
-    copy(Which::Other(Peer::Vsftpd), Which::Portolan, "off");
-    copy(Which::Other(Peer::ProFtpd), Which::Other(Peer::PureFtpd), "off");
+    for (from, to) in [
+        (Which::Portolan, Which::Portolan),
+        (Which::Portolan, Which::Other(Peer::ProFtpd)),
+        (Which::Other(Peer::Vsftpd), Which::Portolan),
+        (Which::Other(Peer::ProFtpd), Which::Other(Peer::PureFtpd)),
+    ] {
+        let (went_well, said) = copy(&Scene::new(from), &Scene::new(to), "off");
+        assert!(went_well, "{from:?} {to:?}: {said}");
+    }
     let (source, target) = (Scene::new(Which::Portolan), Scene::new(Which::Portolan));
     let (code, _, said) = source.try_run(&["fxp", "--tls", "off", &source.url("none"), &target.url("")]);
     assert!(code == 6 && said.contains("550"), "{code} {said}");
 }
 
-/// ProFTPD demands that data resumes TLS, which nobody can, unless it is the client of the handshake itself.
+/// ProFTPD demands that data resumes TLS, which nobody can, unless it is the client of the handshake itself. Then it
+/// verifies the other one.
 #[test]
 fn proftpd_begins_tls_by_sscn() {
-    for (from, to) in
-        [(Which::Portolan, Which::Other(Peer::ProFtpd)), (Which::Other(Peer::ProFtpd), Which::Portolan)]
-    {
-        let said = copy(from, to, "required");
-        assert!(said.contains("> SSCN ON"), "{said}");
-        println!("{said}");
+    for proftpd_listens_to in [false, true] {
+        let authority = Authority::new("Test authority");
+        let portolan = Scene::under(&authority, Which::Portolan, &["--tls", "require"]);
+        let proftpd = Scene::under(&authority, Which::Other(Peer::ProFtpd), &[]);
+        let (from, to) = if proftpd_listens_to { (&portolan, &proftpd) } else { (&proftpd, &portolan) };
+        let (went_well, said) = copy(from, to, "required");
+        assert!(went_well && said.contains("> SSCN ON") && said.contains("was copied"), "{said}");
+    }
+}
+
+/// The one of 1.3.8 does not survive that it does not trust the other's certificate, and Portolan has sent all by then.
+#[test]
+fn a_server_that_dies_of_it_has_copied_nothing() {
+    let (portolan, proftpd) = (Scene::new(Which::Portolan), Scene::new(Which::Other(Peer::ProFtpd)));
+    for (from, to) in [(&portolan, &proftpd), (&proftpd, &portolan)] {
+        let (went_well, said) = copy(from, to, "required");
+        assert!(!went_well && !said.contains("was copied"), "{said}");
+    }
+}
+
+/// Servers that know neither word: Portolan begins.
+#[test]
+fn with_others_portolan_begins_tls() {
+    for peer in [Peer::PureFtpd, Peer::Pyftpdlib] {
+        let authority = Authority::new("Test authority");
+        let portolan = Scene::of(serve(&authority, ("localhost", "127.0.0.1"), true, "prefer"), &authority);
+        let other = Scene::under(&authority, Which::Other(peer), &[]);
+        for (from, to) in [(&portolan, &other), (&other, &portolan)] {
+            let (went_well, said) = copy(from, to, "required");
+            assert!(went_well && said.contains("> CPSV"), "{peer:?}: {said}");
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! Servers that do it otherwise, each a little program here: what the client makes of them.
 
-use crate::scene::PROGRAM;
+use crate::scene::{PROGRAM, Scene, Which};
 use portolan_testkit::launch::isolate;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
@@ -493,4 +493,41 @@ fn what_is_sent_again_is_not_glued_to_what_was_there_before() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!((*tries.lock().unwrap(), odd.heard("REST")), (2, 0));
     assert!(*stored.lock().unwrap() == whole);
+}
+
+/// Of two servers, the one that stores is lost before it says that it has: what it has says whether all came.
+#[test]
+fn a_copy_whose_end_nobody_confirms_is_looked_at() {
+    // What it keeps, what it had before, and how that goes.
+    let all = [
+        (CONTENT.len(), None, 0, "was copied: one server was lost before it said so"),
+        (10, None, 8, "10 bytes came of 23"),
+        // Nobody can tell.
+        (CONTENT.len(), Some(CONTENT.len()), 8, "the control connection was closed"),
+    ];
+    for (keeps, before, wanted, text) in all {
+        let source = Scene::new(Which::Portolan);
+        fs::write(source.root().join("file"), CONTENT).unwrap();
+        let size = Mutex::new(before);
+        let target = Odd::new(move |talk, line| {
+            match line.split(' ').next().unwrap() {
+                "SIZE" => match *size.lock().unwrap() {
+                    Some(size) => talk.say(format!("213 {size}\r\n")),
+                    None => talk.say("550 not there\r\n"),
+                },
+                "STOR" => {
+                    talk.say("150 come\r\n");
+                    let mut content = Vec::new();
+                    talk.data().read_to_end(&mut content).unwrap();
+                    *size.lock().unwrap() = Some(content.len().min(keeps));
+                    let _ = talk.control.shutdown(Shutdown::Both);
+                }
+                _ => return false,
+            }
+            true
+        });
+        let url = format!("ftp://127.0.0.1:{}/file", target.port);
+        let (code, _, said) = source.try_run(&["fxp", "--tls", "off", &source.url("file"), &url]);
+        assert!(code == wanted && said.contains(text), "{code}: {said}");
+    }
 }

@@ -45,8 +45,12 @@ impl Scene {
 
     /// With more arguments, if it is Portolan.
     pub(crate) fn with(which: Which, arguments: &[&str]) -> Scene {
+        Scene::under(&Authority::new("Test authority"), which, arguments)
+    }
+
+    /// With this authority, which the server trusts too where it verifies other servers.
+    pub(crate) fn under(authority: &Authority, which: Which, arguments: &[&str]) -> Scene {
         let own = tempfile::tempdir().unwrap();
-        let authority = Authority::new("Test authority");
         fs::write(own.path().join("ca.pem"), authority.pem()).unwrap();
         let issued = authority.server("localhost");
         match which {
@@ -61,12 +65,20 @@ impl Scene {
             }
             Which::Other(peer) => {
                 let both = own.path().join("both.pem");
-                fs::write(&both, issued.key.serialize_pem() + &issued.certificate.pem()).unwrap();
+                fs::write(&both, issued.key.serialize_pem() + &issued.certificate.pem() + authority.pem())
+                    .unwrap();
                 let running = peer.start(&both);
                 let port = running.port;
                 Scene { server: Server::Other(running), own, port, user: peer.user(), prefix: peer.prefix() }
             }
         }
+    }
+
+    /// One of Portolan's that runs already, for people without a name.
+    pub(crate) fn of(served: Served, authority: &Authority) -> Scene {
+        let (own, port) = (tempfile::tempdir().unwrap(), served.port);
+        fs::write(own.path().join("ca.pem"), authority.pem()).unwrap();
+        Scene { server: Server::Own(served), own, port, user: ("anonymous", "x"), prefix: "" }
     }
 
     /// The folder that is served.
