@@ -10,6 +10,9 @@
 //! a control connection says whose the connection is better than any address: it is handed to that
 //! session wherever it comes from. Only one that says nothing is judged by its address.
 //!
+//! A session whose account may transfer between servers holds a place for connections from anywhere. Another server can
+//! resume nothing: it gets the place if the client's own connection does not come.
+//!
 //! A place that is given up before its connection came rests for a moment, since that connection
 //! may still be on its way and belongs to nobody else.
 

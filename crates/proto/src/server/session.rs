@@ -271,14 +271,17 @@ impl Session {
     }
 
     pub(super) fn log_out(&mut self) {
+        if self.may_meet_servers() {
+            // What was set up by the right of who is gone serves nobody else.
+            self.drop_data();
+        }
+        self.security.begins = false;
         if self.login.logged_in().is_ok() {
             self.outputs.push_back(Output::LogOut);
             // The limit for a login begins anew with the end of one, and with nothing else.
             self.logged_out_at = self.now;
         }
         self.login = Login::Nobody;
-        // That was the right of who is gone.
-        self.security.begins = false;
     }
 
     fn close(&mut self, reply: &Reply) {

@@ -33,7 +33,11 @@ fn listen_for(
     announce: bool,
     reply: fn(SocketAddr) -> Reply,
 ) -> Step {
-    // The effect gives up what was there before, and so can keep the place if it is unused.
+    if session.data != DataSetup::Passive(protection) {
+        // Where a data connection is awaited, it is awaited as it was announced.
+        session.drop_data();
+    }
+    // Else the effect gives up what was there before, and so can keep the place if it is unused.
     session.data = DataSetup::Default;
     let then = move |session: &mut Session, outcome: Outcome| {
         Step::Reply(match outcome {
