@@ -320,7 +320,7 @@ impl Client {
     pub async fn run_once<T>(&self, act: impl AsyncFnMut(&Connection) -> Result<T>) -> Result<T> {
         let untouched = |error: &Error| match error {
             Error::Session(error) => error.untouched,
-            error => matches!(error, Error::Connect { .. } | Error::Name { .. }),
+            error => error.is_before_server(),
         };
         self.run_while(true, act, untouched).await
     }
@@ -433,8 +433,7 @@ impl Client {
                 continue;
             }
             // A name or a port that is wrong stays wrong.
-            let never_reached =
-                matches!(error, Error::Connect { .. } | Error::Name { .. }) && !self.state().reached;
+            let never_reached = error.is_before_server() && !self.state().reached;
             let useless = error.retry() == Retry::Never || !again(&error) || never_reached;
             if useless || tried == self.retries.times {
                 return Err(error);

@@ -11,6 +11,7 @@ use crate::tls::Secured;
 use crate::upload::Upload;
 use portolan_proto::client::{
     Completion, Error as SessionError, Features, Number, Order, Phase, Problem, Session, Settings, TlsPolicy,
+    Way,
 };
 use portolan_wire::parameters::Representation;
 use portolan_wire::{Command, Received, Verb};
@@ -96,15 +97,18 @@ impl Connection {
     /// # Errors
     /// When the server cannot be reached, speaks no FTP, does not show a certificate that is trusted, or does not let
     /// this user in.
-    pub async fn open(options: Options) -> Result<Connection> {
+    pub async fn open(mut options: Options) -> Result<Connection> {
+        if options.carrier().is_some() {
+            options.ways.retain(|way| *way != Way::Active);
+        }
         if options.ways.is_empty() {
             return Err(Error::Local("there is no way to try for data connections".to_owned()));
         }
         let secured = match options.tls {
             TlsPolicy::Off => None,
-            _ => Some(Secured::new(&options.trust, &options.host)?),
+            _ => Some(Secured::new(&options.trust, options.partner().0)?),
         };
-        let (stream, round_trip) = dial::control(&options).await?;
+        let (stream, host, round_trip) = dial::control(&options).await?;
         let lost = |error: std::io::Error| Error::Connect {
             host: options.host.clone(),
             port: options.port,
@@ -112,11 +116,12 @@ impl Connection {
         };
         let (peer, local) = (stream.peer_addr().map_err(lost)?, stream.local_addr().map_err(lost)?);
         let settings = Settings {
-            peer,
+            peer: host,
             local: local.ip(),
             outside: options.active_address,
             tls: options.tls,
             credentials: options.credentials.clone(),
+            gateway: options.onward(),
             ways: options.ways.clone(),
             patience: options.patience,
         };
@@ -150,7 +155,7 @@ impl Connection {
         &self.known.features
     }
 
-    /// Where the server is.
+    /// Where the control connection goes: to the server, or to the proxy.
     pub fn peer(&self) -> SocketAddr {
         self.known.peer
     }

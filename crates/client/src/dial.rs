@@ -3,7 +3,9 @@
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::options::Options;
+use crate::proxy::{Problem, Proxy};
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use portolan_proto::client::{Host, Place};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::collections::VecDeque;
 use std::io;
@@ -33,24 +35,80 @@ fn socket(to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpSocket> {
 }
 
 /// Opens a connection, from this address of this side if one is given.
-pub(crate) async fn connect(to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
+async fn connect(to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
     socket(to, from)?.connect(to).await
 }
 
-/// Opens a control connection: all addresses of the name are tried, each a little after the one before (RFC 8305). Gives
-/// how long the one took, too.
-pub(crate) async fn control(options: &Options) -> Result<(TcpStream, Duration)> {
-    let (host, port) = (options.host.as_str(), options.port);
-    let name_error = |why: String| Error::Name { host: host.to_owned(), why };
+/// Opens a control connection. Also what data connections call the host at its other end, and how long it took to open.
+pub(crate) async fn control(options: &Options) -> Result<(TcpStream, Host, Duration)> {
     let deadline = Instant::now() + options.connect;
+    if let Some(proxy) = options.carrier() {
+        return carried(options, proxy, deadline).await;
+    }
+    let (host, port) = options.partner();
+    let (stream, address, took) = reach(options, host, port, deadline).await?;
+    Ok((stream, Host::Address(address.ip()), took))
+}
+
+/// The same through a proxy: the addresses of the server are tried in turn, if it is not the proxy that knows them.
+async fn carried(options: &Options, proxy: &Proxy, deadline: Instant) -> Result<(TcpStream, Host, Duration)> {
+    let mut hosts = vec![Host::new(&options.host)];
+    if !proxy.looks_up() {
+        let found = look_up(&options.host, options.port, deadline).await?.take(ADDRESSES_MAX);
+        hosts = found.map(|address| Host::Address(address.ip())).collect();
+    }
+    let mut last = Error::Name { host: options.host.clone(), why: "it has no address".to_owned() };
+    for host in hosts {
+        let to = host.at(options.port);
+        let (stream, ..) = reach(options, proxy.host(), proxy.port(), deadline).await?;
+        let began = Instant::now();
+        options.observer.iter().for_each(|observer| observer(&Event::Through(proxy, &to)));
+        let opened = tokio::time::timeout_at(deadline, proxy.open(stream, &to)).await;
+        match opened.unwrap_or(Err(Problem::Silent)) {
+            Ok(stream) => return Ok((stream, host, began.elapsed())),
+            Err(problem) => last = Error::Proxy { proxy: Box::new(proxy.clone()), problem },
+        }
+    }
+    Err(last)
+}
+
+/// Opens a data connection, by the way of its control connection, whose ends are those.
+pub(crate) async fn data(
+    to: &Place,
+    proxy: Option<&Proxy>,
+    (peer, local): (SocketAddr, SocketAddr),
+) -> Result<TcpStream> {
+    if let Some(proxy) = proxy {
+        let stream = connect(peer, Some(local.ip())).await.map_err(|error| Error::local(&error))?;
+        let opened = proxy.open(stream, to).await;
+        return opened.map_err(|problem| Error::Proxy { proxy: Box::new(proxy.clone()), problem });
+    }
+    let address = to.address().ok_or_else(|| Error::Local(format!("{to} has no address here")))?;
+    // Another address than the control connection's may be of the other family, or reached another way.
+    let from = (address.ip() == peer.ip()).then_some(local.ip());
+    connect(address, from).await.map_err(|error| Error::local(&error))
+}
+
+async fn look_up(host: &str, port: u16, deadline: Instant) -> Result<impl Iterator<Item = SocketAddr>> {
+    let name_error = |why: String| Error::Name { host: host.to_owned(), why };
     let looked_up = tokio::time::timeout_at(deadline, tokio::net::lookup_host((host, port))).await;
-    let found = looked_up
+    looked_up
         .map_err(|_| name_error("the name was not looked up in time".to_owned()))?
-        .map_err(|error| name_error(error.to_string()))?;
+        .map_err(|error| name_error(error.to_string()))
+}
+
+/// Connects to a host: all addresses of the name are tried, each a little after the one before (RFC 8305).
+async fn reach(
+    options: &Options,
+    host: &str,
+    port: u16,
+    deadline: Instant,
+) -> Result<(TcpStream, SocketAddr, Duration)> {
+    let found = look_up(host, port, deadline).await?;
     let fits = |address: &SocketAddr| options.bind.is_none_or(|bind| bind.is_ipv4() == address.is_ipv4());
     let mut left = interleave(found.filter(fits).take(ADDRESSES_MAX).collect());
     if left.is_empty() {
-        return Err(name_error("it has no address".to_owned()));
+        return Err(Error::Name { host: host.to_owned(), why: "it has no address".to_owned() });
     }
     let tell = |event: &Event<'_>| options.observer.iter().for_each(|observer| observer(event));
     let mut running = FuturesUnordered::new();
@@ -64,7 +122,7 @@ pub(crate) async fn control(options: &Options) -> Result<(TcpStream, Duration)> 
             Some((address, began, connected)) = running.next() => match connected {
                 Ok(stream) => {
                     tell(&Event::Connected(address));
-                    return Ok((stream, Instant::elapsed(&began)));
+                    return Ok((stream, address, Instant::elapsed(&began)));
                 }
                 Err(error) => {
                     tell(&Event::NotConnected(address, &error));

@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::options::Options;
 use crate::tls::{Secured, describe};
 use portolan_proto::client::{
-    Answer, Completion, Error as SessionError, Features, Input, Number, Order, Output, Phase, Problem,
+    Answer, Completion, Error as SessionError, Features, Input, Number, Order, Output, Phase, Place, Problem,
     Request, Session,
 };
 use portolan_wire::received::printable;
@@ -74,7 +74,7 @@ enum Pending {
 /// What a task that opens a data connection says.
 enum Opened {
     Listening(Number, u64, io::Result<SocketAddr>),
-    Connected(Number, u64, io::Result<TcpStream>),
+    Connected(Number, u64, Result<TcpStream>),
 }
 
 /// A data connection that was wanted.
@@ -280,7 +280,7 @@ impl Driver {
                         let _ = ready.send(Ok(known));
                     }
                 }
-                Output::Connect { number, address } => self.connect(number, address),
+                Output::Connect { number, place } => self.connect(number, place),
                 Output::Listen { number } => self.listen(number),
                 Output::DropData { number } => {
                     if let Some(wanted) = self.wanted.remove(&number) {
@@ -370,16 +370,14 @@ impl Driver {
         (self.attempts, gone)
     }
 
-    fn connect(&mut self, number: Number, address: SocketAddr) {
-        self.tell(&Event::DataTo(address));
+    fn connect(&mut self, number: Number, place: Place) {
+        self.tell(&Event::DataTo(&place));
         let (attempt, gone) = self.want(number);
         let opened = self.opened.0.clone();
-        let from = self.known.1.ip();
-        // Another address than the control connection's may be of the other family, or reached another way.
-        let from = (address.ip() == self.known.0.ip()).then_some(from);
+        let (proxy, control) = (self.options.carrier().cloned(), self.known);
         tokio::spawn(async move {
             tokio::select! {
-                connected = dial::connect(address, from) => {
+                connected = dial::data(&place, proxy.as_ref(), control) => {
                     let _ = opened.send(Opened::Connected(number, attempt, connected));
                 }
                 () = gone.cancelled() => {}
@@ -402,7 +400,7 @@ impl Driver {
         tokio::spawn(async move {
             tokio::select! {
                 accepted = dial::accept(&listener, peer) => {
-                    let _ = opened.send(Opened::Connected(number, attempt, accepted));
+                    let _ = opened.send(Opened::Connected(number, attempt, accepted.map_err(|error| Error::local(&error))));
                 }
                 () = gone.cancelled() => {}
             }

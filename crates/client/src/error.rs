@@ -1,5 +1,6 @@
 //! What can go wrong.
 
+use crate::proxy::{self, Proxy};
 use portolan_proto::client::{Error as SessionError, Problem, Retry};
 use std::io;
 
@@ -27,6 +28,14 @@ pub enum Error {
         port: u16,
         /// What the system said.
         why: String,
+    },
+    /// A proxy does not carry a connection to the server.
+    #[error("the proxy {proxy}: {problem}")]
+    Proxy {
+        /// The proxy.
+        proxy: Box<Proxy>,
+        /// Why not.
+        problem: proxy::Problem,
     },
     /// The conversation failed.
     #[error(transparent)]
@@ -72,6 +81,11 @@ impl Error {
         Error::Local(error.to_string())
     }
 
+    /// True if the server was not reached, so that nothing can have come of it.
+    pub(crate) fn is_before_server(&self) -> bool {
+        matches!(self, Error::Connect { .. } | Error::Name { .. } | Error::Proxy { .. })
+    }
+
     /// What a second try could bring.
     pub fn retry(&self) -> Retry {
         match self {
@@ -79,6 +93,7 @@ impl Error {
             Error::NotResumed(_) => Retry::NewConnection,
             Error::Connect { .. } | Error::Stalled(_) | Error::Truncated => Retry::NewConnection,
             Error::Name { .. } => Retry::NewConnection,
+            Error::Proxy { problem, .. } => problem.retry(),
             Error::Changed | Error::WrongSize { .. } => Retry::Same,
             Error::Untrusted(_) | Error::Tls(_) | Error::Strange(_) | Error::Local(_) => Retry::Never,
         }

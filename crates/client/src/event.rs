@@ -1,7 +1,8 @@
 //! What is told while it happens.
 
 use crate::error::Error;
-use portolan_proto::client::Left;
+use crate::proxy::Proxy;
+use portolan_proto::client::{Left, Place};
 use portolan_wire::Received;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,10 +14,12 @@ use std::time::Duration;
 pub enum Event<'a> {
     /// This address is tried.
     Connecting(SocketAddr),
-    /// There is a control connection.
+    /// There is a control connection, or one to the proxy that is to carry it.
     Connected(SocketAddr),
     /// It could not be had there.
     NotConnected(SocketAddr, &'a std::io::Error),
+    /// The proxy is asked for a connection to there.
+    Through(&'a Proxy, &'a Place),
     /// TLS has begun on the control connection: its version, its suite.
     Protected(&'a str, &'a str),
     /// The server does not protect what could be: this is what it said.
@@ -26,7 +29,7 @@ pub enum Event<'a> {
     /// A reply came; how long after the command or the reply before.
     Heard(&'a Received, Duration),
     /// A data connection goes there.
-    DataTo(SocketAddr),
+    DataTo(&'a Place),
     /// The server is to open a data connection to there.
     DataFrom(SocketAddr),
     /// A way to a data connection was left.

@@ -42,6 +42,7 @@ pub mod local;
 pub mod mirror;
 mod moving;
 mod options;
+pub mod proxy;
 mod store;
 pub mod tls;
 mod upload;
@@ -58,9 +59,10 @@ pub use files::{Facts, join};
 pub use listing::{BYTES_MAX, ENTRIES_MAX, Listing};
 pub use options::{Mode, Options};
 pub use portolan_proto::client::{
-    Credentials, Direction, Error as SessionError, Features, Left, Patience, Phase, Problem, Reason, Retry,
-    Software, TlsPolicy, Way,
+    Credentials, Direction, Error as SessionError, Features, Host, Left, Patience, Phase, Place, Problem,
+    Reason, Retry, Software, TlsPolicy, Way,
 };
+pub use proxy::Proxy;
 pub use store::Storing;
 pub use upload::Upload;
 pub use url::{Url, UrlError};

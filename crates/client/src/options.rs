@@ -1,8 +1,9 @@
 //! What a connection is made with.
 
 use crate::event::Observer;
+use crate::proxy::Proxy;
 use crate::tls::Trust;
-use portolan_proto::client::{Credentials, Patience, TlsPolicy, Way};
+use portolan_proto::client::{Credentials, Gateway, Host, Patience, TlsPolicy, Way};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub struct Options {
     pub host: String,
     /// Its port: 21, or 990 where TLS begins at once.
     pub port: u16,
+    /// The proxy on the way there, if there is one. Through one of SOCKS or HTTP there is no active mode.
+    pub proxy: Option<Proxy>,
     /// What TLS is used for.
     pub tls: TlsPolicy,
     /// Whose certificates are trusted, and what is shown where the server asks for one.
@@ -67,6 +70,7 @@ impl Options {
         Options {
             host: host.into(),
             port: 21,
+            proxy: None,
             tls: TlsPolicy::Auto,
             trust: Trust::default(),
             credentials: Credentials::anonymous(),
@@ -79,6 +83,31 @@ impl Options {
             patience: Patience::default(),
             observer: None,
         }
+    }
+
+    /// The proxy that carries connections, if there is one.
+    pub(crate) fn carrier(&self) -> Option<&Proxy> {
+        self.proxy.as_ref().filter(|proxy| proxy.carries())
+    }
+
+    /// The FTP proxy, if there is one.
+    fn gateway(&self) -> Option<&Proxy> {
+        self.proxy.as_ref().filter(|proxy| !proxy.carries())
+    }
+
+    /// Who is at the other end of the control connection, and shows a certificate: the server, or the FTP proxy before it.
+    pub fn partner(&self) -> (&str, u16) {
+        self.gateway().map_or((&self.host, self.port), |proxy| (proxy.host(), proxy.port()))
+    }
+
+    /// What the session has to know of the FTP proxy.
+    pub(crate) fn onward(&self) -> Option<Gateway> {
+        let proxy = self.gateway()?;
+        let target = match (self.port, self.host.contains(':')) {
+            (21, false) => self.host.clone(),
+            (port, _) => Host::new(&self.host).at(port).to_string(),
+        };
+        Some(Gateway { target, login: proxy.credentials() })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Conversations of the user-PI, played from scripts.
 //!
 //! ```text
-//! # what counts from the start: tls auto|required|off|implicit, ways EPSV,PASV,…
+//! # what counts from the start: tls auto|required|off|implicit, ways EPSV,PASV,…, proxy host, proxy-login name
 //! S 220 a line of the server, with its end
 //! C USER anonymous        what the client sends; everything that it sends has to be there
 //! ! RETR name [offset]    a transfer is wanted, `small RETR name` one of many small ones; ? before a command asks for its reply only
@@ -12,8 +12,8 @@
 #![allow(clippy::unwrap_used)]
 
 use portolan_proto::client::{
-    Answer, Credentials, Input, Number, Order, Output, Patience, Problem, Request, Session, Settings,
-    TlsPolicy, Way,
+    Answer, Credentials, Gateway, Host, Input, Number, Order, Output, Patience, Problem, Request, Session,
+    Settings, TlsPolicy, Way,
 };
 use portolan_wire::Command;
 use portolan_wire::parameters::Representation;
@@ -22,11 +22,12 @@ use std::time::{Duration, Instant};
 
 fn settings(lines: &str) -> Settings {
     let mut settings = Settings {
-        peer: "203.0.113.5:21".parse().unwrap(),
+        peer: Host::new("203.0.113.5"),
         local: "192.0.2.9".parse().unwrap(),
         outside: None,
         tls: TlsPolicy::Off,
         credentials: Credentials { user: b"anna".to_vec(), password: b"secret".to_vec(), account: None },
+        gateway: None,
         ways: Way::ALL.to_vec(),
         patience: Patience::default(),
     };
@@ -35,9 +36,20 @@ fn settings(lines: &str) -> Settings {
             Some(("tls", "auto")) => settings.tls = TlsPolicy::Auto,
             Some(("tls", "required")) => settings.tls = TlsPolicy::Required,
             Some(("peer", peer)) => {
-                settings.peer = peer.parse().unwrap();
+                settings.peer = Host::new(peer);
                 settings.local =
                     if settings.peer.is_ipv6() { "2001:db8::9".parse().unwrap() } else { settings.local };
+            }
+            Some(("proxy", target)) => {
+                settings.gateway = Some(Gateway { target: target.to_owned(), login: None });
+            }
+            Some(("proxy-login", user)) => {
+                let login = Credentials {
+                    user: user.as_bytes().to_vec(),
+                    password: b"secret too".to_vec(),
+                    account: None,
+                };
+                settings.gateway = settings.gateway.map(|gateway| Gateway { login: Some(login), ..gateway });
             }
             Some(("ways", names)) => {
                 let way = |name| *Way::ALL.iter().find(|way| way.name().starts_with(name)).unwrap();
@@ -72,7 +84,7 @@ impl Play {
                 Output::Secure => "= secure".to_owned(),
                 Output::InTheClear(reply) => format!("= in the clear {reply}"),
                 Output::Ready => "= ready".to_owned(),
-                Output::Connect { address, .. } => format!("= connect {address}"),
+                Output::Connect { place, .. } => format!("= connect {place}"),
                 Output::Listen { .. } => "= listen".to_owned(),
                 Output::DropData { .. } => "= drop".to_owned(),
                 Output::Begin { protected, in_blocks, .. } => {

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use portolan_proto::client::{
-    Credentials, Input, Number, Order, Output, Patience, Problem, Request, Session, Settings, TlsPolicy, Way,
+    Credentials, Gateway, Host, Input, Number, Order, Output, Patience, Problem, Request, Session, Settings,
+    TlsPolicy, Way,
 };
 use portolan_wire::parameters::Representation;
 use portolan_wire::{Command, Verb};
@@ -96,14 +97,16 @@ fn drain(session: &mut Session, answered: &mut HashMap<Number, usize>) -> (bool,
     panic!("it does not stop talking");
 }
 
-fn play(tls: TlsPolicy, logged_in: bool, in_blocks: bool, events: &[Event]) {
+fn play(tls: TlsPolicy, gateway: bool, logged_in: bool, in_blocks: bool, events: &[Event]) {
     let mut now = Instant::now();
     let settings = Settings {
-        peer: "203.0.113.5:21".parse().unwrap(),
+        peer: Host::new("203.0.113.5"),
         local: "192.0.2.9".parse().unwrap(),
         outside: None,
         tls,
         credentials: Credentials::anonymous(),
+        gateway: gateway
+            .then(|| Gateway { target: "host:2121".to_owned(), login: Some(Credentials::anonymous()) }),
         ways: Way::ALL.to_vec(),
         patience: Patience::default(),
     };
@@ -188,11 +191,12 @@ proptest! {
     #[test]
     fn each_request_is_answered_once(
         tls in proptest::sample::select(vec![TlsPolicy::Off, TlsPolicy::Auto, TlsPolicy::Required]),
+        gateway in any::<bool>(),
         logged_in: bool,
         in_blocks: bool,
         events in proptest::collection::vec(event(), 0..60),
     ) {
         let tls = if logged_in { TlsPolicy::Off } else { tls };
-        play(tls, logged_in, in_blocks, &events);
+        play(tls, gateway && !logged_in, logged_in, in_blocks, &events);
     }
 }

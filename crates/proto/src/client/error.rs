@@ -12,6 +12,8 @@ pub enum Phase {
     Greeting,
     /// Protecting the control connection.
     Tls,
+    /// Logging in to an FTP proxy.
+    Proxy,
     /// Logging in.
     Login,
     /// A command without data.
@@ -29,6 +31,7 @@ impl std::fmt::Display for Phase {
         f.write_str(match self {
             Phase::Greeting => "waiting for the greeting",
             Phase::Tls => "protecting the control connection",
+            Phase::Proxy => "logging in to the proxy",
             Phase::Login => "logging in",
             Phase::Command => "a command",
             Phase::DataConnection => "opening the data connection",

@@ -16,6 +16,9 @@ pub(super) enum Login {
     Auth(&'static str),
     /// The TLS handshake.
     Securing,
+    /// The name of who logs in to an FTP proxy, and the password.
+    ProxyUser,
+    ProxyPassword,
     User,
     Password,
     Account,
@@ -34,6 +37,7 @@ impl Login {
         match self {
             Login::Greeting => Phase::Greeting,
             Login::Auth(_) | Login::Securing | Login::Pbsz | Login::Prot => Phase::Tls,
+            Login::ProxyUser | Login::ProxyPassword => Phase::Proxy,
             _ => Phase::Login,
         }
     }
@@ -50,10 +54,13 @@ impl Login {
             // 120 says that it takes some minutes; the reply that ends it is waited for as ever.
             (_, 100..200) => Ok(self),
             (Login::Greeting, 220) => {
-                conversation.features.greeted(&reply);
+                // The greeting of a proxy says nothing of the server.
+                if conversation.settings.gateway.is_none() {
+                    conversation.features.greeted(&reply);
+                }
                 match conversation.settings.tls {
                     TlsPolicy::Auto | TlsPolicy::Required => self.auth(conversation, now, "TLS"),
-                    TlsPolicy::Off | TlsPolicy::Implicit => self.user(conversation, now),
+                    TlsPolicy::Off | TlsPolicy::Implicit => self.begin(conversation, now),
                 }
             }
             (Login::Auth(_), 234) => {
@@ -65,8 +72,15 @@ impl Login {
             (Login::Auth(_), 421) => refused(reply),
             (Login::Auth(_), _) if conversation.settings.tls == TlsPolicy::Auto => {
                 conversation.outputs.push_back(Output::InTheClear(reply));
-                self.user(conversation, now)
+                self.begin(conversation, now)
             }
+            (Login::ProxyUser, 331) => {
+                let login = conversation.settings.gateway.as_ref().and_then(|gateway| gateway.login.as_ref());
+                let password = login.map_or_else(Vec::new, |login| login.password.clone());
+                self.say(conversation, now, Verb::Pass, &password)?;
+                Ok(Login::ProxyPassword)
+            }
+            (Login::ProxyUser | Login::ProxyPassword, 200..300) => self.user(conversation, now),
             (Login::User | Login::Password | Login::Account, 200..300) => self.logged_in(conversation, now),
             (Login::User, 331) => {
                 let password = conversation.settings.credentials.password.clone();
@@ -115,7 +129,7 @@ impl Login {
     /// TLS has begun.
     pub(super) fn secured(self, conversation: &mut Conversation, now: Instant) -> Result<Login, Failed> {
         conversation.secure = true;
-        self.user(conversation, now)
+        self.begin(conversation, now)
     }
 
     fn auth(
@@ -128,8 +142,22 @@ impl Login {
         Ok(Login::Auth(mechanism))
     }
 
+    /// Says who logs in, to an FTP proxy first if that wants to know.
+    fn begin(self, conversation: &mut Conversation, now: Instant) -> Result<Login, Failed> {
+        let gateway = conversation.settings.gateway.as_ref();
+        let Some(login) = gateway.and_then(|gateway| gateway.login.clone()) else {
+            return self.user(conversation, now);
+        };
+        self.say(conversation, now, Verb::User, &login.user)?;
+        Ok(Login::ProxyUser)
+    }
+
     fn user(self, conversation: &mut Conversation, now: Instant) -> Result<Login, Failed> {
-        let user = conversation.settings.credentials.user.clone();
+        let mut user = conversation.settings.credentials.user.clone();
+        if let Some(gateway) = &conversation.settings.gateway {
+            user.push(b'@');
+            user.extend_from_slice(gateway.target.as_bytes());
+        }
         self.say(conversation, now, Verb::User, &user)?;
         Ok(Login::User)
     }

@@ -20,6 +20,7 @@ mod conversation;
 mod error;
 mod features;
 mod login;
+mod place;
 mod session;
 mod settings;
 mod transfer;
@@ -27,7 +28,8 @@ mod way;
 
 pub use error::{Error, Phase, Problem, Retry};
 pub use features::{Features, Software};
+pub use place::{Host, Place};
 pub use session::{Answer, Input, Number, Output, Request, Session};
-pub use settings::{Credentials, Patience, Settings, TlsPolicy};
+pub use settings::{Credentials, Gateway, Patience, Settings, TlsPolicy};
 pub use transfer::{Completion, Direction, Order};
 pub use way::{Left, Reason, Way};

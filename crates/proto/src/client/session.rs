@@ -4,6 +4,7 @@ use super::conversation::{Common, Conversation, Expected, Sender};
 use super::error::{Error, Phase, Problem};
 use super::features::Features;
 use super::login::Login;
+use super::place::Place;
 use super::settings::Settings;
 use super::transfer::{Completion, Order, Step, Transfer};
 use super::way::Left;
@@ -11,7 +12,6 @@ use portolan_wire::parameters::Representation;
 use portolan_wire::received::{Received, ReplyReader};
 use portolan_wire::{Command, Verb};
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 /// Requests that are under way at a time. The server has to keep the commands somewhere.
@@ -80,7 +80,7 @@ pub enum Output {
         /// Whose.
         number: Number,
         /// Where to.
-        address: SocketAddr,
+        place: Place,
     },
     /// Listen for one data connection from the server, at the address of the control connection. Outcomes:
     /// [`Input::Listening`], then [`Input::Connected`].

@@ -1,7 +1,8 @@
 //! What a session is told at its start.
 
+use super::place::Host;
 use super::way::Way;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// What TLS is used for.
@@ -44,6 +45,16 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
+/// An FTP proxy: what answers on the control connection is not the server, but goes on to it when `USER` says where it is. No
+/// RFC has it; ncftp(1) calls it firewall types 1 and 2, lftp(1) the proxy authentication `user`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gateway {
+    /// Where it is to go on to: `host`, or `host:port`.
+    pub target: String,
+    /// Who logs in to the proxy itself before that, where it wants a login.
+    pub login: Option<Credentials>,
+}
+
 /// How long is waited, phase by phase. None of these runs while data moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
@@ -78,7 +89,7 @@ impl Default for Patience {
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Where the control connection goes.
-    pub peer: SocketAddr,
+    pub peer: Host,
     /// Where it comes from; active mode announces this address, with the port that is listened on.
     pub local: IpAddr,
     /// Another address to announce in active mode: that of the router before this side.
@@ -87,6 +98,8 @@ pub struct Settings {
     pub tls: TlsPolicy,
     /// Who logs in.
     pub credentials: Credentials,
+    /// The FTP proxy at the other end of the control connection, if there is one.
+    pub gateway: Option<Gateway>,
     /// Ways to have a data connection, in the order in which they are tried. Not empty.
     pub ways: Vec<Way>,
     /// How long is waited.

@@ -2,6 +2,7 @@
 
 use super::conversation::{Common, Conversation, Part, Sender};
 use super::error::{Error, Phase, Problem};
+use super::place::{Host, Place};
 use super::session::{Number, Output};
 use super::way::{Left, Reason, Way, destination};
 use portolan_wire::address::{ExtendedAddress, HostPort};
@@ -70,7 +71,7 @@ enum Connection {
     ToListen,
     /// The server was told to connect here.
     Announced(SocketAddr),
-    Opening(SocketAddr),
+    Opening(Place),
     /// It was not to be had, although the server was asked for data already: its reply is still to come.
     Failed(Reason),
     Open,
@@ -368,7 +369,7 @@ impl Transfer {
         verb: Verb,
         reply: Received,
     ) -> Stepped {
-        let peer = conversation.settings.peer.ip();
+        let peer = &conversation.settings.peer;
         let text = reply.lines.first().map_or(&[][..], Vec::as_slice);
         let found = match verb {
             // Not asked for any more.
@@ -380,7 +381,7 @@ impl Transfer {
                 return Ok(());
             }
             Verb::Eprt
-                if conversation.settings.peer.is_ipv4()
+                if matches!(peer, Host::Address(IpAddr::V4(_)))
                     && reply.number >= 500
                     && matches!(self.connection, Connection::Announced(_)) =>
             {
@@ -388,7 +389,7 @@ impl Transfer {
                 return self.announce(conversation, now);
             }
             Verb::Epsv if reply.number == 229 => {
-                parse_229(text).map(|port| SocketAddr::new(peer, port)).ok_or(Reason::NoAddress(reply))
+                parse_229(text).map(|port| peer.at(port)).ok_or(Reason::NoAddress(reply))
             }
             Verb::Pasv if reply.number == 227 => match parse_227(text) {
                 Some(said) => destination(self.way, said, peer),
@@ -396,15 +397,15 @@ impl Transfer {
             },
             _ => Err(Reason::Refused(reply)),
         };
-        let address = match found {
-            Ok(address) => address,
+        let place = match found {
+            Ok(place) => place,
             Err(reason) => return self.leave(conversation, now, reason),
         };
-        self.connection = Connection::Opening(address);
+        self.connection = Connection::Opening(place.clone());
         let patience = conversation.settings.patience;
         let last = !self.has_other_way(conversation);
         self.deadline = now.checked_add(if last { patience.last_connect } else { patience.connect });
-        conversation.outputs.push_back(Output::Connect { number: self.number, address });
+        conversation.outputs.push_back(Output::Connect { number: self.number, place });
         // What is known to work is not waited for.
         if conversation.proven == Some(self.way) { self.ask(conversation, now) } else { Ok(()) }
     }
@@ -422,7 +423,7 @@ impl Transfer {
         let done = match listening {
             Ok(port) => {
                 let settings = &conversation.settings;
-                let own = settings.outside.filter(|outside| outside.is_ipv4() == settings.peer.is_ipv4());
+                let own = settings.outside.filter(|outside| outside.is_ipv6() == settings.peer.is_ipv6());
                 self.connection = Connection::Announced(SocketAddr::new(own.unwrap_or(settings.local), port));
                 self.announce(conversation, now)
             }
@@ -604,8 +605,8 @@ impl Transfer {
                 // Some connect before they say that they will.
                 if self.way == Way::Active { Ok(()) } else { self.ask(conversation, now) }
             }
-            (Connection::Opening(address), Err(why)) => {
-                let reason = Reason::Unreachable { address: *address, why };
+            (Connection::Opening(place), Err(why)) => {
+                let reason = Reason::Unreachable { place: place.clone(), why };
                 self.fail_to_connect(conversation, now, reason)
             }
             (Connection::Announced(_), Err(why)) => self.leave(conversation, now, Reason::CannotListen(why)),
@@ -679,8 +680,8 @@ impl Transfer {
         }
         self.deadline = None;
         let done = match &self.connection {
-            Connection::Opening(address) => {
-                let reason = Reason::NoAnswer { address: *address };
+            Connection::Opening(place) => {
+                let reason = Reason::NoAnswer { place: place.clone() };
                 self.fail_to_connect(conversation, now, reason)
             }
             Connection::Announced(_) if matches!(self.asked, Asked::Over(_)) => {

@@ -1,5 +1,6 @@
 //! Ways to a data connection, and what speaks against one.
 
+use super::place::{Host, Place};
 use portolan_wire::HostPort;
 use portolan_wire::received::Received;
 use std::net::{IpAddr, SocketAddr};
@@ -44,18 +45,18 @@ pub enum Reason {
     #[error("no address in \"{0}\"")]
     NoAddress(Received),
     /// The connection was not opened.
-    #[error("connecting to {address} failed: {why}")]
+    #[error("connecting to {place} failed: {why}")]
     Unreachable {
         /// Where it went.
-        address: SocketAddr,
+        place: Place,
         /// What the system said.
         why: String,
     },
     /// Nothing answered there in time.
-    #[error("nothing answers at {address}")]
+    #[error("nothing answers at {place}")]
     NoAnswer {
         /// Where it went.
-        address: SocketAddr,
+        place: Place,
     },
     /// The server did not dial in time.
     #[error("the server did not connect to {announced}")]
@@ -97,15 +98,20 @@ impl std::fmt::Display for Left {
 }
 
 /// Where the address of a 227 leads by this way, or why it leads nowhere.
-pub(super) fn destination(way: Way, said: HostPort, peer: IpAddr) -> Result<SocketAddr, Reason> {
+pub(super) fn destination(way: Way, said: HostPort, peer: &Host) -> Result<Place, Reason> {
     let announced = IpAddr::V4(said.address);
+    let (loopback, inside) = match peer {
+        Host::Address(peer) => (peer.is_loopback(), is_inside(*peer)),
+        // Where a proxy finds it, it is taken for one outside: what is inside there is nobody's business here.
+        Host::Name(_) => (false, false),
+    };
     match way {
         // An IPv6 host of a server that answers PASV all the same has the port there as well.
-        Way::Extended | Way::Passive | Way::Active => Ok(SocketAddr::new(peer, said.port)),
-        Way::Announced if announced == peer => Err(Reason::SameAddress),
-        Way::Announced if is_own(announced) && !peer.is_loopback() => Err(Reason::Private(announced)),
-        Way::Announced if is_inside(announced) && !is_inside(peer) => Err(Reason::Private(announced)),
-        Way::Announced => Ok(SocketAddr::new(announced, said.port)),
+        Way::Extended | Way::Passive | Way::Active => Ok(peer.at(said.port)),
+        Way::Announced if *peer == Host::Address(announced) => Err(Reason::SameAddress),
+        Way::Announced if is_own(announced) && !loopback => Err(Reason::Private(announced)),
+        Way::Announced if is_inside(announced) && !inside => Err(Reason::Private(announced)),
+        Way::Announced => Ok(Host::Address(announced).at(said.port)),
     }
 }
 
@@ -156,18 +162,22 @@ mod tests {
     #[test]
     fn an_announced_address_is_not_trusted_to_lead_into_this_network() {
         let said = |text: &str| HostPort::parse(text.as_bytes()).unwrap();
-        let outside: IpAddr = "203.0.113.7".parse().unwrap();
-        let inside: IpAddr = "192.168.1.2".parse().unwrap();
-        let go =
-            |text: &str, peer| destination(Way::Announced, said(text), peer).map(|place| place.to_string());
-        assert_eq!(go("198,51,100,9,4,1", outside), Ok("198.51.100.9:1025".to_owned()));
-        assert_eq!(go("10,0,0,5,4,1", inside), Ok("10.0.0.5:1025".to_owned()));
-        assert_eq!(go("203,0,113,7,4,1", outside), Err(Reason::SameAddress));
-        assert!(matches!(go("127,0,0,1,4,1", inside), Err(Reason::Private(_))));
+        let [outside, inside, unknown] = ["203.0.113.7", "192.168.1.2", "ftp.example.org"].map(Host::new);
+        let go = |text: &str, peer: &Host| {
+            destination(Way::Announced, said(text), peer).map(|place| place.to_string())
+        };
+        assert_eq!(go("198,51,100,9,4,1", &outside), Ok("198.51.100.9:1025".to_owned()));
+        assert_eq!(go("10,0,0,5,4,1", &inside), Ok("10.0.0.5:1025".to_owned()));
+        assert_eq!(go("203,0,113,7,4,1", &outside), Err(Reason::SameAddress));
+        assert!(matches!(go("127,0,0,1,4,1", &inside), Err(Reason::Private(_))));
         for private in ["10,0,0,5,4,1", "127,0,0,1,4,1", "100,64,0,1,4,1", "169,254,0,1,4,1", "0,0,0,0,4,1"] {
-            assert!(matches!(go(private, outside), Err(Reason::Private(_))), "{private}");
-            let there = destination(Way::Passive, said(private), outside).unwrap();
+            assert!(matches!(go(private, &outside), Err(Reason::Private(_))), "{private}");
+            assert!(matches!(go(private, &unknown), Err(Reason::Private(_))), "{private}");
+            let there = destination(Way::Passive, said(private), &outside).unwrap();
             assert_eq!(there.to_string(), "203.0.113.7:1025");
         }
+        assert_eq!(go("203,0,113,7,4,1", &unknown), Ok("203.0.113.7:1025".to_owned()));
+        let there = destination(Way::Passive, said("203,0,113,7,4,1"), &unknown).unwrap();
+        assert_eq!(there.to_string(), "ftp.example.org:1025");
     }
 }
