@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::options::Options;
-use crate::proxy::{Problem, Proxy};
+use crate::proxy::{Kind, Problem, Proxy};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use portolan_proto::client::{Host, Place};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -54,10 +54,12 @@ pub(crate) async fn control(options: &Options) -> Result<(TcpStream, Host, Durat
 async fn carried(options: &Options, proxy: &Proxy, deadline: Instant) -> Result<(TcpStream, Host, Duration)> {
     let mut hosts = vec![Host::new(&options.host)];
     if !proxy.looks_up() {
-        let found = look_up(&options.host, options.port, deadline).await?.take(ADDRESSES_MAX);
-        hosts = found.map(|address| Host::Address(address.ip())).collect();
+        let found = look_up(&options.host, options.port, deadline).await?;
+        let fits = |address: &SocketAddr| proxy.kind() != Kind::Socks4 || address.is_ipv4();
+        hosts = found.filter(fits).take(ADDRESSES_MAX).map(|address| Host::Address(address.ip())).collect();
     }
-    let mut last = Error::Name { host: options.host.clone(), why: "it has no address".to_owned() };
+    let mut last =
+        Error::Name { host: options.host.clone(), why: "it has no address for such a proxy".to_owned() };
     for host in hosts {
         let to = host.at(options.port);
         let (stream, ..) = reach(options, proxy.host(), proxy.port(), deadline).await?;

@@ -10,5 +10,6 @@ pub mod enclosure;
 pub mod launch;
 pub mod peers;
 pub mod postgres;
+pub mod proxies;
 pub mod transcript;
 pub mod world;

@@ -56,18 +56,44 @@ pub struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        // Its sessions are processes of their own, and groups of them.
-        let _ = Command::new("pkill").args(["-9", "-s", &self.child.id().to_string()]).status();
+        end(&mut self.child);
     }
 }
 
-/// Where the packages are unpacked: for all tests of one build once.
-fn unpacked() -> PathBuf {
+/// Starts a program that is unpacked there, and waits until it listens on the port.
+pub(crate) fn begin(command: &Command, unpacked: &Path, log: &Path, port: u16) -> Child {
+    let libraries = format!("{}-linux-gnu", std::env::consts::ARCH);
+    // A session of its own, by which all that it starts is found.
+    let mut leader = Command::new("setsid");
+    leader.arg(command.get_program()).args(command.get_args());
+    leader.env("LD_LIBRARY_PATH", unpacked.join("usr/lib").join(libraries));
+    for (name, value) in command.get_envs() {
+        leader.env(name, value.unwrap());
+    }
+    let output = File::create(log).unwrap();
+    leader.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
+    let child = leader.spawn().unwrap();
+    let until = Instant::now() + PATIENCE;
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        assert!(Instant::now() < until, "{command:?}: {}", fs::read_to_string(log).unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    child
+}
+
+/// Ends one, with all that it started.
+pub(crate) fn end(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+    // Its sessions are processes of their own, and groups of them.
+    let _ = Command::new("pkill").args(["-9", "-s", &child.id().to_string()]).status();
+}
+
+/// Where packages are unpacked, in a folder of this name: for all tests of one build once.
+pub(crate) fn unpacked(name: &str, packages: &'static [&'static str]) -> PathBuf {
     static ONCE: Mutex<()> = Mutex::new(());
     let _one = ONCE.lock();
-    let folder = std::env::current_exe().unwrap().parent().unwrap().with_file_name("peers");
+    let folder = std::env::current_exe().unwrap().parent().unwrap().with_file_name(name);
     fs::create_dir_all(&folder).unwrap();
     // Other processes may be at it as well.
     let lock = File::create(folder.join("lock")).unwrap();
@@ -79,7 +105,7 @@ fn unpacked() -> PathBuf {
             if let Some(network) = network_of_before() {
                 join_network(network);
             }
-            debian::fetch(&PACKAGES, &folder).unwrap();
+            debian::fetch(packages, &folder).unwrap();
         }
     });
     fetching.join().unwrap();
@@ -93,7 +119,7 @@ impl Peer {
     /// Starts it, with this certificate, its key and, where it verifies other servers, who vouches for those in one
     /// file.
     pub fn start(self, certificate: &Path) -> Running {
-        let (unpacked, folder) = (unpacked(), tempfile::tempdir().unwrap());
+        let (unpacked, folder) = (unpacked("peers", &PACKAGES), tempfile::tempdir().unwrap());
         isolate();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         let root = folder.path().join("root");
@@ -107,31 +133,13 @@ impl Peer {
         let port = free_ports(1);
         let first = free_ports(100);
         let place = Place { root, scratch: folder.path().join("scratch"), unpacked, both, port, first };
-        let mut command = match self {
+        let command = match self {
             Peer::Vsftpd => place.vsftpd(),
             Peer::ProFtpd => place.proftpd(),
             Peer::PureFtpd => place.pure_ftpd(),
             Peer::Pyftpdlib => place.pyftpdlib(),
         };
-        let libraries = format!("{}-linux-gnu", std::env::consts::ARCH);
-        command.env("LD_LIBRARY_PATH", place.unpacked.join("usr/lib").join(libraries));
-        let log = place.scratch.join("log");
-        let output = File::create(&log).unwrap();
-        command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
-        // A session of its own, by which all that it starts is found.
-        let mut leader = Command::new("setsid");
-        leader.arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            leader.env(name, value.unwrap());
-        }
-        let output = File::options().append(true).open(&log).unwrap();
-        leader.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
-        let child = leader.spawn().unwrap();
-        let until = Instant::now() + PATIENCE;
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            assert!(Instant::now() < until, "{self:?}: {}", fs::read_to_string(&log).unwrap());
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
+        let child = begin(&command, &place.unpacked, &place.scratch.join("log"), port);
         Running { child, folder, peer: self, port }
     }
 

@@ -62,7 +62,8 @@ fn verdict(header: &[u8]) -> Result<(), Problem> {
     let number = said.get(..3).and_then(|number| std::str::from_utf8(number).ok()?.parse::<u16>().ok());
     match number {
         Some(200..300) => Ok(()),
-        Some(407) => Err(Problem::Login(words)),
+        // Tinyproxy says 401 to a wrong login.
+        Some(401 | 407) => Err(Problem::Login(words)),
         Some(400..500) => Err(Problem::Forbidden(words)),
         Some(500..600) => Err(Problem::Unreachable(words)),
         _ => Err(Problem::Strange(format!("it says \"{}\"", printable(line)))),

@@ -152,12 +152,12 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     /// What comes of it when the proxy answers this and then closes, and what follows of the server's.
-    fn answered(proxy: &str, host: &str, answer: Vec<u8>) -> (Result<Vec<u8>, Problem>, Vec<u8>) {
+    fn answered(proxy: &str, host: &str, answer: &[u8]) -> (Result<Vec<u8>, Problem>, Vec<u8>) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let proxy = Proxy::parse(proxy).unwrap();
             let (own, mut other) = duplex(1 << 20);
-            other.write_all(&answer).await.unwrap();
+            other.write_all(answer).await.unwrap();
             other.shutdown().await.unwrap();
             let opened = proxy.open(own, &Host::new(host).at(21)).await;
             let came = match opened {
@@ -183,14 +183,14 @@ mod tests {
             ("socks5://p", b"\x05\x00\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00"),
             ("socks5://u:p@p", b"\x05\x02\x01\x00\x05\x00\x00\x03\x01h\x00\x15"),
         ] {
-            let (came, _) = answered(proxy, "192.0.2.1", [answer, b"220 hello\r\n"].concat());
+            let (came, _) = answered(proxy, "192.0.2.1", &[answer, b"220 hello\r\n"].concat());
             assert_eq!(came.unwrap(), b"220 hello\r\n", "{proxy}");
         }
     }
 
     #[test]
     fn it_is_asked_as_the_standards_say() {
-        let asked = |proxy: &str, host: &str, answer: &[u8]| answered(proxy, host, answer.to_vec()).1;
+        let asked = |proxy: &str, host: &str, answer: &[u8]| answered(proxy, host, answer).1;
         assert_eq!(
             asked("http://anna:pass@p", "2001:db8::1", b""),
             b"CONNECT [2001:db8::1]:21 HTTP/1.1\r\nHost: [2001:db8::1]:21\r\nProxy-Authorization: Basic YW5uYTpwYXNz\r\n\r\n"
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn what_it_says_is_told() {
-        let say = |proxy: &str, answer: &[u8]| answered(proxy, "192.0.2.1", answer.to_vec()).0.unwrap_err();
+        let say = |proxy: &str, answer: &[u8]| answered(proxy, "192.0.2.1", answer).0.unwrap_err();
         assert_eq!(
             say("http://p", b"HTTP/1.1 403 Filtered\x1b[2J\r\n\r\n"),
             Problem::Forbidden("403 Filtered?[2J".to_owned())
@@ -244,7 +244,7 @@ mod tests {
             rest in proptest::collection::vec(any::<u8>(), 0..300),
         ) {
             let said = [begin, &rest].concat();
-            let (came, _) = answered(proxy, "192.0.2.1", said.clone());
+            let (came, _) = answered(proxy, "192.0.2.1", &said);
             // What is left is the end of what was said.
             prop_assert!(came.is_err() || said.ends_with(&came.unwrap()));
         }

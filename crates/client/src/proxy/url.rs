@@ -50,7 +50,7 @@ impl Proxy {
             None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
         };
         if host.is_empty()
-            || host.contains(|letter: char| !letter.is_ascii_graphic() || "/?#".contains(letter))
+            || host.contains(|letter: char| !letter.is_ascii_graphic() || "/?#[]".contains(letter))
         {
             return Err(ProxyError::Host);
         }

@@ -26,6 +26,7 @@ Examples:
   portolan ls ftp://ftp.example.org/pub/
   portolan ls -l ftp://anna@192.0.2.7:2121//srv
   portolan ls -R --json ftpes://host/ | jq -r 'select(.size > 1000000) | .name'
+  portolan ls --proxy socks5h://127.0.0.1:1080 ftp://ftp.example.org/
 
 {URLS}"))]
     Ls {
@@ -280,6 +281,12 @@ pub(crate) struct Reach {
     /// Connect from this address.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) bind: Option<IpAddr>,
+
+    /// Go through this proxy: `socks4://`, `socks4a://`, `socks5://`, `socks5h://`, `http://` or `ftp://`, and then
+    /// `[USER:PASSWORD@]HOST[:PORT]`. By 4a, 5h and http the proxy looks up the server's name. `none` goes without. By default what
+    /// the variables `ftp_proxy` and `all_proxy` say, but for the hosts in `no_proxy`.
+    #[arg(long, value_name = "URL|none")]
+    pub(crate) proxy: Option<String>,
 
     /// Give up after so many tries beyond the first.
     #[arg(long, value_name = "COUNT", default_value_t = 5)]

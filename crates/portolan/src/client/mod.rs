@@ -8,6 +8,7 @@ mod ls;
 mod mirror;
 mod netrc;
 mod progress;
+mod proxy;
 mod put;
 mod reach;
 mod report;

@@ -1,6 +1,6 @@
 //! From a URL and the command line to a client that is logged in.
 
-use super::{known, netrc, ways};
+use super::{known, netrc, proxy, ways};
 use crate::Exit;
 use crate::args::{ModeChoice, Reach, TlsChoice, TrustChoice};
 use portolan_client::tls::{Identity, Trust};
@@ -58,14 +58,14 @@ pub(super) async fn client(url: &Url, reach: &Reach, sessions: Option<usize>) ->
             _ if untrusted.changed || !reach.fingerprint.is_empty() => false,
             TrustChoice::New => true,
             TrustChoice::Ask if std::io::stdin().is_terminal() => {
-                ask(&format!("portolan: {}: {untrusted}\nTrust it from now on? [y/N] ", url.host))?
+                ask(&format!("portolan: {}: {untrusted}\nTrust it from now on? [y/N] ", options.partner().0))?
             }
             TrustChoice::Ask | TrustChoice::Refuse => false,
         };
         if !taken {
             return Err(refused());
         }
-        let place = (options.host.as_str(), options.port);
+        let place = options.partner();
         known::remember(place.0, place.1, untrusted.fingerprint).map_err(|error| Exit {
             message: format!("cannot remember the server's key: {error}"),
             code: 9,
@@ -85,7 +85,9 @@ fn ask(question: &str) -> Result<bool, Exit> {
 
 /// Says goodbye, and remembers what was learned.
 pub(super) async fn finish(url: &Url, reach: &Reach, client: Client) {
-    if let (ModeChoice::Auto, Some(way)) = (reach.mode, client.way()) {
+    // What leads through a proxy says nothing of this network.
+    let direct = matches!(proxy::of(url, reach), Ok(None));
+    if let (ModeChoice::Auto, true, Some(way)) = (reach.mode, direct, client.way()) {
         ways::remember(&url.host, port(url, reach), way);
     }
     client.close().await;
@@ -95,9 +97,11 @@ fn options(url: &Url, reach: &Reach) -> Result<Options, Exit> {
     let port = port(url, reach);
     let mut options = Options::new(url.host.clone());
     options.port = port;
+    options.proxy = proxy::of(url, reach)?;
     options.tls = policy(url, reach);
     options.trust = trust(reach)?;
-    options.trust.known = known::of(&url.host, port)?;
+    let partner = options.partner();
+    options.trust.known = known::of(partner.0, partner.1)?;
     // What once was protected does not silently become clear.
     if options.tls == TlsPolicy::Auto && (!options.trust.known.is_empty() || !reach.fingerprint.is_empty()) {
         options.tls = TlsPolicy::Required;
@@ -109,7 +113,9 @@ fn options(url: &Url, reach: &Reach) -> Result<Options, Exit> {
         ModeChoice::Active => Mode::Active,
     };
     options.ways = mode.ways().to_vec();
-    if let (Mode::Auto, Some(way)) = (mode, ways::remembered(&url.host, port)) {
+    if let (Mode::Auto, None) = (mode, &options.proxy)
+        && let Some(way) = ways::remembered(&url.host, port)
+    {
         options.ways.sort_by_key(|own| *own != way);
     }
     options.active_address = reach.active_address;
@@ -231,7 +237,8 @@ fn observer(verbose: bool, quiet: bool, guest: bool) -> Observer {
         Event::Connected(address) if verbose => eprintln!("* connected to {address}"),
         Event::NotConnected(address, error) if verbose => eprintln!("* {address}: {error}"),
         Event::Protected(version, suite) if verbose => eprintln!("* {version}, {suite}"),
-        Event::DataTo(address) if verbose => eprintln!("* data connection to {address}"),
+        Event::Through(proxy, place) if verbose => eprintln!("* through {proxy} to {place}"),
+        Event::DataTo(place) if verbose => eprintln!("* data connection to {place}"),
         Event::DataFrom(address) if verbose => eprintln!("* waiting for a data connection at {address}"),
         Event::InTheClear(reply) if verbose => eprintln!("* no TLS, the server says {reply}"),
         Event::InTheClear(reply) if !guest => {

@@ -6,14 +6,14 @@ use portolan_client::{Error, Phase, Problem, Url};
 /// The exit code of an error: see the help of the commands.
 pub(super) fn code(error: &Error) -> u8 {
     match error {
-        Error::Name { .. } | Error::Connect { .. } => 3,
+        Error::Name { .. } | Error::Connect { .. } | Error::Proxy { .. } => 3,
         Error::Untrusted(_) | Error::Tls(_) => 5,
         Error::NotResumed(_) => 7,
         Error::Stalled(_) | Error::Truncated | Error::WrongSize { .. } | Error::Changed => 8,
         Error::Local(_) => 9,
         Error::Session(error) => match (error.phase, &error.problem) {
             (_, Problem::Tls(_) | Problem::Injected) => 5,
-            (Phase::Greeting, _) => 3,
+            (Phase::Greeting | Phase::Proxy, _) => 3,
             (Phase::Tls, _) => 5,
             (Phase::Login, _) => 4,
             (_, Problem::NoWay(_)) => 7,

@@ -7,5 +7,6 @@ mod fxp;
 mod library;
 mod mirror;
 mod odd;
+mod proxy;
 mod scene;
 mod trust;
