@@ -18,6 +18,8 @@ use tokio_rustls::client::TlsStream;
 pub(crate) struct Data {
     /// Nothing only while a handshake takes it over.
     stream: Option<Kind>,
+    /// True if a proxy carries it. Many end both directions when one ends, and lose what is still in them.
+    carried: bool,
     /// Where files come in blocks.
     blocks: Option<Box<InBlocks>>,
 }
@@ -64,10 +66,10 @@ enum Kind {
 }
 
 impl Data {
-    pub(crate) fn plain(stream: TcpStream, in_blocks: bool) -> Data {
+    pub(crate) fn plain(stream: TcpStream, carried: bool, in_blocks: bool) -> Data {
         // Also if this process is killed.
         set_reset(&stream, true);
-        Data { stream: Some(Kind::Plain(stream)), blocks: in_blocks.then(Box::default) }
+        Data { stream: Some(Kind::Plain(stream)), carried, blocks: in_blocks.then(Box::default) }
     }
 
     /// True when more can come on it once this file has ended.
@@ -198,8 +200,14 @@ impl AsyncWrite for Data {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let carried = self.carried;
         match &mut self.stream {
             Some(Kind::Plain(stream)) => Pin::new(stream).poll_shutdown(cx),
+            // That of TLS is an end, and the server's comes back.
+            Some(Kind::Tls(stream)) if carried => {
+                stream.get_mut().1.send_close_notify();
+                Pin::new(stream).poll_flush(cx)
+            }
             Some(Kind::Tls(stream)) => Pin::new(stream).poll_shutdown(cx),
             None => Poll::Ready(Err(gone())),
         }

@@ -449,7 +449,8 @@ impl Driver {
             Some(Pending::Transfer { data, .. }) => data.take(),
             _ => None,
         };
-        let given = Given { data: Data::plain(socket, in_blocks), secured, gone };
+        let data = Data::plain(socket, self.options.carrier().is_some(), in_blocks);
+        let given = Given { data, secured, gone };
         // Who does not wait any more has called it off.
         if let Some(waiting) = waiting {
             let _ = waiting.send(given);

@@ -68,15 +68,20 @@ impl Running {
 impl Proxy {
     /// Starts it.
     pub fn start(self) -> Running {
-        self.launch(false)
+        self.launch(false, None)
     }
 
     /// The same, and if it is Dante or Tinyproxy, it goes nowhere.
     pub fn start_closed(self) -> Running {
-        self.launch(true)
+        self.launch(true, None)
     }
 
-    fn launch(self, closed: bool) -> Running {
+    /// The same, and if it is ProFTPD, it offers TLS, with this certificate and its key in one file.
+    pub fn start_with(self, certificate: &Path) -> Running {
+        self.launch(false, Some(certificate))
+    }
+
+    fn launch(self, closed: bool, certificate: Option<&Path>) -> Running {
         let (unpacked, folder) = (unpacked("proxies", &PACKAGES), tempfile::tempdir().unwrap());
         isolate();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
@@ -104,7 +109,8 @@ impl Proxy {
             }
             Proxy::ProFtpd | Proxy::ProFtpdWithLogin => {
                 let method = if self == Proxy::ProFtpd { "user@host" } else { "proxyuser,user@host" };
-                fs::write(&settings, proftpd(port, method, &unpacked, folder.path())).unwrap();
+                fs::write(&settings, proftpd(port, method, &unpacked, folder.path()) + &tls(certificate))
+                    .unwrap();
                 let mut command = program("sbin/proftpd");
                 command.args(["-n", "-q", "-c"]).arg(&settings);
                 command
@@ -137,21 +143,30 @@ fn proftpd(port: u16, method: &str, unpacked: &Path, folder: &Path) -> String {
     let users = folder.join("users");
     let hash = must_run(Command::new("openssl").args(["passwd", "-1", "secret"]));
     let hash = String::from_utf8(hash).unwrap();
-    fs::write(&users, format!("anna:{}:65534:65534::/tmp:/bin/false\n", hash.trim())).unwrap();
+    fs::write(&users, format!("anna:{}:0:0::/tmp:/bin/false\n", hash.trim())).unwrap();
     // Else it is not read.
     fs::set_permissions(&users, Permissions::from_mode(0o600)).unwrap();
     fs::create_dir(folder.join("tables")).unwrap();
     let first = free_ports(100);
+    // After a login to itself it goes into a folder without a way out, which as somebody else it may do no more.
     format!(
-        "ServerType standalone\nPort {port}\nUseIPv6 on\nDefaultAddress 127.0.0.1\nSocketBindTight on\nUser nobody\n\
-         Group nogroup\nModulePath {modules}/usr/lib/proftpd\nLoadModule mod_tls.c\nLoadModule mod_proxy.c\n\
+        "ServerType standalone\nPort {port}\nUseIPv6 off\nDefaultAddress 127.0.0.1\nSocketBindTight on\nUser root\n\
+         Group root\nRootLogin on\nModulePath {modules}/usr/lib/proftpd\nLoadModule mod_tls.c\nLoadModule mod_proxy.c\n\
          ScoreboardFile {folder}/scoreboard\nPidFile {folder}/pid\nDelayEngine off\nUseReverseDNS off\nWtmpLog off\n\
          SystemLog none\nTransferLog none\nPassivePorts {first} {last}\nAuthUserFile {users}\nAuthOrder mod_auth_file.c\n\
-         RequireValidShell off\nProxyEngine on\nProxyRole forward\nProxyForwardMethod {method}\nProxyTables {folder}/tables\n\
+         RequireValidShell off\nProxyEngine on\nProxyTLSEngine off\nProxyRole forward\nProxyForwardMethod {method}\nProxyTables {folder}/tables\n\
          <Class here>\nFrom 127.0.0.1\nProxyForwardEnabled on\n</Class>\n",
         modules = unpacked.display(),
         folder = folder.display(),
         users = users.display(),
         last = first + 99,
+    )
+}
+
+fn tls(certificate: Option<&Path>) -> String {
+    let Some(both) = certificate.map(Path::display) else { return String::new() };
+    format!(
+        "TLSEngine on\nTLSProtocol TLSv1.2 TLSv1.3\nTLSRSACertificateFile {both}\nTLSRSACertificateKeyFile {both}\n\
+         TLSVerifyClient off\nTLSRequired off\n"
     )
 }

@@ -5,6 +5,7 @@ use portolan_testkit::launch::free_ports;
 use portolan_testkit::peers::Peer;
 use portolan_testkit::proxies::Proxy;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 const SERVERS: [Which; 2] = [Which::Portolan, Which::Other(Peer::Vsftpd)];
 
@@ -35,9 +36,9 @@ fn round(scene: &Scene, proxy: &str, host: &str, tls: &str) -> String {
 }
 
 /// With both servers, in the clear and by TLS, where the certificate is good for the name of the server.
-fn carried(proxy: Proxy, servers: &[Which], urls: &[&str]) {
-    for which in servers {
-        let scene = Scene::new(*which);
+fn carried(proxy: Proxy, urls: &[&str]) {
+    for which in SERVERS {
+        let scene = Scene::new(which);
         let running = proxy.start();
         for url in urls {
             let url = url.replace("PORT", &running.port.to_string());
@@ -64,7 +65,6 @@ fn carried(proxy: Proxy, servers: &[Which], urls: &[&str]) {
 fn socks_carries_both_connections() {
     carried(
         Proxy::Dante,
-        &SERVERS,
         &[
             "socks4://127.0.0.1:PORT",
             "socks4a://127.0.0.1:PORT",
@@ -76,18 +76,16 @@ fn socks_carries_both_connections() {
 
 #[test]
 fn socks_with_a_login_carries_both_connections() {
-    // It closes both sides when one ends, with what the other still says unread: vsftpd by TLS would take that for an error.
     carried(
         Proxy::MicroSocks,
-        &[Which::Portolan],
         &["socks5://anna:secret@127.0.0.1:PORT", "socks5h://anna:secret@127.0.0.1:PORT"],
     );
 }
 
 #[test]
 fn http_carries_both_connections() {
-    carried(Proxy::Tinyproxy, &SERVERS, &["http://127.0.0.1:PORT", "127.0.0.1:PORT"]);
-    carried(Proxy::TinyproxyWithLogin, &SERVERS, &["http://anna:secret@127.0.0.1:PORT"]);
+    carried(Proxy::Tinyproxy, &["http://127.0.0.1:PORT", "127.0.0.1:PORT"]);
+    carried(Proxy::TinyproxyWithLogin, &["http://anna:secret@127.0.0.1:PORT"]);
 }
 
 #[test]
@@ -105,6 +103,24 @@ fn an_ftp_proxy_goes_on_to_the_server() {
             }
         }
     }
+}
+
+#[test]
+fn tls_is_with_an_ftp_proxy() {
+    let scene = Scene::new(Which::Portolan);
+    let both = scene.own.path().join("both.pem");
+    // It does not want to be read by others.
+    fs::set_permissions(&both, fs::Permissions::from_mode(0o600)).unwrap();
+    let running = Proxy::ProFtpdWithLogin.start_with(&both);
+    let proxy = format!("ftp://anna:secret@localhost:{}", running.port);
+    let said = round(&scene, &proxy, "127.0.0.1", "required");
+    let (begun, login) = (said.find("* TLS 1.3").unwrap(), said.find("> USER anna\n").unwrap());
+    assert!(begun < login, "{said}");
+    // What the server offers is nothing, if the proxy does not.
+    let plain = Proxy::ProFtpd.start();
+    let proxy = format!("ftp://127.0.0.1:{}", plain.port);
+    let (code, _, said) = scene.try_run(&["ls", "--proxy", &proxy, "--tls", "required", &scene.url("")]);
+    assert!(code == 5 && said.contains("AUTH"), "{said}");
 }
 
 #[test]

@@ -30,7 +30,7 @@ enum Server {
 /// A server, whose certificate an authority vouches for that nobody else knows.
 pub(crate) struct Scene {
     server: Server,
-    /// Where the authority is, as `ca.pem`, and files of this side may be.
+    /// Where the authority is, as `ca.pem`, the server's certificate and key, as `both.pem`, and files of this side may be.
     pub(crate) own: TempDir,
     pub(crate) port: u16,
     pub(crate) user: (&'static str, &'static str),
@@ -53,6 +53,8 @@ impl Scene {
         let own = tempfile::tempdir().unwrap();
         fs::write(own.path().join("ca.pem"), authority.pem()).unwrap();
         let issued = authority.server("localhost");
+        let both = own.path().join("both.pem");
+        fs::write(&both, issued.key.serialize_pem() + &issued.certificate.pem() + authority.pem()).unwrap();
         match which {
             Which::Portolan => {
                 let folder = tempfile::tempdir().unwrap();
@@ -64,9 +66,6 @@ impl Scene {
                 Scene { server: Server::Own(served), own, port, user: ("anonymous", "x"), prefix: "" }
             }
             Which::Other(peer) => {
-                let both = own.path().join("both.pem");
-                fs::write(&both, issued.key.serialize_pem() + &issued.certificate.pem() + authority.pem())
-                    .unwrap();
                 let running = peer.start(&both);
                 let port = running.port;
                 Scene { server: Server::Other(running), own, port, user: peer.user(), prefix: peer.prefix() }
