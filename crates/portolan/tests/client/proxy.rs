@@ -14,12 +14,12 @@ fn content(length: usize) -> Vec<u8> {
 }
 
 /// Lists, fetches and stores by a proxy. What a transcript says in each of them.
-fn round(scene: &Scene, proxy: &str, host: &str, tls: &str) -> String {
-    let what = format!("{proxy} {host} {tls}");
+fn round(scene: &Scene, proxy: &str, host: &str, how: &[&str]) -> String {
+    let what = format!("{proxy} {host} {how:?}");
     let url = |path: &str| scene.url(path).replace("localhost", host);
     let run = |command: &[&str]| {
-        let more = ["-v", "--retries", "0", "--proxy", proxy, "--tls", tls];
-        let (code, out, said) = scene.try_run(&[command, &more].concat());
+        let more = ["-v", "--retries", "0", "--proxy", proxy];
+        let (code, out, said) = scene.try_run(&[command, &more, how].concat());
         assert_eq!(code, 0, "{what} {command:?}: {said}");
         assert!(!said.contains("secret"), "{what}: {said}");
         (out, said)
@@ -45,11 +45,10 @@ fn carried(proxy: Proxy, urls: &[&str]) {
             let shown = url.replace("anna:secret@", "");
             let shown = if shown.contains("://") { shown } else { format!("http://{shown}") };
             // That proxy knows no names by this protocol.
-            let hosts =
-                if url.starts_with("socks4a") { ["127.0.0.1"; 2] } else { ["127.0.0.1", "localhost"] };
-            for host in hosts {
-                let tls = if host == "localhost" { "required" } else { "off" };
-                let said = round(&scene, &url, host, tls);
+            let all = ["127.0.0.1", "localhost"];
+            for host in if url.starts_with("socks4a") { &all[..1] } else { &all } {
+                let tls = if *host == "localhost" { "required" } else { "off" };
+                let said = round(&scene, &url, host, &["--tls", tls]);
                 let through = format!("* through {shown} to ");
                 let place = format!("{host}:{}", scene.port);
                 let local = url.starts_with("socks4:") || url.starts_with("socks5:");
@@ -90,13 +89,15 @@ fn http_carries_both_connections() {
 
 #[test]
 fn an_ftp_proxy_goes_on_to_the_server() {
-    for which in SERVERS {
+    // vsftpd asks guests here for no password, and the proxy does not see then that they are logged in.
+    for which in [Which::Portolan, Which::Other(Peer::PureFtpd)] {
         let scene = Scene::new(which);
         for (proxy, login) in [(Proxy::ProFtpd, ""), (Proxy::ProFtpdWithLogin, "anna:secret@")] {
             let running = proxy.start();
             for mode in ["passive", "active"] {
                 let url = format!("ftp://{login}127.0.0.1:{}", running.port);
-                let said = round(&scene, &url, "127.0.0.1", "off");
+                let said = round(&scene, &url, "127.0.0.1", &["--tls", "off", "--mode", mode]);
+                assert_eq!(said.contains("* waiting for a data connection"), mode == "active", "{said}");
                 let user = format!("> USER {}@127.0.0.1:{}", scene.user.0, scene.port);
                 assert!(said.contains(&user), "{mode}: {said}");
                 assert_eq!(said.contains("> USER anna\n"), !login.is_empty(), "{said}");
@@ -113,7 +114,7 @@ fn tls_is_with_an_ftp_proxy() {
     fs::set_permissions(&both, fs::Permissions::from_mode(0o600)).unwrap();
     let running = Proxy::ProFtpdWithLogin.start_with(&both);
     let proxy = format!("ftp://anna:secret@localhost:{}", running.port);
-    let said = round(&scene, &proxy, "127.0.0.1", "required");
+    let said = round(&scene, &proxy, "127.0.0.1", &["--tls", "required"]);
     let (begun, login) = (said.find("* TLS 1.3").unwrap(), said.find("> USER anna\n").unwrap());
     assert!(begun < login, "{said}");
     // What the server offers is nothing, if the proxy does not.
