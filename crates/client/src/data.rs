@@ -158,7 +158,7 @@ impl AsyncRead for Data {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Data { stream, blocks } = &mut *self;
+        let Data { stream, blocks, .. } = &mut *self;
         let Some(stream) = stream else { return Poll::Ready(Err(gone())) };
         let Some(blocks) = blocks else { return stream.poll_read(cx, buf) };
         while blocks.take(buf) {
