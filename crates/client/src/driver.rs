@@ -400,7 +400,8 @@ impl Driver {
         tokio::spawn(async move {
             tokio::select! {
                 accepted = dial::accept(&listener, peer) => {
-                    let _ = opened.send(Opened::Connected(number, attempt, accepted.map_err(|error| Error::local(&error))));
+                    let accepted = accepted.map_err(|error| Error::local(&error));
+                    let _ = opened.send(Opened::Connected(number, attempt, accepted));
                 }
                 () = gone.cancelled() => {}
             }
