@@ -1,10 +1,10 @@
 //! One cell of the matrix: a client, a server, and the networks between them. A real file goes up and comes
 //! down again by a stock client, and has to be the same.
 
-use crate::network::{Host, Network};
 use crate::peers::{Kind, Peer};
 use crate::served::Served;
 use crate::sides::{CONTROL, ClientSide, PUBLIC, ServerSide};
+use portolan_testkit::network::{Host, Network};
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;

@@ -6,7 +6,6 @@
 
 mod cell;
 mod matrix;
-mod network;
 mod patience;
 mod peers;
 mod scenario;
@@ -14,7 +13,6 @@ mod served;
 mod side_by_side;
 mod sides;
 mod upnp;
-mod wire;
 
 use clap::{Parser, Subcommand};
 use portolan_testkit::enclosure;

@@ -1,9 +1,9 @@
 //! Other servers, in the configuration that is best for each network.
 
-use crate::network::Host;
 use crate::patience::wait_until;
 use crate::sides::{CONTROL, PUBLIC, Place};
 use portolan_testkit::debian;
+use portolan_testkit::network::Host;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;

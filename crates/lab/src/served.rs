@@ -1,8 +1,8 @@
 //! A server that runs on a host of a network.
 
-use crate::network::Host;
 use crate::patience::wait_until;
 use portolan_testkit::enclosure::must;
+use portolan_testkit::network::Host;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};

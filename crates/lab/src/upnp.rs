@@ -1,7 +1,7 @@
 //! miniupnpd on a router: UPnP, NAT-PMP and PCP.
 
-use crate::network::{Host, Network};
 use crate::sides::rules::UPNP;
+use portolan_testkit::network::{Host, Network};
 use std::fs;
 use std::io;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! What the tests are made of: a simulated world for one session, transcripts that run in it, and
-//! launchers for the real program.
+//! What the tests are made of: a simulated world for one session, transcripts that run in it,
+//! launchers for the real program, and networks of namespaces.
 //!
 //! For tests only: a step that cannot be done is a failed test, so functions here panic freely.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
@@ -8,6 +8,7 @@ pub mod authority;
 pub mod debian;
 pub mod enclosure;
 pub mod launch;
+pub mod network;
 pub mod peers;
 pub mod postgres;
 pub mod proxies;

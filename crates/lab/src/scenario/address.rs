@@ -3,10 +3,10 @@
 use super::talk::Talk;
 use super::web::nginx;
 use super::{Outcome, Scene, must};
-use crate::network::Host;
 use crate::served::Served;
 use crate::sides::rules::forward;
 use crate::sides::{CONTROL, behind_nat};
+use portolan_testkit::network::Host;
 use std::io;
 use std::process::{Child, Stdio};
 

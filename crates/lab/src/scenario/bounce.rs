@@ -2,10 +2,10 @@
 
 use super::talk::Talk;
 use super::{Outcome, Scene, must};
-use crate::network::{End, Host};
 use crate::served::Served;
 use crate::sides::rules::{HELPER, forward};
 use crate::sides::{CONTROL, PUBLIC, SERVER, SERVERS, TO_SERVERS, behind_nat};
+use portolan_testkit::network::{End, Host};
 use std::io::{self, Read};
 
 /// The rule that counts what opens a connection to anybody but the client.

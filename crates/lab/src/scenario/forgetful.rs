@@ -1,9 +1,9 @@
 //! A router that forgets connections on which nothing is said for six seconds.
 
 use super::{Outcome, Scene, must};
-use crate::network::{End, Host};
 use crate::served::Served;
 use crate::sides::{CONTROL, PUBLIC, SERVER, SERVERS, TO_SERVERS, nat};
+use portolan_testkit::network::{End, Host};
 use std::fs;
 use std::io;
 

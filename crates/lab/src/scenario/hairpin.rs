@@ -2,9 +2,9 @@
 
 use super::talk::Talk;
 use super::{Outcome, Scene, must};
-use crate::network::End;
 use crate::served::Served;
 use crate::sides::{CONTROL, PUBLIC, SERVER, SERVERS, TO_SERVERS, nat};
+use portolan_testkit::network::End;
 
 pub(super) fn run(scene: &mut Scene) -> Outcome {
     let (network, internet) = (&mut scene.network, &scene.internet);

@@ -2,10 +2,10 @@
 
 use super::talk::Talk;
 use super::{Outcome, Scene, must, wait_until};
-use crate::network::{End, Host};
 use crate::served::Served;
 use crate::sides::{CONTROL, PUBLIC, SERVER, SERVERS, TO_SERVERS, behind_nat, nat};
 use crate::upnp;
+use portolan_testkit::network::{End, Host};
 use std::fs;
 use std::io;
 

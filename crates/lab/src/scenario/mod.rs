@@ -11,10 +11,10 @@ mod routers;
 mod talk;
 mod web;
 
-use crate::network::{End, Host, Network};
 use crate::patience::wait_until;
 use crate::side_by_side;
 use crate::sides::{CLIENT, CLIENTS, CONTROL, PUBLIC, TO_CLIENTS};
+use portolan_testkit::network::{End, Host, Network};
 use std::fs;
 use std::io;
 use std::path::PathBuf;

@@ -2,9 +2,9 @@
 
 use super::talk::Talk;
 use super::{Outcome, Scene, must, wait_until};
-use crate::network::{End, Host};
 use crate::served::Served;
 use crate::sides::{CONTROL, SERVER, SERVERS, TO_SERVERS};
+use portolan_testkit::network::{End, Host};
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -2,10 +2,10 @@
 
 use super::talk::Talk;
 use super::{Outcome, Scene, must, wait_until};
-use crate::network::End;
 use crate::served::Served;
 use crate::sides::rules::host_firewall;
 use crate::sides::{CONTROL, PUBLIC, SERVER, SERVERS, TO_SERVERS};
+use portolan_testkit::network::End;
 
 pub(super) fn run(scene: &mut Scene) -> Outcome {
     let server = scene.network.host("server")?;

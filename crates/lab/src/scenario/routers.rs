@@ -2,11 +2,11 @@
 
 use super::talk::Talk;
 use super::{Outcome, Scene, must};
-use crate::network::End;
 use crate::served::Served;
 use crate::sides::rules::{HELPER, MASQUERADE, OUTWARDS, forward};
 use crate::sides::{CONTROL, PUBLIC, SERVER, SERVERS, TO_SERVERS, behind_nat, nat};
 use crate::upnp;
+use portolan_testkit::network::End;
 
 /// The address is set in the server, and the router has a helper that would have set it too.
 pub(super) fn set_twice(scene: &mut Scene) -> Outcome {

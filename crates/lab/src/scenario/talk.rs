@@ -1,6 +1,6 @@
 //! A client by hand.
 
-use crate::network::Host;
+use portolan_testkit::network::Host;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::time::Duration;

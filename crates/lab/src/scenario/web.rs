@@ -2,9 +2,9 @@
 //! what is asked of them is real.
 
 use super::{Outcome, Scene, must};
-use crate::network::{End, Host};
 use crate::served::Served;
 use crate::sides::{SERVER, SERVERS, TO_SERVERS};
+use portolan_testkit::network::{End, Host};
 use std::fs;
 use std::io;
 use std::process::{Child, Stdio};

@@ -3,8 +3,7 @@
 use super::rules::{HELPER, MASQUERADE, OUTWARDS, POOL};
 use super::{CLIENT, CLIENTS, TO_CLIENTS, nat};
 use crate::cell::Way;
-use crate::network::{End, Host, Network};
-use crate::wire::Quality;
+use portolan_testkit::network::{End, Host, Network, Quality};
 use std::io;
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ mod server;
 pub(crate) use client::ClientSide;
 pub(crate) use server::{Place, ServerSide, behind_nat};
 
-use crate::network::{End, Host, Network};
+use portolan_testkit::network::{End, Host, Network};
 use rules::{MASQUERADE, OUTWARDS};
 use std::io;
 

@@ -2,8 +2,8 @@
 
 use super::rules::{MASQUERADE, OUTWARDS, forward, host_firewall};
 use super::{CONTROL, ClientSide, PUBLIC, SERVER, SERVERS, TO_SERVERS, nat};
-use crate::network::{End, Host, Network};
 use crate::upnp;
+use portolan_testkit::network::{End, Host, Network};
 use std::io;
 
 /// The passive ports of a server, and those of a second one.

@@ -1,7 +1,11 @@
-//! Hosts, routers and links.
+//! Networks on one machine: hosts and routers are network namespaces, links are pairs of virtual interfaces.
+//!
+//! They need an [enclosure](crate::enclosure) around them. What passes through them is not decided here, but by the
+//! rules that routers are given.
 
-use crate::wire::{Quality, Wire};
-use portolan_testkit::enclosure::must;
+mod wire;
+
+use crate::enclosure::must;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,12 +14,14 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
+pub use wire::Quality;
+use wire::Wire;
 
 /// How long a connection may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One network; its hosts are gone when it is dropped.
-pub(crate) struct Network {
+pub struct Network {
     name: String,
     hosts: Vec<String>,
     programs: Vec<Child>,
@@ -25,16 +31,19 @@ pub(crate) struct Network {
 
 /// A host or a router.
 #[derive(Clone)]
-pub(crate) struct Host {
+pub struct Host {
     namespace: String,
 }
 
 /// One end of a link: a host, the name of its interface, and its addresses there.
-pub(crate) struct End<'a>(pub(crate) &'a Host, pub(crate) &'a str, pub(crate) &'a [&'a str]);
+pub struct End<'a>(pub &'a Host, pub &'a str, pub &'a [&'a str]);
 
 impl Network {
     /// An empty one. Networks of different names never meet.
-    pub(crate) fn new(name: &str) -> io::Result<Network> {
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub fn new(name: &str) -> io::Result<Network> {
         let folder = tempfile::tempdir()?;
         Ok(Network {
             name: name.to_owned(),
@@ -46,17 +55,20 @@ impl Network {
     }
 
     /// Where its programs keep their files.
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Ends this program with the network.
-    pub(crate) fn keep(&mut self, program: Child) {
+    pub fn keep(&mut self, program: Child) {
         self.programs.push(program);
     }
 
     /// A host without any link.
-    pub(crate) fn host(&mut self, name: &str) -> io::Result<Host> {
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub fn host(&mut self, name: &str) -> io::Result<Host> {
         let namespace = format!("{}-{name}", self.name);
         must("ip", &["netns", "add", &namespace])?;
         self.hosts.push(namespace.clone());
@@ -66,7 +78,10 @@ impl Network {
     }
 
     /// A host that forwards.
-    pub(crate) fn router(&mut self, name: &str) -> io::Result<Host> {
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub fn router(&mut self, name: &str) -> io::Result<Host> {
         let router = self.host(name)?;
         router.sysctl("net.ipv4.ip_forward=1")?;
         router.sysctl("net.ipv6.conf.all.forwarding=1")?;
@@ -74,7 +89,10 @@ impl Network {
     }
 
     /// A link between two hosts.
-    pub(crate) fn link(&self, one: &End<'_>, other: &End<'_>) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub fn link(&self, one: &End<'_>, other: &End<'_>) -> io::Result<()> {
         let (End(here, device, _), End(there, peer, _)) = (one, other);
         here.ip(&format!("link add {device} type veth peer name {peer} netns {}", there.namespace))?;
         for End(host, device, addresses) in [one, other] {
@@ -86,11 +104,12 @@ impl Network {
         }
         Ok(())
     }
-}
 
-impl Network {
     /// A long link between two hosts.
-    pub(crate) fn long_link(&mut self, one: &End<'_>, other: &End<'_>, quality: Quality) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub fn long_link(&mut self, one: &End<'_>, other: &End<'_>, quality: Quality) -> io::Result<()> {
         let wire = self.host("wire")?;
         wire.sysctl("net.ipv6.conf.default.disable_ipv6=1")?;
         self.link(one, &End(&wire, "left", &[]))?;
@@ -101,7 +120,10 @@ impl Network {
     }
 
     /// A link from a host to a port of a bridge.
-    pub(crate) fn plug(&self, host: &End<'_>, router: &Host, bridge: &str, port: &str) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub fn plug(&self, host: &End<'_>, router: &Host, bridge: &str, port: &str) -> io::Result<()> {
         self.link(host, &End(router, port, &[]))?;
         router.ip(&format!("link set {port} master {bridge}"))
     }
@@ -122,13 +144,20 @@ impl Drop for Network {
 }
 
 impl Host {
-    pub(crate) fn ip(&self, words: &str) -> io::Result<()> {
+    /// Changes its interfaces, addresses and routes by `ip` with these words.
+    ///
+    /// # Errors
+    /// What `ip` said.
+    pub fn ip(&self, words: &str) -> io::Result<()> {
         let arguments: Vec<&str> = ["-n", &self.namespace].into_iter().chain(words.split(' ')).collect();
         must("ip", &arguments)
     }
 
     /// Gives it a bridge with an address.
-    pub(crate) fn bridge(&self, device: &str, address: &str) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub fn bridge(&self, device: &str, address: &str) -> io::Result<()> {
         self.ip(&format!("link add {device} type bridge"))?;
         // Else the rules of the router would be asked about what stays within the bridge.
         self.sysctl("net.bridge.bridge-nf-call-iptables=0")?;
@@ -137,7 +166,10 @@ impl Host {
     }
 
     /// Sends what it knows no other way for to these addresses, one of each family.
-    pub(crate) fn route(&self, gateways: &[&str]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub fn route(&self, gateways: &[&str]) -> io::Result<()> {
         gateways.iter().try_for_each(|gateway| {
             let family = if gateway.contains(':') { "-6 " } else { "" };
             self.ip(&format!("{family}route add default via {gateway}"))
@@ -145,16 +177,26 @@ impl Host {
     }
 
     /// Sends what goes to `network` to a gateway.
-    pub(crate) fn route_to(&self, network: &str, gateway: &str) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub fn route_to(&self, network: &str, gateway: &str) -> io::Result<()> {
         self.ip(&format!("route add {network} via {gateway}"))
     }
 
-    pub(crate) fn sysctl(&self, setting: &str) -> io::Result<()> {
+    /// Changes a setting of its kernel.
+    ///
+    /// # Errors
+    /// What `sysctl` said.
+    pub fn sysctl(&self, setting: &str) -> io::Result<()> {
         must("ip", &["netns", "exec", &self.namespace, "sysctl", "-qw", setting])
     }
 
     /// Gives it rules of nftables.
-    pub(crate) fn rules(&self, text: &str) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// What `nft` said.
+    pub fn rules(&self, text: &str) -> io::Result<()> {
         let mut nft =
             self.command("nft").args(["-f", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         if let Some(mut input) = nft.stdin.take() {
@@ -168,13 +210,19 @@ impl Host {
     }
 
     /// What `nft` shows with these words.
-    pub(crate) fn shown(&self, words: &str) -> io::Result<String> {
+    ///
+    /// # Errors
+    /// When there is no `nft`.
+    pub fn shown(&self, words: &str) -> io::Result<String> {
         let output = self.command("nft").args(words.split(' ')).output()?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// A connection from this host.
-    pub(crate) fn connect(&self, to: SocketAddr) -> io::Result<TcpStream> {
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub fn connect(&self, to: SocketAddr) -> io::Result<TcpStream> {
         let place = File::open(format!("/run/netns/{}", self.namespace))?;
         let connecting = move || {
             rustix::thread::move_into_link_name_space(
@@ -189,7 +237,7 @@ impl Host {
     }
 
     /// A command that runs on this host and asks this name server.
-    pub(crate) fn command_with_resolver(&self, program: &str, resolver: &Path) -> Command {
+    pub fn command_with_resolver(&self, program: &str, resolver: &Path) -> Command {
         let mut command = self.command("sh");
         // `ip netns exec` has a mount namespace of its own.
         command
@@ -200,7 +248,7 @@ impl Host {
     }
 
     /// A command that runs on this host.
-    pub(crate) fn command(&self, program: &str) -> Command {
+    pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.namespace, program]);
         command

@@ -25,23 +25,24 @@ const BURST: usize = 64;
 
 /// What a link is like, each way.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Quality {
-    pub(crate) delay: Duration,
+pub struct Quality {
+    /// How long a frame is on its way.
+    pub delay: Duration,
     /// Of a thousand frames, so many are lost.
-    pub(crate) lost: u32,
+    pub lost: u32,
     /// Bytes a second.
-    pub(crate) rate: f64,
+    pub rate: f64,
 }
 
 /// A wire; it is cut when this is dropped.
-pub(crate) struct Wire {
+pub(super) struct Wire {
     stop: UnixStream,
     carrier: Option<JoinHandle<()>>,
 }
 
 impl Wire {
     /// Carries frames between two interfaces of this network namespace.
-    pub(crate) fn new(namespace: File, devices: [&'static str; 2], quality: Quality) -> io::Result<Wire> {
+    pub(super) fn new(namespace: File, devices: [&'static str; 2], quality: Quality) -> io::Result<Wire> {
         let (stop, stopped) = UnixStream::pair()?;
         let (ready, is_ready) = std::sync::mpsc::channel();
         let carrier = std::thread::spawn(move || {
