@@ -77,6 +77,17 @@ impl Network {
         Ok(host)
     }
 
+    /// The network that this program is in itself, as a host.
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub fn here(&mut self) -> io::Result<Host> {
+        let namespace = format!("{}-here", self.name);
+        must("ip", &["netns", "attach", &namespace, &std::process::id().to_string()])?;
+        self.hosts.push(namespace.clone());
+        Ok(Host { namespace })
+    }
+
     /// A host that forwards.
     ///
     /// # Errors
@@ -218,22 +229,29 @@ impl Host {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
+    /// Does something as on this host: what it connects, listens on or starts is there.
+    ///
+    /// # Errors
+    /// Those of `act`, and when the host is gone.
+    pub fn within<T: Send>(&self, act: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+        let place = File::open(format!("/run/netns/{}", self.namespace))?;
+        let go = || {
+            let kind = Some(rustix::thread::LinkNameSpaceType::Network);
+            rustix::thread::move_into_link_name_space(place.as_fd(), kind)?;
+            act()
+        };
+        // Only a thread of its own may go elsewhere.
+        std::thread::scope(|scope| {
+            scope.spawn(go).join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+        })
+    }
+
     /// A connection from this host.
     ///
     /// # Errors
-    /// When the system refuses it.
+    /// When there is none within five seconds.
     pub fn connect(&self, to: SocketAddr) -> io::Result<TcpStream> {
-        let place = File::open(format!("/run/netns/{}", self.namespace))?;
-        let connecting = move || {
-            rustix::thread::move_into_link_name_space(
-                place.as_fd(),
-                Some(rustix::thread::LinkNameSpaceType::Network),
-            )?;
-            TcpStream::connect_timeout(&to, PATIENCE)
-        };
-        // Only a thread of its own may go elsewhere.
-        let connected = std::thread::spawn(connecting).join();
-        connected.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+        self.within(|| TcpStream::connect_timeout(&to, PATIENCE))
     }
 
     /// A command that runs on this host and asks this name server.
