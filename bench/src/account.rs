@@ -1,11 +1,10 @@
-//! What a server costs: the processor time and memory of all its processes, dead ones included.
+//! What a server or a client costs: the processor time and memory of all its processes, dead ones included.
 
 use rustix::process::WaitOptions;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
-
 use std::time::Duration;
 
 /// A control group (version 2) of the kernel, which keeps accounts of the processes in it.
@@ -59,12 +58,17 @@ impl Group {
         Ok(sum)
     }
 
-    /// Ends all that is in it. Who is left of a server belongs to the first process of the namespace, which is this
-    /// one; were they not asked for, they would stay as zombies until no more processes may be.
+    /// Ends all that is in it.
     pub(crate) fn kill(&self) {
         let _ = fs::write(self.folder.join("cgroup.kill"), "1");
-        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::empty()) {}
     }
+}
+
+/// Waits until everybody who was started here, or was left by one of those, has ended. Who is left belongs to the first
+/// process of the namespace, which is this one; were they not asked for, they would stay as zombies until no more
+/// processes may be.
+pub(crate) fn bury() {
+    while let Ok(Some(_)) = rustix::process::wait(WaitOptions::empty()) {}
 }
 
 impl Drop for Group {

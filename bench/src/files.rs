@@ -1,10 +1,16 @@
 //! The files that are moved, in memory.
 
+mod folder;
+
+use crate::link;
+pub(crate) use folder::{Folder, must_be_in};
 use rand::Rng;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// One mebibyte.
 pub(crate) const MIB: u64 = 1 << 20;
@@ -82,12 +88,27 @@ impl Files {
         fs::remove_file(path)
     }
 
+    /// Where uploads go.
+    pub(crate) fn uploads(&self) -> PathBuf {
+        self.root().join("up")
+    }
+
     /// Takes away what was uploaded.
     pub(crate) fn clear(&self) -> io::Result<()> {
-        for entry in fs::read_dir(self.root().join("up"))? {
-            fs::remove_file(entry?.path())?;
+        for entry in fs::read_dir(self.uploads())? {
+            let entry = entry?;
+            // Clients make folders where nobody expects them.
+            match entry.file_type()?.is_dir() {
+                true => fs::remove_dir_all(entry.path())?,
+                false => fs::remove_file(entry.path())?,
+            }
         }
         Ok(())
+    }
+
+    /// A folder of a client; it is gone when this is dropped.
+    pub(crate) fn of_client(&self) -> io::Result<TempDir> {
+        tempfile::Builder::new().prefix("client-").tempdir_in(&self.folder)
     }
 }
 
@@ -102,7 +123,8 @@ fn write(path: &Path, piece: &[u8], count: usize) -> io::Result<()> {
 }
 
 fn certificate(folder: &Path) -> io::Result<()> {
-    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).map_err(io::Error::other)?;
+    let names = ["localhost", &Ipv4Addr::LOCALHOST.to_string(), &link::NEAR.to_string()];
+    let certified = rcgen::generate_simple_self_signed(names.map(str::to_owned)).map_err(io::Error::other)?;
     fs::write(folder.join("cert.pem"), certified.cert.pem())?;
     fs::write(folder.join("key.pem"), certified.signing_key.serialize_pem())
 }

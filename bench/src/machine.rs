@@ -1,12 +1,13 @@
-//! The machine: what spoils measurements on it, and what it is.
+//! The machine: what spoils measurements on it, what it is, and where Portolan is on it.
 
 use rustix::process::{Resource, Rlimit};
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-/// Makes the loopback of this namespace ready. The congestion control that many systems have by default (BBR) paces
+/// Makes the network of this thread ready. The congestion control that many systems have by default (BBR) paces
 /// what it sends and halves every server's speed here; connections in TIME_WAIT that pile up slow what comes after
 /// them.
 pub(crate) fn prepare() -> io::Result<()> {
@@ -23,6 +24,15 @@ pub(crate) fn allow_descriptors() -> io::Result<()> {
     let most = rustix::process::getrlimit(Resource::Nofile).maximum;
     rustix::process::setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most })?;
     Ok(())
+}
+
+/// The program that is measured, as a server and as a client: it lies beside this one.
+pub(crate) fn portolan() -> io::Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name("portolan");
+    if program.is_file() {
+        return Ok(program);
+    }
+    Err(io::Error::other("build Portolan first: cargo build --release -p portolan"))
 }
 
 /// How many cores it has.

@@ -1,15 +1,15 @@
 //! What is measured, and what Portolan has to reach.
+//!
+//! A row gives everybody the same to do. What that is, is said by the rows of servers, which stand under a load, and by
+//! those of clients; here is what both have.
 
-use crate::files::{Files, SMALL};
-use crate::load::client::{Door, Tls};
-use crate::load::small::Way;
-use crate::load::{bulk, listing, logins, many, small};
-use crate::machine;
-use crate::servers::{Kind, Needs, Server};
+pub(crate) mod clients;
+pub(crate) mod servers;
+mod turns;
+
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What Portolan is held to.
 #[derive(Debug, Clone, Copy)]
@@ -29,26 +29,6 @@ pub(crate) struct Figure {
     pub(crate) target: Target,
 }
 
-/// What is measured.
-pub(crate) struct Row {
-    pub(crate) id: &'static str,
-    pub(crate) what: &'static str,
-    pub(crate) figures: &'static [Figure],
-    needs: Needs,
-    /// The bare loop can do it too.
-    raw: bool,
-    /// Gives the figures of one run.
-    measure: fn(&Server, &Door, &Files) -> io::Result<Vec<f64>>,
-}
-
-const PLAIN: Needs = Needs { direct: true, tls: false };
-const TLS: Needs = Needs { direct: true, tls: true };
-const ATOMIC: Needs = Needs { direct: false, tls: false };
-
-const fn cpu(target: f64) -> Figure {
-    most("CPU s/GiB", target)
-}
-
 const fn most(what: &'static str, target: f64) -> Figure {
     Figure { what, target: Target::AtMost(target) }
 }
@@ -61,228 +41,39 @@ const fn rate(what: &'static str, target: f64) -> Figure {
     Figure { what, target: Target::AtLeast(target) }
 }
 
-/// All rows, in the order in which they are measured.
-pub(crate) const ALL: &[Row] = &[
-    Row {
-        id: "a",
-        what: "RETR 2 GiB",
-        figures: &[cpu(1.0)],
-        needs: PLAIN,
-        raw: true,
-        measure: |server, door, _| per_gib(server, || bulk::download(door, &server.path("2G"), false)),
-    },
-    Row {
-        id: "a'",
-        what: "RETR 2 GiB, active mode",
-        figures: &[cpu(1.0)],
-        needs: PLAIN,
-        raw: true,
-        measure: |server, door, _| per_gib(server, || bulk::download(door, &server.path("2G"), true)),
-    },
-    Row {
-        id: "b",
-        what: "STOR 1 GiB",
-        figures: &[cpu(1.0)],
-        needs: PLAIN,
-        raw: true,
-        measure: |server, door, files| upload(server, door, files),
-    },
-    Row {
-        id: "b'",
-        what: "STOR 1 GiB, as Portolan does it by itself: seen when it is whole",
-        figures: &[cpu(1.0)],
-        needs: ATOMIC,
-        raw: true,
-        measure: |server, door, files| upload(server, door, files),
-    },
-    Row {
-        id: "c",
-        what: "RETR 1 GiB, TLS 1.3",
-        figures: &[cpu(1.0)],
-        needs: TLS,
-        raw: true,
-        measure: |server, door, _| per_gib(server, || bulk::download(door, &server.path("1G"), false)),
-    },
-    Row {
-        id: "d",
-        what: "STOR 1 GiB, TLS 1.3",
-        figures: &[cpu(0.95)],
-        needs: TLS,
-        raw: true,
-        measure: |server, door, files| upload(server, door, files),
-    },
-    Row {
-        id: "e1",
-        what: "5,000 RETRs of 4 KiB, one session",
-        figures: &[rate("files/s", 1.2)],
-        needs: PLAIN,
-        raw: true,
-        measure: |server, door, _| small_files(server, door, 1, Way::Down),
-    },
-    Row {
-        id: "e2",
-        what: "5,000 RETRs of 4 KiB, 16 sessions",
-        figures: &[rate("files/s", 1.3)],
-        needs: PLAIN,
-        raw: true,
-        measure: |server, door, _| small_files(server, door, 16, Way::Down),
-    },
-    Row {
-        id: "e3",
-        what: "5,000 STORs of 4 KiB, one session",
-        figures: &[rate("files/s", 1.2)],
-        needs: PLAIN,
-        raw: true,
-        measure: |server, door, _| small_files(server, door, 1, Way::Up),
-    },
-    Row {
-        id: "e4",
-        what: "5,000 STORs of 4 KiB, 16 sessions",
-        figures: &[rate("files/s", 1.3)],
-        needs: PLAIN,
-        raw: true,
-        measure: |server, door, _| small_files(server, door, 16, Way::Up),
-    },
-    Row {
-        id: "e4'",
-        what: "5,000 STORs of 4 KiB, 16 sessions, seen when they are whole",
-        figures: &[rate("files/s", 1.0)],
-        needs: ATOMIC,
-        raw: true,
-        measure: |server, door, _| small_files(server, door, 16, Way::Up),
-    },
-    Row {
-        id: "f1",
-        what: "login, PWD, QUIT, 8 at a time",
-        figures: &[rate("/s", 1.1)],
-        needs: PLAIN,
-        raw: true,
-        measure: |_, door, _| sessions(door, 8, 2_000),
-    },
-    Row {
-        id: "f2",
-        what: "login, PWD, QUIT, 64 at a time",
-        figures: &[rate("/s", 1.1)],
-        needs: PLAIN,
-        raw: true,
-        measure: |_, door, _| sessions(door, 64, 2_000),
-    },
-    Row {
-        id: "f3",
-        what: "TLS handshake, login, PWD, QUIT, 64 at a time",
-        figures: &[rate("/s", 1.1)],
-        needs: TLS,
-        raw: true,
-        measure: |_, door, _| sessions(door, 64, 1_000),
-    },
-    Row {
-        id: "g1",
-        what: "1,000 idle sessions, memory of each",
-        figures: &[absolute("KiB", 4.0)],
-        needs: PLAIN,
-        raw: true,
-        measure: |server, door, _| idle_memory(server, door),
-    },
-    Row {
-        id: "g1'",
-        what: "1,000 idle sessions with TLS, memory of each",
-        figures: &[absolute("KiB", 24.0)],
-        needs: TLS,
-        raw: true,
-        measure: |server, door, _| idle_memory(server, door),
-    },
-    Row {
-        id: "g2",
-        what: "a login while 10,000 sessions are idle",
-        figures: &[most("p50 ms", 1.0), most("p99 ms", 1.0)],
-        needs: PLAIN,
-        raw: true,
-        measure: |_, door, _| {
-            let idle = many::idle(door, 10_000)?;
-            let times = many::log_in_times(door, 500)?;
-            drop(idle);
-            Ok([250, 495].map(|at| times[at].as_secs_f64() * 1e3).to_vec())
-        },
-    },
-    Row {
-        id: "h1",
-        what: "LIST of 100,000 entries",
-        figures: &[most("CPU s", 0.9), most("s to the first byte", 1.0)],
-        needs: PLAIN,
-        raw: false,
-        measure: |server, door, _| list(server, door, &format!("LIST {}", server.path("long"))),
-    },
-    Row {
-        id: "h2",
-        what: "MLSD of 100,000 entries",
-        figures: &[most("CPU s", 0.9), absolute("s to the first byte", 0.005)],
-        needs: PLAIN,
-        raw: false,
-        measure: |server, door, _| list(server, door, &format!("MLSD {}", server.path("long"))),
-    },
-    Row {
-        id: "i",
-        what: "200 RETRs of 10 MiB at once",
-        figures: &[
-            rate("GiB/s", 1.0),
-            most("CPU s", 1.0),
-            absolute("MiB", 30.0),
-            absolute("slowest/fastest", 1.5),
-        ],
-        needs: PLAIN,
-        raw: true,
-        measure: |server, door, _| {
-            let done = many::download(door, 200, &server.path("10M"), &server.group)?;
-            Ok(vec![
-                done.bytes as f64 / f64::from(1 << 30) / done.all.as_secs_f64(),
-                done.used.as_secs_f64(),
-                done.memory as f64 / 1024.0,
-                done.slowest.as_secs_f64() / done.fastest.as_secs_f64(),
-            ])
-        },
-    },
-];
-
-/// Processor time for each GiB that is moved.
-fn per_gib(server: &Server, moves: impl FnOnce() -> io::Result<u64>) -> io::Result<Vec<f64>> {
-    let before = server.group.used()?;
-    let size = moves()?;
-    let used = server.group.used()?.saturating_sub(before);
-    Ok(vec![used.as_secs_f64() / (size as f64 / f64::from(1 << 30))])
+/// How a row is called, and what it gives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head {
+    /// What chooses it on the command line; some rows belong together and have the same.
+    pub(crate) id: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) figures: &'static [Figure],
 }
 
-fn upload(server: &Server, door: &Door, files: &Files) -> io::Result<Vec<f64>> {
-    files.warm(1 << 30)?;
-    per_gib(server, || bulk::upload(door, &files.root().join("1G"), &server.path("up/big")))
+/// What somebody is in the comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Knows just enough of FTP to show what the machine allows.
+    BareLoop,
+    Portolan,
+    /// One that Portolan is measured by.
+    Peer,
 }
 
-fn small_files(server: &Server, door: &Door, sessions: usize, way: Way) -> io::Result<Vec<f64>> {
-    let time = small::run(door, sessions, way, &|name| server.path(name))?;
-    Ok(vec![SMALL.0 as f64 / time.as_secs_f64()])
+/// Who is measured, as tables name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Who {
+    pub(crate) name: &'static str,
+    /// How, where there are several ways to use it; else empty.
+    pub(crate) way: String,
+    pub(crate) role: Role,
 }
 
-fn sessions(door: &Door, at_a_time: usize, total: usize) -> io::Result<Vec<f64>> {
-    Ok(vec![logins::run(door, at_a_time, total)?])
-}
-
-fn idle_memory(server: &Server, door: &Door) -> io::Result<Vec<f64>> {
-    const SESSIONS: usize = 1_000;
-    // What the server has from its first session on is no session's.
-    drop(many::idle(door, 1)?);
-    std::thread::sleep(QUIET);
-    let before = server.group.memory()?;
-    let idle = many::idle(door, SESSIONS)?;
-    std::thread::sleep(QUIET);
-    let after = server.group.memory()?;
-    drop(idle);
-    Ok(vec![after.saturating_sub(before) as f64 / SESSIONS as f64])
-}
-
-fn list(server: &Server, door: &Door, command: &str) -> io::Result<Vec<f64>> {
-    let before = server.group.used()?;
-    let first = listing::list(door, command)?;
-    let used = server.group.used()?.saturating_sub(before);
-    Ok(vec![used.as_secs_f64(), first.as_secs_f64()])
+impl Who {
+    /// Its name, and how.
+    pub(crate) fn label(&self) -> String {
+        format!("{} {}", self.name, self.way).trim_end().to_owned()
+    }
 }
 
 /// What came of a row.
@@ -291,8 +82,20 @@ pub(crate) struct Measured {
     pub(crate) id: &'static str,
     pub(crate) what: &'static str,
     pub(crate) figures: Vec<Taken>,
-    /// Who used the machine meanwhile, in each run, by server.
-    pub(crate) shares: BTreeMap<&'static str, Vec<Share>>,
+    /// Who used the machine meanwhile, in each run, by label; nothing where the load is not ours.
+    pub(crate) shares: BTreeMap<String, Vec<Share>>,
+    /// Everybody, in the order of turns.
+    #[serde(skip)]
+    pub(crate) who: Vec<Who>,
+}
+
+/// What came of one of its figures: the number of each run, by label.
+#[derive(Debug, Serialize)]
+pub(crate) struct Taken {
+    pub(crate) what: &'static str,
+    #[serde(skip)]
+    pub(crate) target: Target,
+    pub(crate) runs: BTreeMap<String, Vec<f64>>,
 }
 
 /// Parts of the time of all cores: of a server, and of the load. What is left of them nobody used.
@@ -302,99 +105,5 @@ pub(crate) struct Share {
     pub(crate) load: f64,
 }
 
-/// What was used up when.
-struct Account {
-    server: Duration,
-    load: Duration,
-    at: Instant,
-}
-
-impl Account {
-    fn of(server: &Server) -> io::Result<Account> {
-        Ok(Account { server: server.group.used()?, load: machine::own_time(), at: Instant::now() })
-    }
-
-    /// What was used since.
-    fn share(&self, server: &Server) -> io::Result<Share> {
-        let now = Account::of(server)?;
-        let all = (now.at - self.at).as_secs_f64() * machine::cores() as f64;
-        let part = |used: Duration| used.as_secs_f64() / all;
-        Ok(Share {
-            server: part(now.server.saturating_sub(self.server)),
-            load: part(now.load.saturating_sub(self.load)),
-        })
-    }
-}
-
-/// What came of one of its figures: the number of each run, by server.
-#[derive(Debug, Serialize)]
-pub(crate) struct Taken {
-    pub(crate) what: &'static str,
-    #[serde(skip)]
-    pub(crate) target: Target,
-    pub(crate) runs: BTreeMap<&'static str, Vec<f64>>,
-    #[serde(skip)]
-    pub(crate) kinds: Vec<Kind>,
-}
-
 /// How long a server has to become quiet after it has started.
 const QUIET: Duration = Duration::from_millis(200);
-
-/// Measures a row: every server in turn, as often as wanted. One that cannot do it has no numbers.
-pub(crate) fn measure(row: &'static Row, kinds: &[Kind], runs: u16, files: &Files) -> io::Result<Measured> {
-    let able = |kind: &&Kind| match kind {
-        Kind::Raw => row.raw,
-        // It is quick at logins. Five thousand files would take it minutes, each time.
-        Kind::Unftp => row.id.starts_with(['f', 'g']),
-        _ => true,
-    };
-    let kinds: Vec<Kind> = kinds.iter().filter(able).copied().collect();
-    let taken = |figure: &Figure| Taken {
-        what: figure.what,
-        target: figure.target,
-        runs: BTreeMap::new(),
-        kinds: kinds.clone(),
-    };
-    let mut figures: Vec<Taken> = row.figures.iter().map(taken).collect();
-    let mut shares: BTreeMap<_, Vec<Share>> = BTreeMap::new();
-    let mut unable = Vec::new();
-    for run in 1..=runs {
-        for kind in &kinds {
-            if unable.contains(kind) {
-                continue;
-            }
-            let began = Instant::now();
-            let server = Server::start(*kind, files, row.needs)?;
-            std::thread::sleep(QUIET);
-            // Where handshakes are measured, each is a full one.
-            let tls = row.needs.tls.then(|| Tls::new(&files.certificate().0, row.id != "f3")).transpose()?;
-            let account = Account::of(&server)?;
-            let numbers = (row.measure)(&server, &Door { user: kind.user(), tls }, files);
-            let share = account.share(&server)?;
-            drop(server);
-            files.clear()?;
-            match numbers {
-                Ok(numbers) => {
-                    eprintln!(
-                        "{} {run}/{runs} {}: {numbers:.3?} in {:.1?}",
-                        row.id,
-                        kind.name(),
-                        began.elapsed()
-                    );
-                    for (figure, number) in figures.iter_mut().zip(numbers) {
-                        figure.runs.entry(kind.name()).or_default().push(number);
-                    }
-                    shares.entry(kind.name()).or_default().push(share);
-                }
-                Err(error) => {
-                    eprintln!("{} {run}/{runs} {}: {error}", row.id, kind.name());
-                    // It would only take its time to fail again.
-                    if *kind != Kind::Portolan {
-                        unable.push(*kind);
-                    }
-                }
-            }
-        }
-    }
-    Ok(Measured { id: row.id, what: row.what, figures, shares })
-}

@@ -3,13 +3,14 @@
 
 mod configured;
 
-use crate::account::Group;
+use crate::account::{self, Group};
 use crate::files::Files;
+use crate::machine;
+use crate::rows::{Role, Who};
 use clap::ValueEnum;
 use configured::{proftpd, pure_ftpd, pyftpdlib, unftp, vsftpd};
 use portolan_testkit::debian;
 use portolan_testkit::peers::PACKAGES;
-use serde::Serialize;
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -18,8 +19,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A kind of server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
     /// A bare loop, which knows just enough of FTP.
     Raw,
@@ -35,6 +35,8 @@ pub(crate) enum Kind {
 /// What a row needs of a server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Needs {
+    /// Where it listens. The bare loop knows the loopback interface only.
+    pub(crate) address: Ipv4Addr,
     /// Uploads straight into their files; else as a server does it by itself.
     pub(crate) direct: bool,
     pub(crate) tls: bool,
@@ -79,9 +81,16 @@ impl Kind {
         }
     }
 
-    /// True for the servers that Portolan is measured by.
-    pub(crate) fn is_peer(self) -> bool {
-        !matches!(self, Kind::Raw | Kind::Portolan)
+    fn role(self) -> Role {
+        match self {
+            Kind::Raw => Role::BareLoop,
+            Kind::Portolan => Role::Portolan,
+            _ => Role::Peer,
+        }
+    }
+
+    pub(crate) fn who(self) -> Who {
+        Who { name: self.name(), way: String::new(), role: self.role() }
     }
 
     /// Who logs in.
@@ -90,11 +99,16 @@ impl Kind {
         if self == Kind::PureFtpd { "bench" } else { "anonymous" }
     }
 
-    /// Where the served folder is in what clients see.
-    fn prefix(self) -> &'static str {
+    /// Where the served folder is in what clients see, with a slash at its end.
+    pub(crate) fn prefix(self) -> &'static str {
         // It lets nobody write to `/`.
         if self == Kind::Vsftpd { "/root/" } else { "/" }
     }
+}
+
+/// Everybody who has a column.
+pub(crate) fn columns() -> Vec<(&'static str, Role)> {
+    Kind::ALL.map(|kind| (kind.name(), kind.role())).to_vec()
 }
 
 /// Where the packages are unpacked, beside this program.
@@ -149,6 +163,7 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
         self.group.kill();
+        account::bury();
     }
 }
 
@@ -167,7 +182,7 @@ impl Server {
                 }
                 command
             }
-            Kind::Portolan => portolan(&group, files, &scratch, needs.direct)?,
+            Kind::Portolan => portolan(&group, files, &scratch, needs)?,
             Kind::Vsftpd => {
                 fs::write(&settings, vsftpd(files, &scratch))?;
                 let mut command = group.command(&sbin("vsftpd"), DESCRIPTORS);
@@ -175,23 +190,23 @@ impl Server {
                 command
             }
             Kind::Proftpd => {
-                fs::write(&settings, proftpd(files, &scratch, &unpacked))?;
+                fs::write(&settings, proftpd(files, needs.address, &scratch, &unpacked))?;
                 let mut command = group.command(&sbin("proftpd"), DESCRIPTORS);
                 command.args(["-n", "-q", "-c"]).arg(&settings);
                 command
             }
             Kind::PureFtpd => {
                 let mut command = group.command(&sbin("pure-ftpd"), MANY_DESCRIPTORS);
-                command.args(pure_ftpd(kind.user(), files, &scratch, &unpacked)?);
+                command.args(pure_ftpd(kind.user(), files, needs.address, &scratch, &unpacked)?);
                 command
             }
             Kind::Unftp => {
                 let mut command = group.command("unftp", MANY_DESCRIPTORS);
-                command.args(unftp(files));
+                command.args(unftp(files, needs.address));
                 command
             }
             Kind::Pyftpdlib => {
-                fs::write(&settings, pyftpdlib(files, &scratch, needs.tls)?)?;
+                fs::write(&settings, pyftpdlib(files, needs, &scratch)?)?;
                 let mut command = group.command("python3", MANY_DESCRIPTORS);
                 command.arg(&settings).env("PYTHONPATH", unpacked.join("usr/lib/python3/dist-packages"));
                 command
@@ -204,7 +219,7 @@ impl Server {
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let child = command.spawn()?;
         let server = Server { kind, group, child };
-        server.wait_until_it_listens(&log)?;
+        server.wait_until_it_listens(needs.address, &log)?;
         Ok(server)
     }
 
@@ -213,9 +228,9 @@ impl Server {
         format!("{}{name}", self.kind.prefix())
     }
 
-    fn wait_until_it_listens(&self, log: &Path) -> io::Result<()> {
+    fn wait_until_it_listens(&self, address: Ipv4Addr, log: &Path) -> io::Result<()> {
         let until = Instant::now() + PATIENCE;
-        while TcpStream::connect(address()).is_err() {
+        while TcpStream::connect((address, PORT)).is_err() {
             if Instant::now() > until {
                 let said = fs::read_to_string(log)?;
                 return Err(io::Error::other(format!("{} does not start: {said}", self.kind.name())));
@@ -226,19 +241,15 @@ impl Server {
     }
 }
 
-/// Where control connections go.
+/// Where control connections of the load go.
 pub(crate) fn address() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, PORT).into()
 }
 
-fn portolan(group: &Group, files: &Files, scratch: &Path, direct: bool) -> io::Result<Command> {
-    let program = std::env::current_exe()?.with_file_name("portolan");
-    if !program.is_file() {
-        return Err(io::Error::other("build Portolan first: cargo build --release -p portolan"));
-    }
+fn portolan(group: &Group, files: &Files, scratch: &Path, needs: Needs) -> io::Result<Command> {
     let settings = scratch.join("portolan.toml");
-    fs::write(&settings, configured::portolan(files, direct))?;
-    let mut command = group.command(&program.display().to_string(), DESCRIPTORS);
+    fs::write(&settings, configured::portolan(files, needs))?;
+    let mut command = group.command(&machine::portolan()?.display().to_string(), DESCRIPTORS);
     command.arg("serve").arg("--config").arg(settings).env("PORTOLAN_LOG", "warn");
     Ok(command)
 }

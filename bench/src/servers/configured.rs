@@ -1,25 +1,27 @@
 //! Settings of the other servers.
 
-use super::{PASSIVE, PORT};
+use super::{Needs, PASSIVE, PORT};
 use crate::files::Files;
 use portolan_testkit::enclosure::must;
 use std::fs;
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Sessions that there may be, of one address as well.
 const SESSIONS: u32 = 20_000;
 
-pub(super) fn portolan(files: &Files, direct: bool) -> String {
+pub(super) fn portolan(files: &Files, needs: Needs) -> String {
     let (first, last) = PASSIVE;
     let (certificate, key) = files.certificate();
-    let uploads = if direct { "direct" } else { "atomic" };
+    let uploads = if needs.direct { "direct" } else { "atomic" };
     format!(
-        "listen = [\"127.0.0.1:{PORT}\"]\nactive-port = \"any\"\npassive-ports = \"{first}-{last}\"\n\
+        "listen = [\"{address}:{PORT}\"]\nactive-port = \"any\"\npassive-ports = \"{first}-{last}\"\n\
          uploads = \"{uploads}\"\n[limits]\nsessions = {SESSIONS}\nsessions-per-address = {SESSIONS}\n\
          [tls]\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n\
          [anonymous]\nroot = \"{root}\"\nwrite = true\n",
+        address = needs.address,
         certificate = certificate.display(),
         key = key.display(),
         root = files.root().display(),
@@ -44,11 +46,11 @@ pub(super) fn vsftpd(files: &Files, scratch: &Path) -> String {
     )
 }
 
-pub(super) fn proftpd(files: &Files, scratch: &Path, unpacked: &Path) -> String {
+pub(super) fn proftpd(files: &Files, address: Ipv4Addr, scratch: &Path, unpacked: &Path) -> String {
     let (first, last) = PASSIVE;
     let (certificate, key) = files.certificate();
     format!(
-        "ServerType standalone\nPort {PORT}\nUseIPv6 off\nDefaultAddress 127.0.0.1\nUser nobody\nGroup nogroup\n\
+        "ServerType standalone\nPort {PORT}\nUseIPv6 off\nDefaultAddress {address}\nUser nobody\nGroup nogroup\n\
          ModulePath {modules}/usr/lib/proftpd\nLoadModule mod_tls.c\nPassivePorts {first} {last}\nMaxInstances {SESSIONS}\n\
          ScoreboardFile {folder}/scoreboard\nPidFile {folder}/pid\nDelayEngine off\nUseReverseDNS off\n\
          WtmpLog off\nSystemLog none\nTransferLog none\nServerIdent off\nTimesGMT on\n\
@@ -71,6 +73,7 @@ pub(super) fn proftpd(files: &Files, scratch: &Path, unpacked: &Path) -> String 
 pub(super) fn pure_ftpd(
     user: &str,
     files: &Files,
+    address: Ipv4Addr,
     scratch: &Path,
     unpacked: &Path,
 ) -> io::Result<Vec<String>> {
@@ -89,7 +92,7 @@ pub(super) fn pure_ftpd(
         "-l",
         &format!("puredb:{}", database.display()),
         "-S",
-        &format!("127.0.0.1,{PORT}"),
+        &format!("{address},{PORT}"),
         "-p",
         &format!("{first}:{last}"),
         "-c",
@@ -125,28 +128,29 @@ fn both(files: &Files, scratch: &Path) -> io::Result<PathBuf> {
 }
 
 /// A program for it. With TLS it is slower without TLS, too, so that it has it only where it needs it.
-pub(super) fn pyftpdlib(files: &Files, scratch: &Path, tls: bool) -> io::Result<String> {
+pub(super) fn pyftpdlib(files: &Files, needs: Needs, scratch: &Path) -> io::Result<String> {
     let (first, last) = PASSIVE;
-    let handler = if tls { "TLS_FTPHandler" } else { "FTPHandler" };
+    let handler = if needs.tls { "TLS_FTPHandler" } else { "FTPHandler" };
     Ok(format!(
         "import logging\nfrom pyftpdlib.authorizers import DummyAuthorizer\nfrom pyftpdlib.handlers import {handler}\n\
          from pyftpdlib.servers import FTPServer\nlogging.basicConfig(level=logging.ERROR)\n\
          {handler}.authorizer = DummyAuthorizer()\n\
          {handler}.authorizer.add_anonymous('{root}', perm='elradfmwMT')\n\
          {handler}.passive_ports = range({first}, {last})\n{handler}.certfile = '{both}'\n\
-         server = FTPServer(('127.0.0.1', {PORT}), {handler}, backlog=4096)\nserver.max_cons = {SESSIONS}\n\
+         server = FTPServer(('{address}', {PORT}), {handler}, backlog=4096)\nserver.max_cons = {SESSIONS}\n\
          server.serve_forever()\n",
+        address = needs.address,
         root = files.root().display(),
         both = both(files, scratch)?.display(),
     ))
 }
 
 /// Arguments for it.
-pub(super) fn unftp(files: &Files) -> Vec<String> {
+pub(super) fn unftp(files: &Files, address: Ipv4Addr) -> Vec<String> {
     let ((first, last), (certificate, key)) = (PASSIVE, files.certificate());
     let arguments = [
         "--bind-address",
-        &format!("127.0.0.1:{PORT}"),
+        &format!("{address}:{PORT}"),
         "--root-dir",
         &files.root().display().to_string(),
         "--passive-ports",

@@ -1,0 +1,27 @@
+//! rclone, which has no active mode.
+
+use super::{Task, Towards, words};
+use crate::servers::PORT;
+
+/// The password as rclone wants to be told: `rclone obscure x`.
+const OBSCURED: &str = "T3ZHmvaeRFawfM5SgY096VM";
+
+pub(super) fn line(task: &Task<'_>, transfers: Option<u16>) -> Vec<String> {
+    let remote = format!(":ftp:{}", task.folder());
+    let mut line = words("rclone sync");
+    line.extend(match task.towards {
+        Towards::Here => [remote, task.local()],
+        Towards::There => [task.local(), remote],
+    });
+    let (user, address) = (task.user(), task.place.address);
+    line.extend(words(&format!(
+        "--ftp-host {address} --ftp-port {PORT} --ftp-user {user} --ftp-pass {OBSCURED}"
+    )));
+    line.extend(transfers.into_iter().flat_map(|count| words(&format!("--transfers {count}"))));
+    // It would fetch a large file in four ranges, of which this FTP makes errors: what comes out has other bytes.
+    line.extend(words("--multi-thread-streams 0"));
+    if let Some(certificate) = task.certificate() {
+        line.extend(["--ftp-explicit-tls".to_owned(), "--ca-cert".to_owned(), certificate]);
+    }
+    line
+}
