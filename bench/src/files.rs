@@ -1,10 +1,12 @@
 //! The files that are moved, in memory.
 
 mod folder;
+mod same;
 
 use crate::link;
-pub(crate) use folder::{Folder, must_be_in};
+pub(crate) use folder::Folder;
 use rand::Rng;
+pub(crate) use same::must_be_in;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::Ipv4Addr;

@@ -2,8 +2,8 @@
 
 use super::Files;
 use rand::Rng;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A folder that is served.
@@ -25,9 +25,10 @@ impl Files {
 
     /// One with a file of 2 GiB.
     pub(crate) fn large(&self) -> io::Result<Folder> {
-        let file = "2G".to_owned();
-        let source = self.root().join(&file);
-        self.once("large".to_owned(), vec![file], |folder| fs::hard_link(source, folder.path.join("2G")))
+        const NAME: &str = "2G";
+        self.once("large".to_owned(), vec![NAME.to_owned()], |folder| {
+            fs::hard_link(self.root().join(NAME), folder.path.join(NAME))
+        })
     }
 
     /// One with 20,000 files in 200 folders.
@@ -63,37 +64,4 @@ fn fill(folder: &Path, names: &[String], size: usize) -> io::Result<()> {
         rand::rng().fill_bytes(&mut content);
         fs::write(folder.join(name), &content)
     })
-}
-
-/// Makes sure that all that is in one folder is in the other, byte for byte.
-pub(crate) fn must_be_in(original: &Path, copy: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(original)? {
-        let entry = entry?;
-        let there = copy.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            must_be_in(&entry.path(), &there)?;
-        } else if !is_same(&entry.path(), &there)? {
-            return Err(io::Error::other(format!("{} has other bytes", there.display())));
-        }
-    }
-    Ok(())
-}
-
-fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
-    const PIECE: u64 = 1 << 20;
-    let missing = |error| io::Error::other(format!("{}: {error}", other.display()));
-    let (mut one, mut other) = (File::open(one)?, File::open(other).map_err(missing)?);
-    let (mut here, mut there) = (Vec::new(), Vec::new());
-    loop {
-        here.clear();
-        there.clear();
-        one.by_ref().take(PIECE).read_to_end(&mut here)?;
-        other.by_ref().take(PIECE).read_to_end(&mut there)?;
-        if here != there {
-            return Ok(false);
-        }
-        if here.is_empty() {
-            return Ok(true);
-        }
-    }
 }
