@@ -16,7 +16,9 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-pub(crate) use client::{ClientCommand, ModeChoice, Reach, TlsChoice, Transfer, TrustChoice, parse_url};
+pub(crate) use client::{
+    ClientCommand, Form, ModeChoice, Reach, TlsChoice, Transfer, TrustChoice, Wishes, parse_url,
+};
 pub(crate) use control::ControlCommand;
 pub(crate) use hook::HookCommand;
 pub(crate) use people::{

@@ -34,17 +34,8 @@ Examples:
         #[arg(required = true, value_parser = parse_url)]
         url: Vec<Url>,
 
-        /// With type, permissions, size and time.
-        #[arg(short, long)]
-        long: bool,
-
-        /// With everything beneath.
-        #[arg(short = 'R', long)]
-        recursive: bool,
-
-        /// One JSON object a line: name, type, size, modified, mode, owner, group, target.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        form: Form,
 
         #[command(flatten)]
         reach: Reach,
@@ -133,29 +124,8 @@ Files are alike when size and time are. Nothing is deleted if a listing was not 
         /// What is made like it: a URL, or a folder here.
         to: String,
 
-        /// Print what would be done: `+` for folders and files, `-` for what is deleted.
-        #[arg(short = 'n', long)]
-        dry_run: bool,
-
-        /// Delete what is not in the source.
-        #[arg(long)]
-        delete: bool,
-
-        /// Do nothing at all if more than so many files and folders would be deleted.
-        #[arg(long, value_name = "COUNT", default_value_t = 100)]
-        max_delete: usize,
-
-        /// Copy files that differ only where the source is newer.
-        #[arg(long)]
-        newer: bool,
-
-        /// Only files whose name, or path from the top, is like this.
-        #[arg(long, value_name = "GLOB", value_parser = parse_glob)]
-        include: Vec<Glob>,
-
-        /// No files or folders whose name, or path from the top, is like this.
-        #[arg(long, value_name = "GLOB", value_parser = parse_glob)]
-        exclude: Vec<Glob>,
+        #[command(flatten)]
+        wishes: Wishes,
 
         #[command(flatten)]
         transfer: Transfer,
@@ -219,6 +189,50 @@ Files are alike when size and time are. Nothing is deleted if a listing was not 
         #[command(flatten)]
         reach: Reach,
     },
+}
+
+/// What is printed of a listing.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Form {
+    /// With type, permissions, size and time.
+    #[arg(short, long)]
+    pub(crate) long: bool,
+
+    /// With everything beneath.
+    #[arg(short = 'R', long)]
+    pub(crate) recursive: bool,
+
+    /// One JSON object a line: name, type, size, modified, mode, owner, group, target.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a mirror is to do, and what not.
+#[derive(Args)]
+pub(crate) struct Wishes {
+    /// Print what would be done: `+` for folders and files, `-` for what is deleted.
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+
+    /// Delete what is not in the source.
+    #[arg(long)]
+    pub(crate) delete: bool,
+
+    /// Do nothing at all if more than so many files and folders would be deleted.
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    pub(crate) max_delete: usize,
+
+    /// Copy files that differ only where the source is newer.
+    #[arg(long)]
+    pub(crate) newer: bool,
+
+    /// Only files whose name, or path from the top, is like this.
+    #[arg(long, value_name = "GLOB", value_parser = parse_glob)]
+    pub(crate) include: Vec<Glob>,
+
+    /// No files or folders whose name, or path from the top, is like this.
+    #[arg(long, value_name = "GLOB", value_parser = parse_glob)]
+    pub(crate) exclude: Vec<Glob>,
 }
 
 /// How a server is reached.

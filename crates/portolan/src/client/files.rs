@@ -1,7 +1,8 @@
 //! `portolan rm`, `mkdir` and `mv`.
 
-use super::reach::{client, finish, port};
-use super::report::{Outcome, at};
+use super::place::Place;
+use super::reach::{port, with};
+use super::report::at;
 use crate::Exit;
 use crate::args::Reach;
 use portolan_client::{Client, Error, Url, join};
@@ -9,38 +10,24 @@ use portolan_client::{Client, Error, Url, join};
 /// How deep folders are emptied.
 const DEPTH_MAX: usize = 100;
 
-pub(super) async fn remove(urls: &[Url], recursive: bool, reach: &Reach) -> Result<(), Exit> {
-    let mut outcome = Outcome::default();
-    for url in urls {
-        outcome.note(remove_one(url, recursive, reach).await);
-    }
-    outcome.end()
-}
-
-async fn remove_one(url: &Url, recursive: bool, reach: &Reach) -> Result<(), Exit> {
-    if url.name().is_empty() {
+/// Removes a file, or a folder with everything in it.
+pub(super) async fn remove(client: &Client, place: &Place, recursive: bool) -> Result<(), Exit> {
+    if place.name().is_empty() {
         return Err(Exit::wrong(format!(
-            "{url} is the folder of the login, or the root; that is not removed"
+            "{place} is the folder of the login, or the root; that is not removed"
         )));
     }
-    if url.is_directory && !recursive {
-        return Err(Exit::wrong(format!("{url} is a folder; -r removes it with everything in it")));
+    if place.is_directory && !recursive {
+        return Err(Exit::wrong(format!("{place} is a folder; -r removes it with everything in it")));
     }
-    let client = client(url, reach, Some(1)).await?;
-    let failed = |error: Error| at(url, &error);
-    let file = client.run_once(async |connection| connection.delete(&url.path).await).await;
+    let failed = |error: Error| at(place, &error);
+    let file = client.run_once(async |connection| connection.delete(&place.path).await).await;
     match file {
         Err(error) if recursive && error.code().is_some_and(|code| code >= 500) => {}
-        done => {
-            done.map_err(failed)?;
-            finish(url, reach, client).await;
-            return Ok(());
-        }
+        done => return done.map_err(failed),
     }
-    empty(&client, &url.path, 0).await.map_err(failed)?;
-    client.have_deleted(&url.path, true).await.map_err(failed)?;
-    finish(url, reach, client).await;
-    Ok(())
+    empty(client, &place.path, 0).await.map_err(failed)?;
+    client.have_deleted(&place.path, true).await.map_err(failed)
 }
 
 /// Removes what is in a folder. Links are removed, and what they lead to is not.
@@ -66,38 +53,31 @@ async fn empty(client: &Client, path: &[u8], depth: usize) -> Result<(), Error> 
     Ok(())
 }
 
-pub(super) async fn make(urls: &[Url], parents: bool, reach: &Reach) -> Result<(), Exit> {
-    let mut outcome = Outcome::default();
-    for url in urls {
-        outcome.note(make_one(url, parents, reach).await);
+/// Makes a folder, with those above it if they are wanted too.
+pub(super) async fn make(client: &Client, place: &Place, parents: bool) -> Result<(), Exit> {
+    if place.path.is_empty() {
+        return Err(Exit::wrong(format!("{place} names no folder")));
     }
-    outcome.end()
-}
-
-async fn make_one(url: &Url, parents: bool, reach: &Reach) -> Result<(), Exit> {
-    if url.path.is_empty() {
-        return Err(Exit::wrong(format!("{url} names no folder")));
-    }
-    let client = client(url, reach, Some(1)).await?;
     let made = if parents {
-        client.have_directories(&url.path).await
+        client.have_directories(&place.path).await
     } else {
-        client.run_once(async |connection| connection.make_directory(&url.path).await).await
+        client.run_once(async |connection| connection.make_directory(&place.path).await).await
     };
-    made.map_err(|error| at(url, &error))?;
-    finish(url, reach, client).await;
-    Ok(())
+    made.map_err(|error| at(place, &error))
 }
 
-pub(super) async fn rename(from: &Url, to: &Url, reach: &Reach) -> Result<(), Exit> {
-    let place = |url: &Url| (url.host.to_ascii_lowercase(), port(url, reach));
-    if place(from) != place(to) || (to.user.is_some() && to.user != from.user) {
+/// Gives something another name; a folder that is named as one keeps the old one in it.
+pub(super) async fn rename(client: &Client, from: &Place, to: &Place) -> Result<(), Exit> {
+    let target = if to.is_directory { join(&to.path, from.name()) } else { to.path.clone() };
+    let renamed = client.run_once(async |connection| connection.rename(&from.path, &target).await).await;
+    renamed.map_err(|error| at(from, &error))
+}
+
+/// The same by URLs.
+pub(super) async fn rename_at(from: &Url, to: &Url, reach: &Reach) -> Result<(), Exit> {
+    let server = |url: &Url| (url.host.to_ascii_lowercase(), port(url, reach));
+    if server(from) != server(to) || (to.user.is_some() && to.user != from.user) {
         return Err(Exit::wrong("both names have to be on one server"));
     }
-    let target = if to.is_directory { join(&to.path, from.name()) } else { to.path.clone() };
-    let client = client(from, reach, Some(1)).await?;
-    let renamed = client.run_once(async |connection| connection.rename(&from.path, &target).await).await;
-    renamed.map_err(|error| at(from, &error))?;
-    finish(from, reach, client).await;
-    Ok(())
+    with(from, reach, Some(1), async |client, place| rename(client, place, &Place::from(to)).await).await
 }

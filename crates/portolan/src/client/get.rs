@@ -1,7 +1,8 @@
 //! `portolan get` and `portolan cat`.
 
+use super::place::Place;
 use super::progress::Bars;
-use super::reach::{client, finish, port};
+use super::reach::{client, each, finish, port};
 use super::report::{Outcome, at};
 use crate::Exit;
 use crate::args::{Reach, Transfer};
@@ -26,11 +27,6 @@ fn wrong_file(path: &Path, error: impl std::fmt::Display) -> Exit {
     Exit { message: format!("{}: {error}", path.display()), code: 9 }
 }
 
-/// The type that a URL or the command line asks for.
-fn representation(url: &Url, transfer: &Transfer) -> Representation {
-    url.representation.unwrap_or(if transfer.ascii { Representation::Ascii } else { Representation::Image })
-}
-
 pub(super) async fn run(
     urls: &[Url],
     output: Option<&Path>,
@@ -39,62 +35,83 @@ pub(super) async fn run(
     reach: &Reach,
 ) -> Result<(), Exit> {
     if output == Some(Path::new("-")) {
-        return print(urls, transfer.ascii, reach).await;
+        return each(urls, reach, async |client, place| {
+            print(client, place, place.representation(transfer)).await
+        })
+        .await;
     }
-    if let Some(folder) = urls.iter().find(|url| url.is_directory || url.name().is_empty()) {
+    let places: Vec<Place> = urls.iter().map(Place::from).collect();
+    check(&places, output)?;
+    let mut clients = clients(urls, transfer, reach).await?;
+    let files: Vec<_> = urls.iter().map(|url| &clients[&server(url, reach)]).zip(places.iter()).collect();
+    let sessions = clients.values().map(Client::sessions).sum();
+    let fetched = fetch(&files, sessions, output, resume, transfer, reach).await;
+    drop(files);
+    for url in urls {
+        if let Some(client) = clients.remove(&server(url, reach)) {
+            finish(url, reach, client).await;
+        }
+    }
+    fetched
+}
+
+/// Says whether these can be fetched to there.
+pub(super) fn check(files: &[Place], output: Option<&Path>) -> Result<(), Exit> {
+    if let Some(folder) = files.iter().find(|file| file.is_directory || file.name().is_empty()) {
         return Err(Exit::wrong(format!("{folder} is a folder; name files of it")));
     }
-    if let Some(file) = output.filter(|output| urls.len() > 1 && !output.is_dir()) {
+    if let Some(file) = output.filter(|output| files.len() > 1 && !output.is_dir()) {
         return Err(Exit::wrong(format!("{} is no folder, and there are several files", file.display())));
     }
-    let mut names: Vec<&[u8]> = urls.iter().map(Url::name).collect();
+    let mut names: Vec<&[u8]> = files.iter().map(Place::name).collect();
     names.sort_unstable();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(Exit::wrong(format!("two of these would be written to {}", printable(pair[0]))));
     }
-    let mut clients = clients(urls, transfer, reach).await?;
-    let bars = Bars::new(reach.quiet || reach.verbose);
-    let mut outcome = Outcome::default();
-    let (servers, bars) = (&clients, &bars);
-    let each = urls.iter().map(|url| async move {
-        let client = &servers[&place(url, reach)];
-        let target = target(url, output)?;
-        let shown = printable(url.name());
+    Ok(())
+}
+
+/// Fetches files, each from its server, and so many at a time.
+pub(super) async fn fetch(
+    files: &[(&Client, &Place)],
+    sessions: usize,
+    output: Option<&Path>,
+    resume: bool,
+    transfer: &Transfer,
+    reach: &Reach,
+) -> Result<(), Exit> {
+    let bars = &Bars::new(reach.quiet || reach.verbose);
+    let each = files.iter().map(|(client, place)| async move {
+        let target = target(place, output)?;
+        let shown = printable(place.name());
         let bar = bars.add(&shown);
-        let mode = None;
         let how = Fetching {
-            representation: representation(url, transfer),
+            representation: place.representation(transfer),
             resume,
             keep_time: !transfer.no_times,
-            mode,
+            mode: None,
         };
         let progress = |bytes, total| bar.at(bytes, total);
-        let fetched = client.fetch(&url.path, &target.folder, &target.name, None, how, &progress).await;
-        let receipt = fetched.map_err(|error| at(url, &error))?;
+        let fetched = client.fetch(&place.path, &target.folder, &target.name, None, how, &progress).await;
+        let receipt = fetched.map_err(|error| at(place, &error))?;
         let speed = bar.done(receipt.bytes);
         if !reach.quiet {
             bars.say(&format!("{shown}: {speed}"));
         }
         Ok(())
     });
-    let sessions = clients.values().map(Client::sessions).sum();
+    let mut outcome = Outcome::default();
     let mut done = stream::iter(each).buffer_unordered(sessions);
     while let Some(result) = done.next().await {
         outcome.note(result);
-    }
-    drop(done);
-    for url in urls {
-        if let Some(client) = clients.remove(&place(url, reach)) {
-            finish(url, reach, client).await;
-        }
     }
     outcome.end()
 }
 
 /// A server, who is there, and how it is protected.
-type Place = (String, u16, String, Option<Vec<u8>>);
+type Server = (String, u16, String, Option<Vec<u8>>);
 
-fn place(url: &Url, reach: &Reach) -> Place {
+fn server(url: &Url, reach: &Reach) -> Server {
     let protection = format!("{:?}", url.tls);
     let login =
         url.user.as_ref().map(|user| [user, &b":"[..], url.password.as_deref().unwrap_or_default()].concat());
@@ -102,18 +119,18 @@ fn place(url: &Url, reach: &Reach) -> Place {
 }
 
 /// A client for each server.
-async fn clients(urls: &[Url], transfer: &Transfer, reach: &Reach) -> Result<HashMap<Place, Client>, Exit> {
+async fn clients(urls: &[Url], transfer: &Transfer, reach: &Reach) -> Result<HashMap<Server, Client>, Exit> {
     let mut clients = HashMap::new();
     for url in urls {
-        if let Entry::Vacant(entry) = clients.entry(place(url, reach)) {
+        if let Entry::Vacant(entry) = clients.entry(server(url, reach)) {
             entry.insert(client(url, reach, transfer.sessions()).await?);
         }
     }
     Ok(clients)
 }
 
-fn target(url: &Url, output: Option<&Path>) -> Result<Target, Exit> {
-    let own = Name::new(url.name()).ok_or_else(|| Exit::wrong(format!("{url} names no file")))?;
+fn target(place: &Place, output: Option<&Path>) -> Result<Target, Exit> {
+    let own = Name::new(place.name()).ok_or_else(|| Exit::wrong(format!("{place} names no file")))?;
     let open = |folder: &Path| Folder::open(folder).map_err(|error| wrong_file(folder, error));
     match output {
         None => Ok(Target { folder: open(Path::new("."))?, name: own }),
@@ -128,23 +145,16 @@ fn target(url: &Url, output: Option<&Path>) -> Result<Target, Exit> {
     }
 }
 
-/// Writes files to standard output. What was written cannot be taken back, so nothing is tried twice once it has begun.
-pub(super) async fn print(urls: &[Url], ascii: bool, reach: &Reach) -> Result<(), Exit> {
-    let mut outcome = Outcome::default();
-    for url in urls {
-        outcome.note(print_one(url, ascii, reach).await);
-    }
-    outcome.end()
-}
-
-async fn print_one(url: &Url, ascii: bool, reach: &Reach) -> Result<(), Exit> {
-    let client = client(url, reach, Some(1)).await?;
-    let usual = if ascii { Representation::Ascii } else { Representation::Image };
-    let representation = url.representation.unwrap_or(usual);
+/// Writes a file to standard output. What was written cannot be taken back, so nothing is tried twice once it has begun.
+pub(super) async fn print(
+    client: &Client,
+    place: &Place,
+    representation: Representation,
+) -> Result<(), Exit> {
     let mut out = tokio::io::stdout();
     let local = |error: std::io::Error| portolan_client::Error::Local(format!("standard output: {error}"));
     let copied = client.run_once(async |connection| {
-        let mut download = connection.download(Verb::Retr, Some(&url.path), representation, 0).await?;
+        let mut download = connection.download(Verb::Retr, Some(&place.path), representation, 0).await?;
         let mut buffer = vec![0; 256 << 10];
         loop {
             let count = download.read(&mut buffer).await.map_err(|error| download.error(&error))?;
@@ -156,13 +166,13 @@ async fn print_one(url: &Url, ascii: bool, reach: &Reach) -> Result<(), Exit> {
         out.flush().await.map_err(local)?;
         let receipt = download.finish().await?;
         let size_counts = representation == Representation::Image;
-        if !receipt.clean_end && size_counts && connection.facts(&url.path).await?.size != Some(receipt.bytes)
+        if !receipt.clean_end
+            && size_counts
+            && connection.facts(&place.path).await?.size != Some(receipt.bytes)
         {
             return Err(portolan_client::Error::Truncated);
         }
         Ok(())
     });
-    copied.await.map_err(|error| at(url, &error))?;
-    finish(url, reach, client).await;
-    Ok(())
+    copied.await.map_err(|error| at(place, &error))
 }

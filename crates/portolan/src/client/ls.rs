@@ -1,10 +1,10 @@
 //! `portolan ls`.
 
-use super::reach::{client, finish};
-use super::report::{Outcome, at};
+use super::place::Place;
+use super::report::at;
 use crate::Exit;
-use crate::args::Reach;
-use portolan_client::{Client, Error, Listing, Url, join};
+use crate::args::Form;
+use portolan_client::{Client, Error, Listing, join};
 use portolan_wire::Kind;
 use portolan_wire::listing::{Listed, Precision};
 use portolan_wire::received::printable;
@@ -15,34 +15,18 @@ use std::io::Write;
 /// How deep `-R` goes: a link that leads upwards would have no end.
 const DEPTH_MAX: usize = 100;
 
-/// What is printed.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Form {
-    pub(super) long: bool,
-    pub(super) recursive: bool,
-    pub(super) json: bool,
-}
-
-pub(super) async fn run(urls: &[Url], form: Form, reach: &Reach) -> Result<(), Exit> {
-    let mut outcome = Outcome::default();
-    for url in urls {
-        outcome.note(one(url, form, reach).await);
-    }
-    outcome.end()
-}
-
-async fn one(url: &Url, form: Form, reach: &Reach) -> Result<(), Exit> {
-    let client = client(url, reach, Some(1)).await?;
-    let mut left = VecDeque::from([(url.path.clone(), Vec::new(), 0)]);
+/// Prints what is in a directory, or a file that is in one.
+pub(super) async fn list(client: &Client, place: &Place, form: Form) -> Result<(), Exit> {
+    let mut left = VecDeque::from([(place.path.clone(), Vec::new(), 0)]);
     let mut doubtful = false;
     while let Some((path, shown, depth)) = left.pop_front() {
         let listed = match client.run(async |connection| connection.list(&path).await).await {
             Err(error) if depth == 0 && error.code().is_some_and(|code| code >= 500) => {
-                file(&client, url).await.ok_or(error)
+                file(client, place).await.ok_or(error)
             }
             listed => listed,
         };
-        let mut listing = listed.map_err(|error| at(url, &error))?;
+        let mut listing = listed.map_err(|error| at(place, &error))?;
         doubtful |= listing.is_doubtful();
         listing.entries.sort_by(|a, b| a.name.cmp(&b.name));
         print(&listing, &shown, form).map_err(|error| Exit::failed(error.to_string()))?;
@@ -54,19 +38,18 @@ async fn one(url: &Url, form: Form, reach: &Reach) -> Result<(), Exit> {
             left.extend(below);
         }
     }
-    finish(url, reach, client).await;
     if doubtful {
         return Err(Exit::failed(format!(
-            "{url}: the listing was not wholly understood; something may be missing in it"
+            "{place}: the listing was not wholly understood; something may be missing in it"
         )));
     }
     Ok(())
 }
 
 /// What is no directory may be in one.
-async fn file(client: &Client, url: &Url) -> Option<Listing> {
-    let name = url.name();
-    let above = url.path.strip_suffix(name)?;
+async fn file(client: &Client, place: &Place) -> Option<Listing> {
+    let name = place.name();
+    let above = place.path.strip_suffix(name)?;
     let above = match above {
         b"/" => above,
         above => above.strip_suffix(b"/").unwrap_or(above),

@@ -1,31 +1,22 @@
 //! `portolan mirror`.
 
+use super::place::Place;
 use super::progress::Bars;
-use super::reach::{client, finish};
+use super::reach::with;
 use super::report::at;
 use crate::Exit;
-use crate::args::{Reach, Transfer, parse_url};
+use crate::args::{Reach, Transfer, Wishes, parse_url};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use indicatif::HumanBytes;
+use portolan_client::Client;
 use portolan_client::mirror::{Action, Mirroring, Plan, Step, Towards};
-use portolan_wire::parameters::Representation;
 use portolan_wire::received::printable;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-
-/// What is to be done, and what not.
-pub(super) struct Wishes {
-    pub(super) dry_run: bool,
-    pub(super) delete: bool,
-    pub(super) max_delete: usize,
-    pub(super) newer: bool,
-    pub(super) include: Vec<Glob>,
-    pub(super) exclude: Vec<Glob>,
-}
 
 pub(super) async fn run(
     from: &str,
@@ -36,12 +27,28 @@ pub(super) async fn run(
 ) -> Result<(), Exit> {
     let is_url = |text: &str| text.contains("://");
     let (url, local, towards) = match (is_url(from), is_url(to)) {
-        (true, false) => (from, PathBuf::from(to), Towards::Here),
-        (false, true) => (to, PathBuf::from(from), Towards::There),
+        (true, false) => (from, to, Towards::Here),
+        (false, true) => (to, from, Towards::There),
         (true, true) => return Err(Exit::wrong("one of both has to be a folder here")),
         (false, false) => return Err(Exit::wrong("one of both has to be a URL, like ftp://host/folder/")),
     };
     let url = parse_url(url).map_err(Exit::wrong)?;
+    let act = async |client: &Client, place: &Place| {
+        make_alike(client, place, Path::new(local), towards, wishes, transfer, reach).await
+    };
+    with(&url, reach, transfer.sessions(), act).await
+}
+
+/// Makes a folder here like one of a server, or the other way round.
+pub(super) async fn make_alike(
+    client: &Client,
+    place: &Place,
+    local: &Path,
+    towards: Towards,
+    wishes: &Wishes,
+    transfer: &Transfer,
+    reach: &Reach,
+) -> Result<(), Exit> {
     let (include, exclude) = (set(&wishes.include)?, set(&wishes.exclude)?);
     let wanted = |path: &[u8], is_directory: bool| {
         let path = Path::new(OsStr::from_bytes(path));
@@ -49,18 +56,17 @@ pub(super) async fn run(
             |set: &GlobSet| set.is_match(path) || path.file_name().is_some_and(|name| set.is_match(name));
         !matches(&exclude) && (is_directory || include.is_empty() || matches(&include))
     };
-    let client = client(&url, reach, transfer.sessions()).await?;
     let how = Mirroring {
         towards,
-        local: &local,
-        remote: &url.path,
+        local,
+        remote: &place.path,
         delete: wishes.delete,
         newer: wishes.newer,
         wanted: &wanted,
-        representation: if transfer.ascii { Representation::Ascii } else { Representation::Image },
+        representation: place.representation(transfer),
         keep_times: !transfer.no_times,
     };
-    let plan = client.plan(&how).await.map_err(|error| at(&url, &error))?;
+    let plan = client.plan(&how).await.map_err(|error| at(place, &error))?;
     for doubt in plan.doubts.iter().chain(&plan.conflicts) {
         eprintln!("portolan: {doubt}");
     }
@@ -85,12 +91,10 @@ pub(super) async fn run(
         // Who has seen enough closes it.
         let _ = plan.actions.iter().try_for_each(|action| writeln!(out, "{}", line(action)));
         tell(&plan, reach, "would be");
-        finish(&url, reach, client).await;
         return Ok(());
     }
-    let failed = carry_out(&client, &plan, &how, reach).await.map_err(|error| at(&url, &error))?;
+    let failed = carry_out(client, &plan, &how, reach).await.map_err(|error| at(place, &error))?;
     tell(&plan, reach, "were");
-    finish(&url, reach, client).await;
     match (failed, plan.doubts.is_empty() && plan.conflicts.is_empty()) {
         (0, true) => Ok(()),
         (0, false) => Err(Exit::failed("not everything is alike")),
@@ -129,7 +133,7 @@ fn tell(plan: &Plan, reach: &Reach, were: &str) {
 }
 
 async fn carry_out(
-    client: &portolan_client::Client,
+    client: &Client,
     plan: &Plan,
     how: &Mirroring<'_>,
     reach: &Reach,

@@ -7,6 +7,7 @@ mod known;
 mod ls;
 mod mirror;
 mod netrc;
+mod place;
 mod progress;
 mod proxy;
 mod put;
@@ -16,40 +17,39 @@ mod ways;
 
 use crate::Exit;
 use crate::args::ClientCommand;
+use portolan_wire::parameters::Representation;
+use reach::each;
 
 /// Does what a command line says.
 pub(crate) fn run(command: ClientCommand) -> Result<(), Exit> {
     crate::people::block_on(async {
         match command {
-            ClientCommand::Ls { url, long, recursive, json, reach } => {
-                ls::run(&url, ls::Form { long, recursive, json }, &reach).await
+            ClientCommand::Ls { url, form, reach } => {
+                each(&url, &reach, async |client, place| ls::list(client, place, form).await).await
             }
             ClientCommand::Get { url, output, no_resume, transfer, reach } => {
                 get::run(&url, output.as_deref(), !no_resume, &transfer, &reach).await
             }
-            ClientCommand::Cat { url, reach } => get::print(&url, false, &reach).await,
+            ClientCommand::Cat { url, reach } => {
+                each(&url, &reach, async |client, place| {
+                    get::print(client, place, place.representation.unwrap_or(Representation::Image)).await
+                })
+                .await
+            }
             ClientCommand::Put { file, url, direct, transfer, reach } => {
                 put::run(&file, &url, direct, &transfer, &reach).await
             }
-            ClientCommand::Mirror {
-                from,
-                to,
-                dry_run,
-                delete,
-                max_delete,
-                newer,
-                include,
-                exclude,
-                transfer,
-                reach,
-            } => {
-                let wishes = mirror::Wishes { dry_run, delete, max_delete, newer, include, exclude };
+            ClientCommand::Mirror { from, to, wishes, transfer, reach } => {
                 mirror::run(&from, &to, &wishes, &transfer, &reach).await
             }
             ClientCommand::Fxp { from, to, reach } => fxp::run(&from, &to, &reach).await,
-            ClientCommand::Rm { url, recursive, reach } => files::remove(&url, recursive, &reach).await,
-            ClientCommand::Mkdir { url, parents, reach } => files::make(&url, parents, &reach).await,
-            ClientCommand::Mv { from, to, reach } => files::rename(&from, &to, &reach).await,
+            ClientCommand::Rm { url, recursive, reach } => {
+                each(&url, &reach, async |client, place| files::remove(client, place, recursive).await).await
+            }
+            ClientCommand::Mkdir { url, parents, reach } => {
+                each(&url, &reach, async |client, place| files::make(client, place, parents).await).await
+            }
+            ClientCommand::Mv { from, to, reach } => files::rename_at(&from, &to, &reach).await,
         }
     })
 }

@@ -1,15 +1,20 @@
 //! `portolan put`.
 
+use super::place::Place;
 use super::progress::Bars;
-use super::reach::{client, finish};
+use super::reach::with;
 use super::report::{Outcome, at};
 use crate::Exit;
 use crate::args::{Reach, Transfer};
 use futures_util::stream::{self, StreamExt};
-use portolan_client::{Storing, Url, join};
-use portolan_wire::parameters::Representation;
+use portolan_client::{Client, Storing, Url, join};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+
+fn storing(place: &Place, direct: bool, transfer: &Transfer) -> Storing {
+    let representation = place.representation(transfer);
+    Storing { representation, temporary: !direct, keep_time: !transfer.no_times }
+}
 
 pub(super) async fn run(
     files: &[PathBuf],
@@ -18,30 +23,44 @@ pub(super) async fn run(
     transfer: &Transfer,
     reach: &Reach,
 ) -> Result<(), Exit> {
-    let from_input = files.iter().any(|file| file == Path::new("-"));
-    if !url.is_directory && files.len() > 1 {
-        return Err(Exit::wrong(format!(
-            "{url} is one file, and there are several; end it with a slash for a folder"
-        )));
+    check(files, &Place::from(url))?;
+    if !files.iter().any(|file| file == Path::new("-")) {
+        let act =
+            async |client: &Client, place: &Place| store(client, files, place, direct, transfer, reach).await;
+        return with(url, reach, transfer.sessions(), act).await;
     }
-    if from_input && url.is_directory {
+    if url.is_directory {
         return Err(Exit::wrong("standard input has no name; name the file in the URL"));
     }
-    let client = client(url, reach, transfer.sessions()).await?;
-    let representation = url.representation.unwrap_or(if transfer.ascii {
-        Representation::Ascii
-    } else {
-        Representation::Image
-    });
-    let how = Storing { representation, temporary: !direct, keep_time: !transfer.no_times };
-    if from_input {
-        let stored = client.store_stream(&mut tokio::io::stdin(), &url.path, how).await;
-        stored.map_err(|error| at(url, &error))?;
-        finish(url, reach, client).await;
-        return Ok(());
+    with(url, reach, Some(1), async |client, place| {
+        let how = storing(place, direct, transfer);
+        let stored = client.store_stream(&mut tokio::io::stdin(), &place.path, how).await;
+        stored.map(|_| ()).map_err(|error| at(place, &error))
+    })
+    .await
+}
+
+/// Says whether so many files can be stored there.
+pub(super) fn check(files: &[PathBuf], place: &Place) -> Result<(), Exit> {
+    if !place.is_directory && files.len() > 1 {
+        return Err(Exit::wrong(format!(
+            "{place} is one file, and there are several; end it with a slash for a folder"
+        )));
     }
-    let bars = Bars::new(reach.quiet || reach.verbose);
-    let (own, bars) = (&client, &bars);
+    Ok(())
+}
+
+/// Stores files in a folder, or one under another name.
+pub(super) async fn store(
+    client: &Client,
+    files: &[PathBuf],
+    place: &Place,
+    direct: bool,
+    transfer: &Transfer,
+    reach: &Reach,
+) -> Result<(), Exit> {
+    let how = storing(place, direct, transfer);
+    let bars = &Bars::new(reach.quiet || reach.verbose);
     let each = files.iter().map(|path| async move {
         let wrong =
             |error: &dyn std::fmt::Display| Exit { message: format!("{}: {error}", path.display()), code: 9 };
@@ -51,11 +70,12 @@ pub(super) async fn run(
         }
         let name = path.file_name().ok_or_else(|| wrong(&"it has no name"))?;
         let target =
-            if url.is_directory { join(&url.path, name.as_encoded_bytes()) } else { url.path.clone() };
+            if place.is_directory { join(&place.path, name.as_encoded_bytes()) } else { place.path.clone() };
         let shown = name.to_string_lossy();
         let bar = bars.add(&shown);
         let progress = |bytes, total| bar.at(bytes, total);
-        let receipt = own.store(&file, &target, how, &progress).await.map_err(|error| at(url, &error))?;
+        let stored = client.store(&file, &target, how, &progress).await;
+        let receipt = stored.map_err(|error| at(place, &error))?;
         let speed = bar.done(receipt.bytes);
         if !reach.quiet {
             bars.say(&format!("{shown}: {speed}"));
@@ -67,7 +87,5 @@ pub(super) async fn run(
     while let Some(result) = done.next().await {
         outcome.note(result);
     }
-    drop(done);
-    finish(url, reach, client).await;
     outcome.end()
 }

@@ -1,5 +1,7 @@
 //! From a URL and the command line to a client that is logged in.
 
+use super::place::Place;
+use super::report::Outcome;
 use super::{known, netrc, proxy, ways};
 use crate::Exit;
 use crate::args::{ModeChoice, Reach, TlsChoice, TrustChoice};
@@ -72,6 +74,32 @@ pub(super) async fn client(url: &Url, reach: &Reach, sessions: Option<usize>) ->
         })?;
         options.trust.known.push(untrusted.fingerprint);
     }
+}
+
+/// Does something with a server, and says goodbye.
+pub(super) async fn with(
+    url: &Url,
+    reach: &Reach,
+    sessions: Option<usize>,
+    act: impl AsyncFnOnce(&Client, &Place) -> Result<(), Exit>,
+) -> Result<(), Exit> {
+    let client = client(url, reach, sessions).await?;
+    let done = act(&client, &Place::from(url)).await;
+    finish(url, reach, client).await;
+    done
+}
+
+/// The same for each of several URLs, whatever becomes of the others.
+pub(super) async fn each(
+    urls: &[Url],
+    reach: &Reach,
+    act: impl AsyncFn(&Client, &Place) -> Result<(), Exit>,
+) -> Result<(), Exit> {
+    let mut outcome = Outcome::default();
+    for url in urls {
+        outcome.note(with(url, reach, Some(1), &act).await);
+    }
+    outcome.end()
 }
 
 fn ask(question: &str) -> Result<bool, Exit> {

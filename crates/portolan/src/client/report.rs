@@ -1,7 +1,8 @@
 //! What the client says of errors, and with which exit code it ends.
 
 use crate::Exit;
-use portolan_client::{Error, Phase, Problem, Url};
+use portolan_client::{Error, Phase, Problem};
+use std::fmt::Display;
 
 /// The exit code of an error: see the help of the commands.
 pub(super) fn code(error: &Error) -> u8 {
@@ -27,8 +28,8 @@ pub(super) fn code(error: &Error) -> u8 {
 }
 
 /// One that is about a place.
-pub(super) fn at(url: &Url, error: &Error) -> Exit {
-    Exit { message: format!("{url}: {error}"), code: code(error) }
+pub(super) fn at(place: &impl Display, error: &Error) -> Exit {
+    Exit { message: format!("{place}: {error}"), code: code(error) }
 }
 
 /// What becomes of several things, each of which may fail: all errors are told, and the last one's code is kept.
