@@ -114,6 +114,31 @@ impl Connection {
         second.map(|_| ())
     }
 
+    /// Says whether there is a directory that one may be in; one is where one was then.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn have_entered(&self, path: &[u8]) -> Result<()> {
+        let home = self.home().await?;
+        let path = self.resolve(path).await?;
+        let (there, back) = {
+            let gate = self.gate();
+            (self.post(&gate, Verb::Cwd, Some(&path))?, self.post(&gate, Verb::Cwd, Some(home))?)
+        };
+        let (there, back) = tokio::join!(self.expect(there), self.answer(back));
+        there?;
+        back.map(|_| ())
+    }
+
+    /// Sets permission bits, by `SITE CHMOD`.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub async fn set_mode(&self, path: &[u8], mode: u32) -> Result<()> {
+        let argument = [format!("CHMOD {mode:03o} ").as_bytes(), path].concat();
+        self.demand(Verb::Site, Some(&argument)).await.map(|_| ())
+    }
+
     /// Sets when a file was changed last, by `MFMT`, or `MDTM` with a time as some servers have it. False when it can do
     /// neither.
     ///

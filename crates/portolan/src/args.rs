@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bookmark;
 mod client;
 mod control;
 mod hook;
@@ -16,8 +17,9 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+pub(crate) use bookmark::BookmarkCommand;
 pub(crate) use client::{
-    ClientCommand, Form, ModeChoice, Reach, TlsChoice, Transfer, TrustChoice, Wishes, parse_url,
+    ClientCommand, Form, ModeChoice, Reach, TlsChoice, Transfer, TrustChoice, Wishes, parse_start,
 };
 pub(crate) use control::ControlCommand;
 pub(crate) use hook::HookCommand;

@@ -39,6 +39,13 @@ impl Exit {
     fn wrong(message: impl Into<String>) -> Exit {
         Exit { message: message.into(), code: 2 }
     }
+
+    /// Prints what is wrong.
+    fn tell(&self) {
+        if !self.message.is_empty() {
+            eprintln!("portolan: {}", self.message);
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -64,11 +71,9 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Exit { message, code }) => {
-            if !message.is_empty() {
-                eprintln!("portolan: {message}");
-            }
-            ExitCode::from(code)
+        Err(exit) => {
+            exit.tell();
+            ExitCode::from(exit.code)
         }
     }
 }

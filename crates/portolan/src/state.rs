@@ -1,16 +1,32 @@
-//! Where the server keeps what it makes for itself.
+//! Where the program keeps what it makes for itself, and what people write for it.
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
 use std::path::{Path, PathBuf};
 
-/// The folder for that: where systemd says, else where the user's other programs have theirs.
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// A folder of this program where the user's other programs have theirs.
+fn among_others(name: &str, usual: &str) -> Option<PathBuf> {
+    let home = || home().map(|home| home.join(usual));
+    variable(name).or_else(home).map(|folder| folder.join("portolan"))
+}
+
+/// The user's own folder.
+pub(crate) fn home() -> Option<PathBuf> {
+    variable("HOME")
+}
+
+/// The folder for what the program makes: where systemd says, else where the user's other programs have theirs.
 pub(crate) fn folder() -> Option<PathBuf> {
-    let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    folder("STATE_DIRECTORY").or_else(|| {
-        let home = || folder("HOME").map(|home| home.join(".local/state"));
-        folder("XDG_STATE_HOME").or_else(home).map(|state| state.join("portolan"))
-    })
+    variable("STATE_DIRECTORY").or_else(|| among_others("XDG_STATE_HOME", ".local/state"))
+}
+
+/// The folder for what the user writes.
+pub(crate) fn written() -> Option<PathBuf> {
+    among_others("XDG_CONFIG_HOME", ".config")
 }
 
 /// Makes it, for nobody else.

@@ -1,5 +1,7 @@
 //! The command lines of the client.
 
+use super::bookmark::BookmarkCommand;
+use crate::client::bookmarks;
 use clap::{Args, Subcommand, ValueEnum};
 use globset::Glob;
 use portolan_client::Url;
@@ -12,6 +14,7 @@ use std::path::PathBuf;
 const URLS: &str = "\
 URLs are ftp://[USER[:PASSWORD]@]HOST[:PORT]/PATH; ftpes:// is the same with TLS required, ftps:// with TLS from the start on.
 PATH begins where one is after the login; a second slash, or %2F, makes it begin at the root.
+NAME:PATH begins where the bookmark NAME leads to: see `portolan bookmark`.
 
 The password comes from the URL, --password-file, --password-command, the variable PORTOLAN_PASSWORD, ~/.netrc, or a prompt.
 
@@ -118,7 +121,7 @@ Files are alike when size and time are. Nothing is deleted if a listing was not 
 
 {URLS}"))]
     Mirror {
-        /// What is copied: a folder here, or a URL.
+        /// What is copied: a folder here, or a URL. A folder here that has a colon in its name is written ./NAME.
         from: String,
 
         /// What is made like it: a URL, or a folder here.
@@ -171,6 +174,33 @@ Files are alike when size and time are. Nothing is deleted if a listing was not 
         /// The folder, with a slash at its end, or the file.
         #[arg(value_parser = parse_url)]
         to: Url,
+
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Keep names for URLs.
+    #[command(subcommand)]
+    Bookmark(BookmarkCommand),
+    /// Work with an FTP server in a conversation: by typing, with completion and history, or by a script.
+    #[command(after_help = URLS, after_long_help = format!("\
+Examples:
+  portolan shell ftp.example.org
+  portolan shell work                          a bookmark
+  portolan shell ftpes://anna@host/in/ < script
+
+`help` prints the commands. Tab completes them, names on the server, and names here; Ctrl-C cancels a command, Ctrl-D ends it
+all. Where standard input is no terminal, its lines are commands, and the first that fails ends it with its exit code.
+--user, --password-file, --password-command, --account and --fingerprint are for the first server that is opened, all other
+options for each.
+
+{URLS}"))]
+    Shell {
+        /// What is opened first: a URL, a bookmark, or a host.
+        #[arg(value_parser = parse_start)]
+        start: Option<Url>,
+
+        #[command(flatten)]
+        transfer: Transfer,
 
         #[command(flatten)]
         reach: Reach,
@@ -236,7 +266,7 @@ pub(crate) struct Wishes {
 }
 
 /// How a server is reached.
-#[derive(Args)]
+#[derive(Clone, Args)]
 pub(crate) struct Reach {
     /// Log in under this name.
     #[arg(short, long, value_name = "NAME")]
@@ -319,6 +349,20 @@ pub(crate) struct Reach {
     pub(crate) quiet: bool,
 }
 
+impl Reach {
+    /// The same for another server, which is not to be told whose password that was.
+    pub(crate) fn of_another(&self) -> Reach {
+        Reach {
+            user: None,
+            password_file: None,
+            password_command: None,
+            account: None,
+            fingerprint: Vec::new(),
+            ..self.clone()
+        }
+    }
+}
+
 /// How files are transferred.
 #[derive(Args)]
 pub(crate) struct Transfer {
@@ -365,7 +409,12 @@ pub(crate) enum ModeChoice {
 }
 
 pub(crate) fn parse_url(text: &str) -> Result<Url, String> {
-    Url::parse(text).map_err(|error| error.to_string())
+    bookmarks::url(text).map_err(|error| error.message)
+}
+
+/// The same where a shell begins, which may be said in fewer words.
+pub(crate) fn parse_start(text: &str) -> Result<Url, String> {
+    bookmarks::start(text).map_err(|error| error.message)
 }
 
 fn parse_glob(text: &str) -> Result<Glob, String> {

@@ -26,10 +26,9 @@ pub(super) async fn list(client: &Client, place: &Place, form: Form) -> Result<(
             }
             listed => listed,
         };
-        let mut listing = listed.map_err(|error| at(place, &error))?;
+        let listing = listed.map_err(|error| at(place, &error))?;
         doubtful |= listing.is_doubtful();
-        listing.entries.sort_by(|a, b| a.name.cmp(&b.name));
-        print(&listing, &shown, form).map_err(|error| Exit::failed(error.to_string()))?;
+        print(&listing.entries, &shown, form)?;
         if form.recursive && depth < DEPTH_MAX {
             let folders =
                 listing.entries.iter().filter(|entry| entry.is_directory() && !entry.name.contains(&b'/'));
@@ -60,9 +59,16 @@ async fn file(client: &Client, place: &Place) -> Option<Listing> {
     (!listing.entries.is_empty()).then_some(listing)
 }
 
-fn print(listing: &Listing, folder: &[u8], form: Form) -> std::io::Result<()> {
+/// Prints entries, by name and with the folder before it.
+pub(super) fn print(entries: &[Listed], folder: &[u8], form: Form) -> Result<(), Exit> {
+    let mut sorted: Vec<&Listed> = entries.iter().collect();
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    write(&sorted, folder, form).map_err(|error| Exit::failed(error.to_string()))
+}
+
+fn write(entries: &[&Listed], folder: &[u8], form: Form) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    for entry in &listing.entries {
+    for entry in entries {
         let name = join(folder, &entry.name);
         if form.json {
             writeln!(out, "{}", Value::Object(object(entry, &name)))?;

@@ -1,11 +1,12 @@
 //! `portolan mirror`.
 
+use super::bookmarks::{self, is_remote};
 use super::place::Place;
 use super::progress::Bars;
 use super::reach::with;
 use super::report::at;
 use crate::Exit;
-use crate::args::{Reach, Transfer, Wishes, parse_url};
+use crate::args::{Reach, Transfer, Wishes};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use indicatif::HumanBytes;
 use portolan_client::Client;
@@ -25,14 +26,15 @@ pub(super) async fn run(
     transfer: &Transfer,
     reach: &Reach,
 ) -> Result<(), Exit> {
-    let is_url = |text: &str| text.contains("://");
-    let (url, local, towards) = match (is_url(from), is_url(to)) {
+    let (url, local, towards) = match (is_remote(from), is_remote(to)) {
         (true, false) => (from, to, Towards::Here),
         (false, true) => (to, from, Towards::There),
-        (true, true) => return Err(Exit::wrong("one of both has to be a folder here")),
+        (true, true) => {
+            return Err(Exit::wrong("one of both has to be a folder here; with a colon in its name, ./NAME"));
+        }
         (false, false) => return Err(Exit::wrong("one of both has to be a URL, like ftp://host/folder/")),
     };
-    let url = parse_url(url).map_err(Exit::wrong)?;
+    let url = bookmarks::url(url)?;
     let act = async |client: &Client, place: &Place| {
         make_alike(client, place, Path::new(local), towards, wishes, transfer, reach).await
     };

@@ -1,5 +1,7 @@
-//! The commands of the client: `portolan ls`, `get`, `cat`, `put`, `mirror`, `rm`, `mkdir`, `mv`, `fxp`.
+//! The commands of the client: `portolan ls`, `get`, `cat`, `put`, `mirror`, `rm`, `mkdir`, `mv`, `fxp`,
+//! `bookmark`, `shell`.
 
+pub(crate) mod bookmarks;
 mod files;
 mod fxp;
 mod get;
@@ -13,10 +15,11 @@ mod proxy;
 mod put;
 mod reach;
 mod report;
+mod shell;
 mod ways;
 
 use crate::Exit;
-use crate::args::ClientCommand;
+use crate::args::{BookmarkCommand, ClientCommand};
 use portolan_wire::parameters::Representation;
 use reach::each;
 
@@ -48,6 +51,12 @@ pub(crate) fn run(command: ClientCommand) -> Result<(), Exit> {
             }
             ClientCommand::Mkdir { url, parents, reach } => {
                 each(&url, &reach, async |client, place| files::make(client, place, parents).await).await
+            }
+            ClientCommand::Bookmark(BookmarkCommand::Add { name, url }) => bookmarks::add(&name, &url),
+            ClientCommand::Bookmark(BookmarkCommand::List { json }) => bookmarks::list(json),
+            ClientCommand::Bookmark(BookmarkCommand::Remove { name }) => bookmarks::remove(&name),
+            ClientCommand::Shell { start, transfer, reach } => {
+                shell::run(start.as_ref(), transfer, reach).await
             }
             ClientCommand::Mv { from, to, reach } => files::rename_at(&from, &to, &reach).await,
         }

@@ -1,8 +1,9 @@
 //! Something on a server, named by a URL, or in a shell by a path. How the server is reached is not in it.
 
 use crate::args::Transfer;
-use portolan_client::Url;
+use portolan_client::{Url, join};
 use portolan_wire::parameters::Representation;
+use portolan_wire::received::printable;
 use std::fmt;
 
 /// Where it is, and what it is called to people.
@@ -34,6 +35,13 @@ impl fmt::Display for Place {
 }
 
 impl Place {
+    /// Something in a folder, by its name.
+    pub(super) fn beneath(folder: &Place, name: &[u8]) -> Place {
+        let path = join(&folder.path, name);
+        let shown = printable(&path);
+        Place { path, is_directory: false, representation: folder.representation, shown }
+    }
+
     /// The last part of its path; nothing for the directory that one is in after the login, or the root.
     pub(super) fn name(&self) -> &[u8] {
         self.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()

@@ -40,9 +40,9 @@ pub(super) struct Outcome {
 
 impl Outcome {
     pub(super) fn note(&mut self, done: Result<(), Exit>) {
-        if let Err(Exit { message, code }) = done {
-            eprintln!("portolan: {message}");
-            self.code = Some(code);
+        if let Err(exit) = done {
+            exit.tell();
+            self.code = Some(exit.code);
         }
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod ahead;
+mod bookmarks;
 mod commands;
 mod fxp;
 mod library;
@@ -9,4 +10,6 @@ mod mirror;
 mod odd;
 mod proxy;
 mod scene;
+mod shell;
+mod terminal;
 mod trust;

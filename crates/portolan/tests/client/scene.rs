@@ -90,8 +90,15 @@ impl Scene {
 
     /// The program with these arguments, which knows the server's authority and keeps what it learns for itself.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.plain(arguments);
+        command.arg("--ca").arg(self.own.path().join("ca.pem"));
+        command
+    }
+
+    /// The program with these arguments, which keeps what it learns for itself.
+    pub(crate) fn plain(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
-        command.args(arguments).arg("--ca").arg(self.own.path().join("ca.pem"));
+        command.args(arguments).env_remove("XDG_CONFIG_HOME");
         command.env("XDG_STATE_HOME", self.own.path().join("state")).env("HOME", self.own.path());
         command.env("PORTOLAN_PASSWORD", self.user.1).current_dir(self.own.path()).stdin(Stdio::null());
         command
