@@ -374,6 +374,10 @@ pub(crate) struct Transfer {
     #[arg(long)]
     pub(crate) no_times: bool,
 
+    /// Print one JSON object a line for what happens: begin, progress, done, failed; and end, for `mirror`.
+    #[arg(long)]
+    pub(crate) json: bool,
+
     /// Open so many sessions at most. By default as many as are worth it: more where a round trip takes long.
     #[arg(short, long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) jobs: Option<u16>,

@@ -1,7 +1,7 @@
 //! `portolan get` and `portolan cat`.
 
 use super::place::Place;
-use super::progress::Bars;
+use super::progress::Tell;
 use super::reach::{client, each, finish, port};
 use super::report::{Outcome, at};
 use crate::Exit;
@@ -80,23 +80,24 @@ pub(super) async fn fetch(
     transfer: &Transfer,
     reach: &Reach,
 ) -> Result<(), Exit> {
-    let bars = &Bars::new(reach.quiet || reach.verbose);
+    let tell = &Tell::new(transfer, reach);
     let each = files.iter().map(|(client, place)| async move {
         let target = target(place, output)?;
-        let shown = printable(place.name());
-        let bar = bars.add(&shown);
+        let running = tell.begin(place.name(), None);
         let how = Fetching {
             representation: place.representation(transfer),
             resume,
             keep_time: !transfer.no_times,
             mode: None,
         };
-        let progress = |bytes, total| bar.at(bytes, total);
+        let progress = |bytes, total| running.at(bytes, total);
         let fetched = client.fetch(&place.path, &target.folder, &target.name, None, how, &progress).await;
-        let receipt = fetched.map_err(|error| at(place, &error))?;
-        let speed = bar.done(receipt.bytes);
-        if !reach.quiet {
-            bars.say(&format!("{shown}: {speed}"));
+        match fetched {
+            Ok(receipt) => running.done(&receipt),
+            Err(error) => {
+                running.failed(&error);
+                return Err(at(place, &error));
+            }
         }
         Ok(())
     });

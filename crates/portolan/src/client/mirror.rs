@@ -2,7 +2,7 @@
 
 use super::bookmarks::{self, is_remote};
 use super::place::Place;
-use super::progress::Bars;
+use super::progress::Tell;
 use super::reach::with;
 use super::report::at;
 use crate::Exit;
@@ -12,6 +12,7 @@ use indicatif::HumanBytes;
 use portolan_client::Client;
 use portolan_client::mirror::{Action, Mirroring, Plan, Step, Towards};
 use portolan_wire::received::printable;
+use serde_json::json;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::Write;
@@ -95,7 +96,7 @@ pub(super) async fn make_alike(
         tell(&plan, reach, "would be");
         return Ok(());
     }
-    let failed = carry_out(client, &plan, &how, reach).await.map_err(|error| at(place, &error))?;
+    let failed = carry_out(client, &plan, &how, transfer, reach).await.map_err(|error| at(place, &error))?;
     tell(&plan, reach, "were");
     match (failed, plan.doubts.is_empty() && plan.conflicts.is_empty()) {
         (0, true) => Ok(()),
@@ -122,11 +123,15 @@ fn line(action: &Action) -> String {
     }
 }
 
+fn copies(plan: &Plan) -> usize {
+    plan.actions.iter().filter(|action| matches!(action, Action::Copy { .. })).count()
+}
+
 fn tell(plan: &Plan, reach: &Reach, were: &str) {
     if !reach.quiet {
-        let copies = plan.actions.iter().filter(|action| matches!(action, Action::Copy { .. })).count();
         eprintln!(
-            "portolan: {copies} files of {} {were} copied, {} deleted; {} were alike",
+            "portolan: {} files of {} {were} copied, {} deleted; {} were alike",
+            copies(plan),
             HumanBytes(plan.bytes()),
             plan.deletions(),
             plan.alike
@@ -138,39 +143,55 @@ async fn carry_out(
     client: &Client,
     plan: &Plan,
     how: &Mirroring<'_>,
+    transfer: &Transfer,
     reach: &Reach,
 ) -> portolan_client::Result<usize> {
-    let bars = Bars::new(reach.quiet || reach.verbose);
-    let total = bars.add("all");
+    let tell = Tell::new(transfer, reach);
+    let total = tell.total();
     let (running, done) = (Mutex::new(HashMap::new()), Mutex::new(0_u64));
     let all = plan.bytes();
     let step = |step: Step<'_>| {
         let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
         let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
         match step {
-            Step::Begin(action @ Action::Copy { path, .. }) => {
-                running.insert(action.path().to_vec(), (bars.add(&printable(path)), 0));
+            Step::Begin(action @ Action::Copy { path, size, .. }) => {
+                running.insert(action.path().to_vec(), (tell.begin(path, *size), 0));
             }
             Step::At(Action::Copy { path, size, .. }, bytes) => {
-                if let Some((bar, at)) = running.get_mut(path) {
-                    bar.at(bytes, *size);
+                if let Some((one, at)) = running.get_mut(path) {
+                    one.at(bytes, *size);
                     *done += bytes.saturating_sub(*at);
                     *at = bytes;
                     total.at(*done, Some(all));
                 }
             }
             Step::Done(action) => {
-                running.remove(action.path());
-                if !reach.quiet && !action.deletes() {
-                    bars.say(&line(action));
+                if let Some((one, bytes)) = running.remove(action.path()) {
+                    one.done_as_one(Some(bytes));
+                }
+                if !action.deletes() {
+                    tell.line(&line(action));
                 }
             }
             Step::Failed(action, error) => {
-                running.remove(action.path());
-                bars.warn(&format!("portolan: {}: {error}", printable(action.path())));
+                if let Some((one, _)) = running.remove(action.path()) {
+                    one.failed(error);
+                }
+                tell.warn(&format!("portolan: {}: {error}", printable(action.path())));
             }
             _ => {}
         }
     };
-    client.apply(plan, how, &step).await
+    let failed = client.apply(plan, how, &step).await?;
+    tell.event(|| {
+        json!({
+            "event": "end",
+            "copied": copies(plan),
+            "bytes": all,
+            "deleted": plan.deletions(),
+            "alike": plan.alike,
+            "failed": failed,
+        })
+    });
+    Ok(failed)
 }

@@ -1,7 +1,7 @@
 //! `portolan put`.
 
 use super::place::Place;
-use super::progress::Bars;
+use super::progress::Tell;
 use super::reach::with;
 use super::report::{Outcome, at};
 use crate::Exit;
@@ -60,25 +60,27 @@ pub(super) async fn store(
     reach: &Reach,
 ) -> Result<(), Exit> {
     let how = storing(place, direct, transfer);
-    let bars = &Bars::new(reach.quiet || reach.verbose);
+    let tell = &Tell::new(transfer, reach);
     let each = files.iter().map(|path| async move {
         let wrong =
             |error: &dyn std::fmt::Display| Exit { message: format!("{}: {error}", path.display()), code: 9 };
         let file = File::open(path).map_err(|error| wrong(&error))?;
-        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        let metadata = file.metadata().map_err(|error| wrong(&error))?;
+        if !metadata.is_file() {
             return Err(wrong(&"it is not a file"));
         }
         let name = path.file_name().ok_or_else(|| wrong(&"it has no name"))?;
         let target =
             if place.is_directory { join(&place.path, name.as_encoded_bytes()) } else { place.path.clone() };
-        let shown = name.to_string_lossy();
-        let bar = bars.add(&shown);
-        let progress = |bytes, total| bar.at(bytes, total);
+        let running = tell.begin(name.as_encoded_bytes(), Some(metadata.len()));
+        let progress = |bytes, total| running.at(bytes, total);
         let stored = client.store(&file, &target, how, &progress).await;
-        let receipt = stored.map_err(|error| at(place, &error))?;
-        let speed = bar.done(receipt.bytes);
-        if !reach.quiet {
-            bars.say(&format!("{shown}: {speed}"));
+        match stored {
+            Ok(receipt) => running.done(&receipt),
+            Err(error) => {
+                running.failed(&error);
+                return Err(at(place, &error));
+            }
         }
         Ok(())
     });

@@ -160,6 +160,44 @@ fn what_was_fetched_before_is_compared_by_checksum_where_the_server_has_one() {
     assert!(fs::read(scene.own.path().join("file")).unwrap() == whole);
 }
 
+#[test]
+fn what_happens_is_told_to_programs() {
+    let scene = Scene::new(Which::Portolan);
+    fs::create_dir(scene.root().join("tree")).unwrap();
+    for name in ["file", "tree/one", "tree/two"] {
+        fs::write(scene.root().join(name), content(5_000)).unwrap();
+    }
+    let events = |arguments: &[&str]| -> (i32, Vec<serde_json::Value>) {
+        let (code, out, said) = scene.try_run(arguments);
+        let event = |line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}: {said}"));
+        (code, out.lines().map(event).collect())
+    };
+    let (code, got) = events(&["get", "--json", &scene.url("file")]);
+    assert_eq!(code, 0);
+    assert_eq!(got[0], serde_json::json!({ "event": "begin", "name": "file", "size": null }));
+    let done = got.last().unwrap();
+    assert_eq!(
+        (&done["event"], &done["bytes"], &done["way"]),
+        (&"done".into(), &5_000.into(), &"EPSV".into())
+    );
+    assert_eq!((&done["tls_resumed"], done["left"].as_array().unwrap().len()), (&true.into(), 0));
+    let (code, got) = events(&["put", "--json", "file", &scene.url("up")]);
+    assert_eq!((code, &got[0]["size"]), (0, &5_000.into()));
+    let (code, got) = events(&["get", "--json", &scene.url("none")]);
+    let failed = got.last().unwrap();
+    assert_eq!((code, &failed["event"], &failed["code"]), (6, &"failed".into(), &6.into()));
+    let (code, got) = events(&["mirror", "--json", &scene.url("tree/"), "tree"]);
+    let names = |kind: &str| -> Vec<&str> {
+        let of_kind = got.iter().filter(|event| event["event"] == kind);
+        let mut names: Vec<&str> = of_kind.map(|event| event["name"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!((code, names("begin"), names("done")), (0, vec!["one", "two"], vec!["one", "two"]));
+    let end = got.last().unwrap();
+    assert_eq!((&end["event"], &end["copied"], &end["bytes"]), (&"end".into(), &2.into(), &10_000.into()));
+}
+
 /// The length of the longest file in a folder.
 fn longest(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).unwrap().filter_map(|entry| entry.unwrap().metadata().ok());
