@@ -78,8 +78,8 @@ impl State {
         match features {
             _ if self.odd => 1,
             features if features.offers_blocks() => IN_BLOCKS_MAX,
-            features if features.queues() => 2,
-            _ => 1,
+            // The next one's data connection is asked for as soon as this one's data has ended, or before.
+            _ => 2,
         }
     }
 

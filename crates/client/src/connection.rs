@@ -66,6 +66,8 @@ pub(crate) struct Link {
     pub(crate) stall: Duration,
     /// True once the driver was told how it ended, or it has told.
     pub(crate) settled: bool,
+    /// The server waits for this side's end of TLS, and it may come before the data.
+    wants_end: bool,
 }
 
 impl Link {
@@ -278,7 +280,10 @@ impl Connection {
     /// Waits for a download that was asked for.
     pub(crate) async fn follow(&self, begun: Begun) -> Result<Download> {
         let Begun { mut link, given, started } = begun;
-        let data = link.data(given).await?;
+        let mut data = link.data(given).await?;
+        if link.wants_end {
+            data.end_first().await;
+        }
         // A file that is not there is to be known here.
         tokio::select! {
             Ok(()) = started => {}
@@ -333,6 +338,7 @@ impl Connection {
             gone: CancellationToken::new(),
             stall: self.stall,
             settled: false,
+            wants_end: false,
         };
         Ok(Begun { link, given, started })
     }
@@ -369,7 +375,7 @@ fn known(
 impl Link {
     /// Waits for the data connection, and protects it if it is to be.
     async fn data(&mut self, given: oneshot::Receiver<Given>) -> Result<Data> {
-        let Ok(Given { data, secured, gone }) = given.await else {
+        let Ok(Given { data, secured, wants_end, gone }) = given.await else {
             // There is none: the end says why, or there was nothing to send.
             self.settled = true;
             let error = match (&mut self.end).await {
@@ -382,7 +388,7 @@ impl Link {
             };
             return Err(error.into());
         };
-        self.gone = gone;
+        (self.gone, self.wants_end) = (gone, wants_end);
         let Some(secured) = secured else { return Ok(data) };
         let handshake = tokio::time::timeout(self.stall, data.protect(&secured));
         tokio::select! {

@@ -8,7 +8,7 @@ use crate::options::Options;
 use crate::tls::{Secured, describe};
 use portolan_proto::client::{
     Answer, Completion, Error as SessionError, Features, Input, Number, Order, Output, Phase, Place, Problem,
-    Request, Session,
+    Request, Session, Software,
 };
 use portolan_wire::received::printable;
 use portolan_wire::{Command, Received};
@@ -48,6 +48,8 @@ pub(crate) struct Given {
     pub(crate) data: Data,
     /// What protects it, if anything is to.
     pub(crate) secured: Option<Secured>,
+    /// The server waits for this side's end of TLS before it is done with a download, and does not mind it coming first.
+    pub(crate) wants_end: bool,
     /// Cancelled when the data connection is to be given up.
     pub(crate) gone: CancellationToken,
 }
@@ -451,7 +453,8 @@ impl Driver {
             _ => None,
         };
         let data = Data::plain(socket, self.options.carrier().is_some(), in_blocks);
-        let given = Given { data, secured, gone };
+        let wants_end = self.session.features().software == Software::Vsftpd;
+        let given = Given { data, secured, wants_end, gone };
         // Who does not wait any more has called it off.
         if let Some(waiting) = waiting {
             let _ = waiting.send(given);
@@ -475,7 +478,7 @@ impl Driver {
             };
             let (_, gone) = self.want(number);
             data.begin_next();
-            let _ = waiting.send(Given { data, secured: None, gone });
+            let _ = waiting.send(Given { data, secured: None, wants_end: false, gone });
         }
     }
 

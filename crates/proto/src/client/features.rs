@@ -36,6 +36,10 @@ const GREETINGS: [(&[u8], Software); 8] = [
     (b"microsoft ftp server", Software::Iis),
 ];
 
+/// What only one program says in its answer to `FEAT`: many do not say in their greetings what they are.
+const OWN_FEATURES: [(&str, &str, Software); 2] =
+    [("MLST", "UNIX.ownername", Software::ProFtpd), ("SPSV", "", Software::PureFtpd)];
+
 /// What a server offers (RFC 2389), and what it seems to be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Features {
@@ -64,6 +68,11 @@ impl Features {
             format!("{} {}", name.to_ascii_uppercase(), rest.trim()).trim_end().to_owned()
         };
         self.lines = between.map(line).filter(|line| !line.is_empty()).collect();
+        if self.software == Software::Unknown {
+            let has = |name, part| self.details(name).is_some_and(|details| details.contains(part));
+            let own = OWN_FEATURES.iter().find(|(name, part, _)| has(name, *part));
+            self.software = own.map_or(Software::Unknown, |(.., software)| *software);
+        }
     }
 
     /// True when it offers this, in capitals.
