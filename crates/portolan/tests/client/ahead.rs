@@ -46,42 +46,44 @@ fn with_portolan_they_have_one_data_connection_in_common() {
             count(&said, "* data connection to") + count(&said, "* waiting for a data connection");
         assert!(connections <= 4, "{said}");
         assert!(count(&said, "< 125") > 250, "{said}");
-        // Most are asked for before those before them are there.
-        let ahead = said
-            .lines()
-            .zip(said.lines().skip(1))
-            .filter(|(one, other)| one.starts_with("> RETR") && other.starts_with("> RETR"));
-        assert!(ahead.count() > 100, "{said}");
+        // Many are asked for before those before them are there.
+        let (mut running, mut most) = (0_usize, 0);
+        for line in said.lines() {
+            match line {
+                line if line.starts_with("> RETR") => running += 1,
+                line if line.starts_with("< 250") => running = running.saturating_sub(1),
+                _ => {}
+            }
+            most = most.max(running);
+        }
+        assert!(most > 20, "{most}: {said}");
     }
 }
 
 #[test]
-fn servers_that_bear_it_are_told_the_next_before_they_are_done() {
-    for peer in [Peer::Vsftpd, Peer::ProFtpd] {
-        for options in [&["--tls", "off"][..], &["--tls", "required"], &["--tls", "off", "--mode", "active"]]
-        {
-            let said = mirror(&Scene::new(Which::Other(peer)), options);
-            let (mut running, mut ahead) = (0_usize, 0);
-            for line in said.lines() {
-                match line {
-                    line if line.starts_with("> RETR") => running += 1,
-                    line if line.starts_with("< 226") => running = running.saturating_sub(1),
-                    line if line.starts_with("> EP") && running > 0 => ahead += 1,
-                    _ => {}
-                }
+fn vsftpd_is_told_the_next_before_it_is_done() {
+    for options in [&["--tls", "off"][..], &["--tls", "required"], &["--tls", "off", "--mode", "active"]] {
+        let said = mirror(&Scene::new(Which::Other(Peer::Vsftpd)), options);
+        let (mut running, mut ahead) = (0_usize, 0);
+        for line in said.lines() {
+            match line {
+                line if line.starts_with("> RETR") => running += 1,
+                line if line.starts_with("< 226") => running = running.saturating_sub(1),
+                line if line.starts_with("> EP") && running > 0 => ahead += 1,
+                _ => {}
             }
-            assert!(ahead > 100, "{peer:?} {options:?}: {said}");
         }
+        assert!(ahead > 100, "{options:?}: {said}");
     }
 }
 
 #[test]
 fn others_are_asked_for_one_after_the_other() {
-    for peer in [Peer::PureFtpd, Peer::Pyftpdlib] {
+    for peer in [Peer::ProFtpd, Peer::PureFtpd, Peer::Pyftpdlib] {
         let said = mirror(&Scene::new(Which::Other(peer)), &["--tls", "off"]);
         let mut running = 0;
         for line in said.lines() {
-            // What is sent while a transfer runs is lost on one of them, and ends the transfer on the other.
+            // What is sent while one runs is refused by the first of them, lost on the second, and ends it on the third.
             if line.starts_with("> RETR") {
                 running += 1;
             } else if line.starts_with("< 226") {

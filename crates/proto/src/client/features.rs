@@ -87,8 +87,9 @@ impl Features {
     }
 
     /// True for programs that are known to leave commands alone that come while a transfer runs, and to take them after it.
+    /// ProFTPD is none of them: what it happens to see meanwhile it answers at once, by 450.
     pub fn queues(&self) -> bool {
-        matches!(self.software, Software::Portolan | Software::Vsftpd | Software::ProFtpd)
+        matches!(self.software, Software::Portolan | Software::Vsftpd)
     }
 
     /// What it says about it: `STREAM` of `REST`, the facts of `MLST`.
