@@ -12,14 +12,16 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-/// A data connection. Unless it was ended well, dropping it resets it, so that the other side does not take a part for the
-/// whole.
+/// A data connection. Unless an upload was ended well, dropping it resets it, so that the other side does not take a part for
+/// the whole.
 #[derive(Debug)]
 pub(crate) struct Data {
     /// Nothing only while a handshake takes it over.
     stream: Option<Kind>,
     /// True if a proxy carries it. Many end both directions when one ends, and lose what is still in them.
     carried: bool,
+    /// To close it resets it.
+    resets: bool,
     /// Where files come in blocks.
     blocks: Option<Box<InBlocks>>,
 }
@@ -67,9 +69,14 @@ enum Kind {
 
 impl Data {
     pub(crate) fn plain(stream: TcpStream, carried: bool, in_blocks: bool) -> Data {
-        // Also if this process is killed.
-        set_reset(&stream, true);
-        Data { stream: Some(Kind::Plain(stream)), carried, blocks: in_blocks.then(Box::default) }
+        let blocks = in_blocks.then(Box::default);
+        Data { stream: Some(Kind::Plain(stream)), carried, resets: false, blocks }
+    }
+
+    /// From now on to close it says that something is missing, also if this process is killed.
+    pub(crate) fn begin_upload(&mut self) {
+        self.resets = true;
+        self.set_reset(true);
     }
 
     /// True when more can come on it once this file has ended.
@@ -120,12 +127,20 @@ impl Data {
     }
 
     /// It was read to its end, or written and ended: dropping it does no harm.
-    pub(crate) fn has_ended(&self) {
-        match &self.stream {
-            Some(Kind::Plain(stream)) => set_reset(stream, false),
-            Some(Kind::Tls(stream)) => set_reset(stream.get_ref().0, false),
-            None => {}
+    pub(crate) fn has_ended(&mut self) {
+        if std::mem::take(&mut self.resets) {
+            self.set_reset(false);
         }
+    }
+
+    fn set_reset(&self, reset: bool) {
+        let socket = match &self.stream {
+            Some(Kind::Plain(stream)) => stream,
+            Some(Kind::Tls(stream)) => stream.get_ref().0,
+            None => return,
+        };
+        // An error means that it is gone already.
+        let _ = SockRef::from(socket).set_linger(reset.then_some(Duration::ZERO));
     }
 
     /// Waits until there is something to read. The end is nothing: it comes when a file is refused, too.
@@ -143,12 +158,6 @@ impl Data {
             tokio::time::sleep(WITHOUT_A_WORD).await;
         }
     }
-}
-
-/// Whether closing it tells the other side that something is missing.
-fn set_reset(stream: &TcpStream, reset: bool) {
-    // An error means that it is gone already.
-    let _ = SockRef::from(stream).set_linger(reset.then_some(Duration::ZERO));
 }
 
 fn gone() -> io::Error {

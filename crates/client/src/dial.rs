@@ -21,13 +21,15 @@ const ADDRESSES_MAX: usize = 16;
 /// After how long of silence a peer is asked whether it is still there: some routers forget a connection in two minutes.
 const KEEPALIVE: Duration = Duration::from_secs(45);
 
-/// A socket of the family of an address, on this address of this side.
-fn socket(to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpSocket> {
+/// A socket of the family of an address, on this address of this side; one that lasts is made ready for silence.
+fn socket(to: SocketAddr, from: Option<IpAddr>, lasts: bool) -> io::Result<TcpSocket> {
     let socket =
         Socket::new(Domain::for_address(to), Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
-    socket.set_tcp_keepalive(&keepalive)?;
-    socket.set_tcp_nodelay(true)?;
+    if lasts {
+        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
+        socket.set_tcp_keepalive(&keepalive)?;
+        socket.set_tcp_nodelay(true)?;
+    }
     if let Some(from) = from {
         socket.bind(&SocketAddr::new(from, 0).into())?;
     }
@@ -35,8 +37,8 @@ fn socket(to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpSocket> {
 }
 
 /// Opens a connection, from this address of this side if one is given.
-async fn connect(to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
-    socket(to, from)?.connect(to).await
+async fn connect(to: SocketAddr, from: Option<IpAddr>, lasts: bool) -> io::Result<TcpStream> {
+    socket(to, from, lasts)?.connect(to).await
 }
 
 /// Opens a control connection. Also what data connections call the host at its other end, and how long it took to open.
@@ -79,16 +81,17 @@ pub(crate) async fn data(
     to: &Place,
     proxy: Option<&Proxy>,
     (peer, local): (SocketAddr, SocketAddr),
+    lasts: bool,
 ) -> Result<TcpStream> {
     if let Some(proxy) = proxy {
-        let stream = connect(peer, Some(local.ip())).await.map_err(|error| Error::local(&error))?;
+        let stream = connect(peer, Some(local.ip()), lasts).await.map_err(|error| Error::local(&error))?;
         let opened = proxy.open(stream, to).await;
         return opened.map_err(|problem| Error::Proxy { proxy: Box::new(proxy.clone()), problem });
     }
     let address = to.address().ok_or_else(|| Error::Local(format!("{to} has no address here")))?;
     // Another address than the control connection's may be of the other family, or reached another way.
     let from = (address.ip() == peer.ip()).then_some(local.ip());
-    connect(address, from).await.map_err(|error| Error::local(&error))
+    connect(address, from, lasts).await.map_err(|error| Error::local(&error))
 }
 
 async fn look_up(host: &str, port: u16, deadline: Instant) -> Result<impl Iterator<Item = SocketAddr>> {
@@ -137,7 +140,7 @@ async fn reach(
                 if let Some(address) = left.pop_front() {
                     tell(&Event::Connecting(address));
                     let began = Instant::now();
-                    running.push(async move { (address, began, connect(address, options.bind).await) });
+                    running.push(async move { (address, began, connect(address, options.bind, true).await) });
                 }
                 next = Instant::now() + STAGGER;
             }

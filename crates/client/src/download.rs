@@ -4,9 +4,7 @@ use crate::Receipt;
 use crate::connection::Link;
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::kernel::Pipe;
 use crate::moving::Moving;
-use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -30,24 +28,6 @@ impl Download {
     /// Bytes that were read so far.
     pub fn bytes(&self) -> u64 {
         self.0.bytes()
-    }
-
-    /// True where [`fill`](Self::fill) can be used.
-    pub(crate) fn is_bare(&self) -> bool {
-        self.0.is_bare()
-    }
-
-    /// Reads the next bytes into a pipe: how many. None at the end.
-    pub(crate) async fn fill(&mut self, pipe: &Pipe) -> io::Result<usize> {
-        let act = |data: Pin<&mut Data>, cx: &mut Context<'_>| match data.bare() {
-            Some(stream) => pipe.poll_fill(stream, cx),
-            None => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
-        };
-        let filled = poll_fn(|cx| self.0.poll_data(cx, act)).await?;
-        if filled == Some(0) {
-            self.0.end();
-        }
-        Ok(filled.unwrap_or(0))
     }
 
     /// Waits for the server's last word on it. It has to be read to its end before.

@@ -67,6 +67,7 @@ pub(crate) struct Known {
 enum Pending {
     Ask(oneshot::Sender<std::result::Result<Received, SessionError>>),
     Transfer {
+        small: bool,
         data: Option<oneshot::Sender<Given>>,
         started: Option<oneshot::Sender<()>>,
         end: oneshot::Sender<std::result::Result<Completion, SessionError>>,
@@ -98,10 +99,7 @@ struct Common {
 impl Common {
     fn drop(&mut self) {
         self.waiting.clear();
-        if let Some(data) = self.data.take() {
-            // It is between two files, so that nothing is missing.
-            data.has_ended();
-        }
+        self.data = None;
     }
 }
 
@@ -377,9 +375,11 @@ impl Driver {
         let (attempt, gone) = self.want(number);
         let opened = self.opened.0.clone();
         let (proxy, control) = (self.options.carrier().cloned(), self.known);
+        // What is over at once needs no looking after.
+        let lasts = !matches!(self.pending.get(&number), Some(Pending::Transfer { small: true, .. }));
         tokio::spawn(async move {
             tokio::select! {
-                connected = dial::data(&place, proxy.as_ref(), control) => {
+                connected = dial::data(&place, proxy.as_ref(), control, lasts) => {
                     let _ = opened.send(Opened::Connected(number, attempt, connected));
                 }
                 () = gone.cancelled() => {}
@@ -514,7 +514,8 @@ impl Driver {
             }
             Call::Transfer(number, order, Waiting { data, started, end }) => {
                 let (data, started) = (Some(data), Some(started));
-                self.pending.insert(number, Pending::Transfer { data, started, end });
+                let small = order.small;
+                self.pending.insert(number, Pending::Transfer { small, data, started, end });
                 Input::Request(number, Request::Transfer(order))
             }
             Call::Ended(number, result) => {

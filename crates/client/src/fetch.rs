@@ -4,7 +4,6 @@ use crate::client::Client;
 use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::files::Facts;
-use crate::kernel::Pipe;
 use crate::local::{Folder, Name, set_modified};
 use crate::{Receipt, Retry};
 use portolan_wire::parameters::Representation;
@@ -116,8 +115,10 @@ async fn small(
     }
     let part = name.part();
     let mut file = open_part(folder, &part)?;
-    file.set_len(0).and_then(|()| file.write_all(&bytes)).map_err(|error| Error::local(&error))?;
-    complete(&file, facts, how)?;
+    let there = file.metadata().map_err(|error| Error::local(&error))?;
+    let empty = if there.len() > 0 { file.set_len(0) } else { Ok(()) };
+    empty.and_then(|()| file.write_all(&bytes)).map_err(|error| Error::local(&error))?;
+    complete(&file, there.permissions().mode(), facts, how)?;
     folder.rename(&part, name).map_err(|error| Error::local(&error))?;
     progress(got, Some(wanted));
     Ok(receipt)
@@ -130,11 +131,11 @@ fn open_part(folder: &Folder, part: &Name) -> Result<File> {
     Ok(file)
 }
 
-/// Gives a file that is whole what it is to have.
-fn complete(file: &File, facts: Facts, how: Fetching) -> Result<()> {
+/// Gives a file that is whole what it is to have, in place of the permission bits that it has.
+fn complete(file: &File, own: u32, facts: Facts, how: Fetching) -> Result<()> {
     if let Some(mode) = how.mode {
         // No more than a new file has here; what may be executed there, may be by who can read it here.
-        let own = file.metadata().map_err(|error| Error::local(&error))?.permissions().mode() & 0o777;
+        let own = own & 0o777;
         let mode = mode & (own | (own & 0o444) >> 2) | 0o600;
         file.set_permissions(std::fs::Permissions::from_mode(mode)).map_err(|error| Error::local(&error))?;
     }
@@ -175,7 +176,8 @@ async fn attempt(
     }
     let mut download = download?;
     let mut file = open_part(folder, &part)?;
-    let there = file.metadata().map_err(|error| Error::local(&error))?.len().min(there);
+    let metadata = file.metadata().map_err(|error| Error::local(&error))?;
+    let there = metadata.len().min(there);
     // What is behind that is not gone on with, now or later.
     file.set_len(there).map_err(|error| Error::local(&error))?;
     if there > 0 && !belongs(&file, &facts) {
@@ -187,18 +189,7 @@ async fn attempt(
     let mut at = from.min(there);
     let mut buffer = vec![0; BUFFER];
     progress(at, total);
-    let pipe = Pipe::new().map_err(|error| Error::local(&error))?;
     loop {
-        if at >= there && download.is_bare() {
-            let count = download.fill(&pipe).await.map_err(|error| download.error(&error))?;
-            if count == 0 {
-                break;
-            }
-            pipe.empty(&file, at, count).map_err(|error| Error::local(&error))?;
-            at += count as u64;
-            progress(at, total);
-            continue;
-        }
         let count = download.read(&mut buffer).await.map_err(|error| download.error(&error))?;
         if count == 0 {
             break;
@@ -237,7 +228,7 @@ async fn attempt(
         file.set_len(0).map_err(|error| Error::local(&error))?;
         return Err(Error::Changed);
     }
-    complete(&file, facts, how)?;
+    complete(&file, metadata.permissions().mode(), facts, how)?;
     let _ = rustix::fs::fremovexattr(&file, MARK);
     folder.rename(&part, name).map_err(|error| Error::local(&error))?;
     Ok(receipt)

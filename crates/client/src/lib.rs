@@ -8,16 +8,91 @@
 //! Both connections are watched all the time: an error that the server tells on the control connection ends the waiting
 //! for data at once. Each phase has its time; see [`Options`].
 //!
-//! ```no_run
-//! use portolan_client::{Client, Options, Retries, Url};
+//! One connection, and a transfer of each kind:
 //!
-//! # async fn example() -> portolan_client::Result<()> {
-//! let url = Url::parse("ftp://ftp.example.org/pub/").map_err(|error| portolan_client::Error::Local(error.to_string()))?;
-//! let client = Client::new(Options::new(url.host.clone()), None, Retries::default());
-//! for entry in client.run(async |connection| connection.list(&url.path).await).await?.entries {
+//! ```
+//! use portolan_client::{Connection, Options, Verb, Representation};
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let server = portolan_testkit::inside::serve(folder.path());
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let mut options = Options::new("localhost");
+//! options.port = 2121;
+//! # options.port = server.port();
+//! let connection = Connection::open(options).await?;
+//!
+//! let mut upload = connection.upload(Verb::Stor, Some(b"hello"), Representation::Image, 0).await?;
+//! upload.write_all(b"Hello, world").await?;
+//! // Only this says that the server has it.
+//! let receipt = upload.finish().await?;
+//! assert_eq!(receipt.bytes, 12);
+//!
+//! // From the eighth byte on.
+//! let mut download = connection.download(Verb::Retr, Some(b"hello"), Representation::Image, 7).await?;
+//! let mut text = String::new();
+//! download.read_to_string(&mut text).await?;
+//! println!("by {:?}", download.finish().await?.way);
+//! assert_eq!(text, "world");
+//!
+//! for entry in connection.list(b"").await?.entries {
 //!     println!("{} {:?}", String::from_utf8_lossy(&entry.name), entry.size);
 //! }
+//! connection.rename(b"hello", b"goodbye").await?;
+//! connection.close().await;
 //! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! A [`Client`] has as many connections as are worth it, tries again what failed for a while, and moves whole files and
+//! trees:
+//!
+//! ```
+//! use portolan_client::local::{Folder, Name};
+//! use portolan_client::mirror::{Mirroring, Towards};
+//! use portolan_client::{Client, Fetching, Options, Representation, Retries, Url};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (folder, own) = (tempfile::tempdir()?, tempfile::tempdir()?);
+//! # std::fs::create_dir(folder.path().join("pub"))?;
+//! # std::fs::write(folder.path().join("pub/README"), "read me")?;
+//! # let server = portolan_testkit::inside::serve(folder.path());
+//! # let own = own.path();
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let url = Url::parse("ftp://localhost/pub/")?;
+//! let mut options = Options::new(url.host.clone());
+//! # options.port = server.port();
+//! let client = Client::new(options, None, Retries::default());
+//!
+//! // One file, which has its name only when it is whole.
+//! let (here, name) = (Folder::open(own)?, Name::new(b"README").ok_or("no name")?);
+//! let progress = |bytes, of| println!("{bytes} of {of:?}");
+//! client.fetch(b"pub/README", &here, &name, None, Fetching::default(), &progress).await?;
+//!
+//! // A tree: first what would have to be done, then doing it.
+//! let tree = own.join("pub");
+//! let how = Mirroring {
+//!     towards: Towards::Here,
+//!     local: &tree,
+//!     remote: &url.path,
+//!     delete: false,
+//!     newer: false,
+//!     wanted: &|_, _| true,
+//!     representation: Representation::Image,
+//!     keep_times: true,
+//! };
+//! let plan = client.plan(&how).await?;
+//! println!("{} things to do, {} bytes", plan.actions.len(), plan.bytes());
+//! assert_eq!(client.apply(&plan, &how, &|_| ()).await?, 0);
+//! assert_eq!(std::fs::read(tree.join("README"))?, b"read me");
+//!
+//! // Anything else, on one of its connections.
+//! client.run(async |connection| connection.delete(b"pub/README").await).await?;
+//! client.close().await;
+//! # Ok(())
+//! # })
 //! # }
 //! ```
 //!
@@ -62,6 +137,8 @@ pub use portolan_proto::client::{
     Credentials, Direction, Error as SessionError, Features, Host, Left, Patience, Phase, Place, Problem,
     Reason, Retry, Software, TlsPolicy, Way,
 };
+pub use portolan_wire::Verb;
+pub use portolan_wire::parameters::Representation;
 pub use proxy::Proxy;
 pub use store::Storing;
 pub use upload::Upload;

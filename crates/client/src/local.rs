@@ -111,6 +111,18 @@ impl Folder {
         Ok(Folder(rustix::fs::openat(&self.0, name.as_path(), flags, Mode::empty())?))
     }
 
+    /// Opens a directory beneath it, by names with slashes between; no name opens itself.
+    ///
+    /// # Errors
+    /// As [`enter`](Self::enter), and when one of the names is none.
+    pub(crate) fn beneath(&self, path: &[u8]) -> io::Result<Folder> {
+        let mut folder = self.again()?;
+        for part in path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()) {
+            folder = folder.enter(&Name::new(part).ok_or(io::ErrorKind::InvalidFilename)?)?;
+        }
+        Ok(folder)
+    }
+
     /// Opens a file for writing and reading; it is made if it is not there, and emptied unless it is to be kept.
     ///
     /// # Errors

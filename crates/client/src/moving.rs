@@ -67,7 +67,7 @@ impl Moving {
     /// The data ended well on this side. The connection is closed at once: some servers wait for that before they say
     /// that all went well. One that others have in common goes on to them.
     pub(crate) fn end(&mut self) -> Option<Data> {
-        let State::Moving(data) = std::mem::replace(&mut self.state, State::Ended) else { return None };
+        let State::Moving(mut data) = std::mem::replace(&mut self.state, State::Ended) else { return None };
         if data.is_common() {
             self.link.settle(Ok(Some(data)));
             return None;

@@ -29,6 +29,8 @@ impl std::fmt::Debug for Upload {
 
 impl Upload {
     pub(crate) fn new(link: Link, data: Data) -> Upload {
+        let mut data = data;
+        data.begin_upload();
         Upload(Moving::new(link, data))
     }
 

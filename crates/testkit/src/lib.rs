@@ -7,6 +7,7 @@
 pub mod authority;
 pub mod debian;
 pub mod enclosure;
+pub mod inside;
 pub mod launch;
 pub mod network;
 pub mod peers;

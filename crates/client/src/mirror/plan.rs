@@ -85,8 +85,7 @@ impl Client {
     /// # Errors
     /// When the source is not there, or one of them cannot be read at all.
     pub async fn plan(&self, how: &Mirroring<'_>) -> Result<Plan> {
-        let there = remote(self, how).await?;
-        let here = local(how)?;
+        let (there, here) = tokio::try_join!(remote(self, how), local(how))?;
         let sets_times = self.run(async |connection| Ok(connection.features().offers("MFMT"))).await?;
         let (source, target) = match how.towards {
             Towards::Here => (there, here),

@@ -112,8 +112,8 @@ pub(super) async fn remote(client: &Client, how: &Mirroring<'_>) -> Result<Tree>
     }
 }
 
-/// That of this side.
-pub(super) fn local(how: &Mirroring<'_>) -> Result<Tree> {
+/// That of this side. In between others have their turn: listings of the server come meanwhile.
+pub(super) async fn local(how: &Mirroring<'_>) -> Result<Tree> {
     let mut tree = Tree::default();
     let wrong = |error: std::io::Error| Error::Local(format!("{}: {error}", how.local.display()));
     let top = match Folder::open(how.local) {
@@ -123,16 +123,30 @@ pub(super) fn local(how: &Mirroring<'_>) -> Result<Tree> {
         }
         top => top.map_err(wrong)?,
     };
-    walk(&mut tree, &top, b"", how, 0);
+    let mut left = vec![(Vec::new(), 0)];
+    while let Some((path, depth)) = left.pop() {
+        // One at a time is open, however many there are.
+        match top.beneath(&path) {
+            Ok(folder) => walk(&mut tree, &folder, &path, how, &mut left, depth),
+            Err(error) => tree.doubts.push(format!("{}: {error}", printable(&path))),
+        }
+        tokio::task::yield_now().await;
+    }
     Ok(tree)
 }
 
-fn walk(tree: &mut Tree, folder: &Folder, path: &[u8], how: &Mirroring<'_>, depth: usize) {
-    let mut doubt =
-        |path: &[u8], error: std::io::Error| tree.doubts.push(format!("{}: {error}", printable(path)));
+/// Takes what is in one folder; those in it are still to be walked.
+fn walk(
+    tree: &mut Tree,
+    folder: &Folder,
+    path: &[u8],
+    how: &Mirroring<'_>,
+    left: &mut Vec<(Vec<u8>, usize)>,
+    depth: usize,
+) {
     let names = match folder.names() {
         Ok(names) => names,
-        Err(error) => return doubt(path, error),
+        Err(error) => return tree.doubts.push(format!("{}: {error}", printable(path))),
     };
     for name in names {
         let below = join(path, name.as_path().as_os_str().as_bytes());
@@ -157,10 +171,7 @@ fn walk(tree: &mut Tree, folder: &Folder, path: &[u8], how: &Mirroring<'_>, dept
         let node = Node { kind: found.kind, size: Some(found.size), modified, mode: Some(found.mode) };
         tree.nodes.insert(below.clone(), node);
         if is_directory && depth < DEPTH_MAX {
-            match folder.enter(&name) {
-                Ok(folder) => walk(tree, &folder, &below, how, depth + 1),
-                Err(error) => tree.doubts.push(format!("{}: {error}", printable(&below))),
-            }
+            left.push((below, depth + 1));
         }
     }
 }

@@ -7,6 +7,7 @@ use globset::Glob;
 use portolan_client::Url;
 use portolan_client::tls::Fingerprint;
 use portolan_config::parse_ports;
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -92,13 +93,9 @@ A file is stored under another name until it is whole, where the server lets one
 
 {URLS}"))]
     Put {
-        /// Files; `-` is standard input.
-        #[arg(required = true)]
-        file: Vec<PathBuf>,
-
-        /// The folder, with a slash at its end, or the file.
-        #[arg(value_parser = parse_url)]
-        url: Url,
+        /// Files, `-` is standard input; then the folder, with a slash at its end, or the file.
+        #[arg(required = true, num_args = 2.., value_names = ["FILE", "URL"])]
+        paths: Vec<OsString>,
 
         /// Store it under its own name from the start.
         #[arg(long)]

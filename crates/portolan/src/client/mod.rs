@@ -39,8 +39,8 @@ pub(crate) fn run(command: ClientCommand) -> Result<(), Exit> {
                 })
                 .await
             }
-            ClientCommand::Put { file, url, direct, transfer, reach } => {
-                put::run(&file, &url, direct, &transfer, &reach).await
+            ClientCommand::Put { paths, direct, transfer, reach } => {
+                put::run(&paths, direct, &transfer, &reach).await
             }
             ClientCommand::Mirror { from, to, wishes, transfer, reach } => {
                 mirror::run(&from, &to, &wishes, &transfer, &reach).await

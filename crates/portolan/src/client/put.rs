@@ -5,9 +5,11 @@ use super::progress::Tell;
 use super::reach::with;
 use super::report::{Outcome, at};
 use crate::Exit;
+use super::bookmarks;
 use crate::args::{Reach, Transfer};
 use futures_util::stream::{self, StreamExt};
-use portolan_client::{Client, Storing, Url, join};
+use portolan_client::{Client, Storing, join};
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -16,13 +18,20 @@ fn storing(place: &Place, direct: bool, transfer: &Transfer) -> Storing {
     Storing { representation, temporary: !direct, keep_time: !transfer.no_times }
 }
 
+/// The last of these is the URL. That is not left to the command line's parser, for which options would have to come before
+/// or behind all of them.
 pub(super) async fn run(
-    files: &[PathBuf],
-    url: &Url,
+    paths: &[OsString],
     direct: bool,
     transfer: &Transfer,
     reach: &Reach,
 ) -> Result<(), Exit> {
+    let Some((url, files)) = paths.split_last() else { return Err(Exit::wrong("there is no URL")) };
+    let url = &bookmarks::url(&url.to_string_lossy()).map_err(|error| {
+        Exit::wrong(format!("{}: {error}", url.to_string_lossy().rsplit('@').next().unwrap_or_default()))
+    })?;
+    let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
+    let files = &files[..];
     check(files, &Place::from(url))?;
     if !files.iter().any(|file| file == Path::new("-")) {
         let act =
