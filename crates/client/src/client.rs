@@ -38,6 +38,9 @@ impl Retries {
 /// Transfers that are asked for ahead on a connection whose server keeps one data connection for them.
 const IN_BLOCKS_MAX: usize = 32;
 
+/// Files that are asked for at a time at most; each has a folder open here.
+const AHEAD_MAX: usize = 256;
+
 /// Sessions that are worth it, by how long a round trip takes: what is near is limited by the work, what is far by the
 /// waiting.
 const SESSIONS: [(Duration, usize); 3] =
@@ -50,6 +53,8 @@ struct Held {
     users: usize,
     /// Who uses it does not want others beside.
     alone: bool,
+    /// It is of no use any more, but for those who still use it.
+    given_up: bool,
 }
 
 #[derive(Debug, Default)]
@@ -85,10 +90,11 @@ impl State {
 
     /// One of the connections that there are, if there is one for this.
     fn find(&mut self, alone: bool) -> Option<Arc<Connection>> {
-        self.held.retain(|held| !held.connection.is_over());
+        self.held.retain(|held| held.users > 0 || !(held.given_up || held.connection.is_over()));
         let depths: Vec<usize> = self.held.iter().map(|held| self.depth(&held.connection)).collect();
         let full = self.held.len() + self.opening >= self.most;
         let fits = |held: &Held, depth: usize| match held.users {
+            _ if held.given_up || held.connection.is_over() => false,
             0 => true,
             _ if alone || held.alone => false,
             // A session of its own is quicker, where not everything goes over one data connection.
@@ -108,12 +114,14 @@ pub struct Client {
     options: Options,
     retries: Retries,
     state: Mutex<State>,
-    /// Somebody needs a connection no more.
-    freed: Notify,
+    /// Somebody needs a connection no more: for those who want one alone, and those who share.
+    freed: [Notify; 2],
     /// How many connections there are to be is found out.
     finds_out: bool,
     /// Uploads cannot be given another name there.
     pub(crate) direct: AtomicBool,
+    /// Checksums take the server too long.
+    pub(crate) without_digests: AtomicBool,
 }
 
 /// A connection for some time; it goes back when it is dropped.
@@ -140,7 +148,7 @@ impl Drop for Lease<'_> {
             held.alone = false;
         }
         drop(state);
-        self.client.freed.notify_one();
+        self.client.free();
     }
 }
 
@@ -148,7 +156,10 @@ impl Lease<'_> {
     /// It is of no use any more.
     pub(crate) fn discard(self) {
         let mut state = self.client.state();
-        state.held.retain(|held| !Arc::ptr_eq(&held.connection, &self.connection));
+        let own = |held: &&mut Held| Arc::ptr_eq(&held.connection, &self.connection);
+        if let Some(held) = state.held.iter_mut().find(own) {
+            held.given_up = true;
+        }
     }
 }
 
@@ -158,7 +169,7 @@ struct Opening<'a>(&'a Client);
 impl Drop for Opening<'_> {
     fn drop(&mut self) {
         self.0.state().opening -= 1;
-        self.0.freed.notify_one();
+        self.0.free();
     }
 }
 
@@ -171,9 +182,10 @@ impl Client {
             options,
             retries,
             state: Mutex::new(state),
-            freed: Notify::new(),
+            freed: [Notify::new(), Notify::new()],
             finds_out: sessions.is_none(),
             direct: AtomicBool::new(false),
+            without_digests: AtomicBool::new(false),
         }
     }
 
@@ -190,7 +202,7 @@ impl Client {
     pub(crate) fn ahead(&self) -> usize {
         let state = self.state();
         let depth = state.held.iter().map(|held| state.depth(&held.connection)).max();
-        state.most * depth.unwrap_or(1)
+        (state.most * depth.unwrap_or(1)).min(AHEAD_MAX)
     }
 
     /// The way by which the last data connection was had, to begin with it another time.
@@ -202,6 +214,21 @@ impl Client {
     pub(crate) fn note_way(&self, receipt: &Receipt) {
         let mut state = self.state();
         state.way = receipt.way.or(state.way);
+    }
+
+    /// There may be a connection for somebody.
+    fn free(&self) {
+        self.freed.iter().for_each(Notify::notify_one);
+    }
+
+    /// True when a proxy carries its connections.
+    pub(crate) fn is_carried(&self) -> bool {
+        self.options.carrier().is_some()
+    }
+
+    /// True once nothing is to be asked for ahead any more.
+    pub(crate) fn is_odd(&self) -> bool {
+        self.state().odd
     }
 
     fn tell(&self, event: &Event<'_>) {
@@ -220,7 +247,7 @@ impl Client {
 
     async fn lease(&self, alone: bool) -> Result<Lease<'_>> {
         loop {
-            let freed = self.freed.notified();
+            let freed = self.freed[usize::from(alone)].notified();
             tokio::pin!(freed);
             freed.as_mut().enable();
             let may_open = {
@@ -228,7 +255,7 @@ impl Client {
                 if let Some(connection) = state.find(alone) {
                     drop(state);
                     // There may be room for more.
-                    self.freed.notify_one();
+                    self.freed[usize::from(alone)].notify_one();
                     return Ok(Lease { client: self, connection });
                 }
                 let may_open = state.held.len() + state.opening < state.most;
@@ -270,7 +297,7 @@ impl Client {
             state.most = by_time.map_or(1, |(_, sessions)| *sessions);
         }
         state.reached = true;
-        state.held.push(Held { connection: Arc::clone(&connection), users: 1, alone });
+        state.held.push(Held { connection: Arc::clone(&connection), users: 1, alone, given_up: false });
         Lease { client: self, connection }
     }
 
@@ -387,10 +414,10 @@ impl Client {
     /// What was asked for ahead and came out wrong is the reason to ask for one thing after the other from now on.
     fn note_oddity(&self, alone: bool, error: &Error) {
         let odd = match error {
-            Error::WrongSize { .. } | Error::Truncated => true,
+            Error::Truncated => true,
             Error::Session(error) => {
                 matches!(error.problem, Problem::Unexpected(_) | Problem::Silent)
-                    || error.reply().is_some_and(|reply| matches!(reply.number, 425 | 426 | 500..=504))
+                    || error.reply().is_some_and(|reply| matches!(reply.number, 500..=504))
             }
             _ => false,
         };

@@ -266,17 +266,6 @@ impl Connection {
         self.follow(begun).await
     }
 
-    /// Begins a download of one of many small files. It may be asked for while others are on their way; on a connection
-    /// whose server bears that, they cost no more round trips than one.
-    ///
-    /// # Errors
-    /// As [`download`](Self::download).
-    pub async fn download_small(&self, path: &[u8], representation: Representation) -> Result<Download> {
-        let order = order(Verb::Retr, Some(path), representation, 0)?;
-        let begun = self.begin(&self.gate(), Order { small: true, ..order })?;
-        self.follow(begun).await
-    }
-
     /// Waits for a download that was asked for.
     pub(crate) async fn follow(&self, begun: Begun) -> Result<Download> {
         let Begun { mut link, given, started } = begun;

@@ -62,12 +62,17 @@ async fn carried(options: &Options, proxy: &Proxy, deadline: Instant) -> Result<
     }
     let mut last =
         Error::Name { host: options.host.clone(), why: "it has no address for such a proxy".to_owned() };
-    for host in hosts {
+    let count = hosts.len();
+    for (number, host) in hosts.into_iter().enumerate() {
+        // A proxy that swallows one kind of address leaves time for the others.
+        let share =
+            deadline.saturating_duration_since(Instant::now()) / u32::try_from(count - number).unwrap_or(1);
+        let until = Instant::now() + share;
         let to = host.at(options.port);
         let (stream, ..) = reach(options, proxy.host(), proxy.port(), deadline).await?;
         let began = Instant::now();
         options.observer.iter().for_each(|observer| observer(&Event::Through(proxy, &to)));
-        let opened = tokio::time::timeout_at(deadline, proxy.open(stream, &to)).await;
+        let opened = tokio::time::timeout_at(until, proxy.open(stream, &to)).await;
         match opened.unwrap_or(Err(Problem::Silent)) {
             Ok(stream) => return Ok((stream, host, began.elapsed())),
             Err(problem) => last = Error::Proxy { proxy: Box::new(proxy.clone()), problem },

@@ -2,19 +2,22 @@
 //!
 //! What this module is not: a check of who sent a file. Whoever can change it on its way can change the checksum, too.
 
+use crate::client::Client;
 use crate::connection::Connection;
 use crate::error::{Error, Result};
+use portolan_proto::client::Problem;
 use portolan_wire::{Received, Verb};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::Ordering;
 
 /// Bytes of one reading.
 const BUFFER: usize = 1 << 20;
 
 /// Files of more bytes are not asked about: it would take a server longer than it may be silent.
-const SIZE_MAX: u64 = 4 << 30;
+const SIZE_MAX: u64 = 1 << 30;
 
 /// A checksum.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,24 +51,23 @@ fn question(connection: &Connection) -> Option<Question> {
     }
 }
 
-/// The last word of a reply that is a number in hexadecimal digits of this length at most.
-fn hexadecimal(reply: &Received, most: usize) -> Option<String> {
-    let text = reply.lines.first().map(|line| String::from_utf8_lossy(line).into_owned())?;
-    let is_number = |word: &&str| word.len() <= most && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    text.split_ascii_whitespace().rev().find(is_number).map(str::to_owned)
+/// The first word that is a number of so many hexadecimal digits.
+fn hexadecimal(text: &str, digits: usize) -> Option<&str> {
+    let is_number = |word: &&str| word.len() == digits && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.split_ascii_whitespace().find(is_number)
 }
 
 fn read(question: Question, reply: &Received) -> Option<Digest> {
     if !reply.is_done() {
         return None;
     }
-    if question == Question::Crc32 {
-        return u32::from_str_radix(&hexadecimal(reply, 8)?, 16).ok().map(Digest::Crc32);
-    }
     let text = reply.lines.first().map(|line| String::from_utf8_lossy(line).into_owned())?;
-    let word = text
-        .split_ascii_whitespace()
-        .find(|word| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    if question == Question::Crc32 {
+        // Not all write its zeros at the front.
+        let word = (1..=8).rev().find_map(|digits| hexadecimal(&text, digits))?;
+        return u32::from_str_radix(word, 16).ok().map(Digest::Crc32);
+    }
+    let word = hexadecimal(&text, 64)?;
     let mut bytes = [0; 32];
     for (byte, digits) in bytes.iter_mut().zip(word.as_bytes().chunks(2)) {
         *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
@@ -100,15 +102,22 @@ impl Connection {
         }
         Ok(read(question, &self.answer(asked).await?))
     }
+}
 
+impl Client {
     /// False when the server's checksum of a file is another than that of this side; true when it is the same, or there is
     /// none.
-    pub(crate) async fn has_same(&self, path: &[u8], file: &File) -> Result<bool> {
+    pub(crate) async fn has_same(&self, connection: &Connection, path: &[u8], file: &File) -> Result<bool> {
         let size = file.metadata().map_err(|error| Error::local(&error))?.len();
-        if size > SIZE_MAX {
+        if size > SIZE_MAX || self.without_digests.load(Ordering::Relaxed) {
             return Ok(true);
         }
-        let Some(theirs) = self.digest(path).await? else { return Ok(true) };
+        let theirs = connection.digest(path).await.inspect_err(|error| {
+            // It is at it for too long, and would be the next time.
+            let silent = matches!(error, Error::Session(error) if matches!(error.problem, Problem::Silent));
+            self.without_digests.fetch_or(silent, Ordering::Relaxed);
+        })?;
+        let Some(theirs) = theirs else { return Ok(true) };
         let file = file.try_clone().map_err(|error| Error::local(&error))?;
         let sha256 = matches!(theirs, Digest::Sha256(_));
         let own = tokio::task::spawn_blocking(move || of_file(&file, sha256)).await;

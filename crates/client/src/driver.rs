@@ -283,6 +283,7 @@ impl Driver {
                 Output::Connect { number, place } => self.connect(number, place),
                 Output::Listen { number } => self.listen(number),
                 Output::DropData { number } => {
+                    self.common.waiting.retain(|own| *own != number);
                     if let Some(wanted) = self.wanted.remove(&number) {
                         wanted.gone.cancel();
                     }

@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::connection::Connection;
+use crate::download::Download;
 use crate::error::{Error, Result};
 use crate::files::Facts;
 use crate::local::{Folder, Name, set_modified};
@@ -21,6 +22,9 @@ const OVERLAP: u64 = 16 << 10;
 
 /// Up to so many bytes a file is small: it is asked for while others are on their way, and begun anew if it breaks off.
 const SMALL: u64 = 64 << 10;
+
+/// Bytes by which a small file may have grown since it was listed and still be read to its end.
+const GROWN: u64 = 1 << 20;
 
 /// How a file is fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,23 +63,26 @@ impl Client {
         progress: Progress<'_>,
     ) -> Result<Receipt> {
         let size = known.and_then(|known| known.size);
+        let mut known = known;
         if size.is_some_and(|size| size <= SMALL) && how.representation == Representation::Image {
+            let facts = known.take().unwrap_or_default();
             let fetch = async |connection: &Connection| {
-                small(connection, path, folder, name, known.unwrap_or_default(), how, progress).await
+                let download = connection.download_small(path, facts, how.keep_time, !self.is_odd());
+                let (facts, download) = download.await?;
+                small(download, folder, name, facts, how, progress).await
             };
-            match self.run_small(fetch).await {
-                // A listing can be wrong, or old.
-                Err(Error::WrongSize { .. }) => {}
-                fetched => return fetched.inspect(|receipt| self.note_way(receipt)),
+            // Listings can be wrong, or old. Then nothing is known.
+            if let Some(receipt) = self.run_small(fetch).await? {
+                self.note_way(&receipt);
+                return Ok(receipt);
             }
         }
         let known = known.filter(|known| known.size.is_some() && known.modified.is_some());
         let mut resume = how.resume;
         let receipt = self
             .run(async |connection| {
-                let fetched =
-                    attempt(connection, path, folder, name, known, Fetching { resume, ..how }, progress)
-                        .await;
+                let how = Fetching { resume, ..how };
+                let fetched = self.attempt(connection, path, folder, name, known, how, progress).await;
                 // Whatever is there from now on is of this file.
                 resume = !matches!(&fetched, Err(error) if error.retry() == Retry::Never);
                 fetched
@@ -86,42 +93,40 @@ impl Client {
     }
 }
 
-/// Fetches a small file of which everything is known.
+/// Fetches a small file whose length is known; nothing when it has another.
 async fn small(
-    connection: &Connection,
-    path: &[u8],
+    mut download: Download,
     folder: &Folder,
     name: &Name,
     facts: Facts,
     how: Fetching,
     progress: Progress<'_>,
-) -> Result<Receipt> {
+) -> Result<Option<Receipt>> {
     let wanted = facts.size.unwrap_or_default();
-    let (facts, mut download) = match facts.modified {
-        None if how.keep_time => connection.download_with_time(path, facts).await?,
-        _ => (facts, connection.download_small(path, how.representation).await?),
-    };
     let mut bytes = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default() + 1);
-    // One more than there should be shows that there are more.
-    let read = (&mut download).take(wanted + 1).read_to_end(&mut bytes).await;
+    // What has grown a little is read to its end: to break it off would take what comes behind it with it.
+    let read = (&mut download).take(wanted + GROWN).read_to_end(&mut bytes).await;
     read.map_err(|error| download.error(&error))?;
     let got = bytes.len() as u64;
-    if got > wanted {
-        return Err(Error::WrongSize { wanted, got });
+    if got == wanted + GROWN {
+        return Ok(None);
     }
     let receipt = download.finish().await?;
     if got != wanted {
-        return Err(Error::WrongSize { wanted, got });
+        return Ok(None);
     }
     let part = name.part();
     let mut file = open_part(folder, &part)?;
     let there = file.metadata().map_err(|error| Error::local(&error))?;
     let empty = if there.len() > 0 { file.set_len(0) } else { Ok(()) };
     empty.and_then(|()| file.write_all(&bytes)).map_err(|error| Error::local(&error))?;
+    if there.len() > 0 {
+        let _ = rustix::fs::fremovexattr(&file, MARK);
+    }
     complete(&file, there.permissions().mode(), facts, how)?;
     folder.rename(&part, name).map_err(|error| Error::local(&error))?;
     progress(got, Some(wanted));
-    Ok(receipt)
+    Ok(Some(receipt))
 }
 
 /// Opens a part. Two that write to one would make a mixture.
@@ -146,92 +151,98 @@ fn complete(file: &File, own: u32, facts: Facts, how: Fetching) -> Result<()> {
     Ok(())
 }
 
-async fn attempt(
-    connection: &Connection,
-    path: &[u8],
-    folder: &Folder,
-    name: &Name,
-    known: Option<Facts>,
-    how: Fetching,
-    progress: Progress<'_>,
-) -> Result<Receipt> {
-    let part = name.part();
-    // Text changes on its way, so that no offset is good.
-    let binary = how.representation == Representation::Image;
-    let there = folder.find(&part).map_or(0, |found| found.size);
-    let there = if how.resume && binary { there } else { 0 };
-    let from = there.saturating_sub(OVERLAP);
-    let download = connection.download(Verb::Retr, Some(path), how.representation, from);
-    let (facts, mut download) = match known {
-        Some(facts) => (facts, download.await),
-        None => {
-            let (facts, download) = tokio::join!(biased; connection.facts(path), download);
-            (facts?, download)
+impl Client {
+    /// Fetches a file, or the rest of it.
+    #[allow(clippy::too_many_arguments, reason = "it is the rest of one function")]
+    async fn attempt(
+        &self,
+        connection: &Connection,
+        path: &[u8],
+        folder: &Folder,
+        name: &Name,
+        known: Option<Facts>,
+        how: Fetching,
+        progress: Progress<'_>,
+    ) -> Result<Receipt> {
+        let part = name.part();
+        // Text changes on its way, so that no offset is good.
+        let binary = how.representation == Representation::Image;
+        let there = folder.find(&part).map_or(0, |found| found.size);
+        let there = if how.resume && binary { there } else { 0 };
+        let from = there.saturating_sub(OVERLAP);
+        let download = connection.download(Verb::Retr, Some(path), how.representation, from);
+        let (facts, mut download) = match known {
+            Some(facts) => (facts, download.await),
+            None => {
+                let (facts, download) = tokio::join!(biased; connection.facts(path), download);
+                (facts?, download)
+            }
+        };
+        // It is smaller than the part, or knows no offsets.
+        if from > 0 && matches!(&download, Err(error) if matches!(error.code(), Some(500..=504 | 550..=554)))
+        {
+            download = connection.download(Verb::Retr, Some(path), how.representation, 0).await;
+            folder.create(&part, false).map_err(|error| Error::local(&error))?;
         }
-    };
-    // It is smaller than the part, or knows no offsets.
-    if from > 0 && matches!(&download, Err(error) if matches!(error.code(), Some(500..=504 | 550..=554))) {
-        download = connection.download(Verb::Retr, Some(path), how.representation, 0).await;
-        folder.create(&part, false).map_err(|error| Error::local(&error))?;
-    }
-    let mut download = download?;
-    let mut file = open_part(folder, &part)?;
-    let metadata = file.metadata().map_err(|error| Error::local(&error))?;
-    let there = metadata.len().min(there);
-    // What is behind that is not gone on with, now or later.
-    file.set_len(there).map_err(|error| Error::local(&error))?;
-    if there > 0 && !belongs(&file, &facts) {
-        file.set_len(0).map_err(|error| Error::local(&error))?;
-        return Err(Error::Changed);
-    }
-    mark(&file, &facts);
-    let total = facts.size.filter(|_| binary);
-    let mut at = from.min(there);
-    let mut buffer = vec![0; BUFFER];
-    progress(at, total);
-    loop {
-        let count = download.read(&mut buffer).await.map_err(|error| download.error(&error))?;
-        if count == 0 {
-            break;
-        }
-        let bytes = &buffer[..count];
-        let (again, new) =
-            bytes.split_at(usize::try_from(there.saturating_sub(at)).unwrap_or(count).min(count));
-        if !again.is_empty() && !is_same(&file, at, again) {
-            // It is of another file, or of this one as it was before.
+        let mut download = download?;
+        let mut file = open_part(folder, &part)?;
+        let metadata = file.metadata().map_err(|error| Error::local(&error))?;
+        let there = metadata.len().min(there);
+        // What is behind that is not gone on with, now or later.
+        file.set_len(there).map_err(|error| Error::local(&error))?;
+        if there > 0 && !belongs(&file, &facts) {
             file.set_len(0).map_err(|error| Error::local(&error))?;
             return Err(Error::Changed);
         }
-        at += again.len() as u64;
-        write_at(&mut file, at, new).map_err(|error| Error::local(&error))?;
-        at += new.len() as u64;
+        mark(&file, &facts);
+        let total = facts.size.filter(|_| binary);
+        let mut at = from.min(there);
+        let mut buffer = vec![0; BUFFER];
         progress(at, total);
+        loop {
+            let count = download.read(&mut buffer).await.map_err(|error| download.error(&error))?;
+            if count == 0 {
+                break;
+            }
+            let bytes = &buffer[..count];
+            let (again, new) =
+                bytes.split_at(usize::try_from(there.saturating_sub(at)).unwrap_or(count).min(count));
+            if !again.is_empty() && !is_same(&file, at, again) {
+                // It is of another file, or of this one as it was before.
+                file.set_len(0).map_err(|error| Error::local(&error))?;
+                return Err(Error::Changed);
+            }
+            at += again.len() as u64;
+            write_at(&mut file, at, new).map_err(|error| Error::local(&error))?;
+            at += new.len() as u64;
+            progress(at, total);
+        }
+        let receipt = download.finish().await?;
+        if at < there {
+            file.set_len(0).map_err(|error| Error::local(&error))?;
+            return Err(Error::Changed);
+        }
+        let total = match total {
+            // Nobody said how much there would be, and TLS not that it was all.
+            None if !receipt.clean_end && binary => connection.facts(path).await?.size,
+            total => total,
+        };
+        match total {
+            Some(total) if total != at => return Err(Error::WrongSize { wanted: total, got: at }),
+            None if !receipt.clean_end => return Err(Error::Truncated),
+            _ => {}
+        }
+        file.set_len(at).map_err(|error| Error::local(&error))?;
+        // Its two ends fit, and what is between them was not seen in one piece.
+        if there > 0 && !self.has_same(connection, path, &file).await? {
+            file.set_len(0).map_err(|error| Error::local(&error))?;
+            return Err(Error::Changed);
+        }
+        complete(&file, metadata.permissions().mode(), facts, how)?;
+        let _ = rustix::fs::fremovexattr(&file, MARK);
+        folder.rename(&part, name).map_err(|error| Error::local(&error))?;
+        Ok(receipt)
     }
-    let receipt = download.finish().await?;
-    if at < there {
-        file.set_len(0).map_err(|error| Error::local(&error))?;
-        return Err(Error::Changed);
-    }
-    let total = match total {
-        // Nobody said how much there would be, and TLS not that it was all.
-        None if !receipt.clean_end && binary => connection.facts(path).await?.size,
-        total => total,
-    };
-    match total {
-        Some(total) if total != at => return Err(Error::WrongSize { wanted: total, got: at }),
-        None if !receipt.clean_end => return Err(Error::Truncated),
-        _ => {}
-    }
-    file.set_len(at).map_err(|error| Error::local(&error))?;
-    // Its two ends fit, and what is between them was not seen in one piece.
-    if there > 0 && !connection.has_same(path, &file).await? {
-        file.set_len(0).map_err(|error| Error::local(&error))?;
-        return Err(Error::Changed);
-    }
-    complete(&file, metadata.permissions().mode(), facts, how)?;
-    let _ = rustix::fs::fremovexattr(&file, MARK);
-    folder.rename(&part, name).map_err(|error| Error::local(&error))?;
-    Ok(receipt)
 }
 
 /// The attribute of a part that says what it is a part of.

@@ -63,14 +63,25 @@ impl Connection {
         })
     }
 
-    /// Begins to download a small file, and asks when it was changed along with it.
-    pub(crate) async fn download_with_time(&self, path: &[u8], facts: Facts) -> Result<(Facts, Download)> {
+    /// Begins to download one of many small files, and asks when it was changed along with it, if that is wanted and not
+    /// known. Others may be on their way, if it is asked for `ahead`.
+    pub(crate) async fn download_small(
+        &self,
+        path: &[u8],
+        facts: Facts,
+        with_time: bool,
+        ahead: bool,
+    ) -> Result<(Facts, Download)> {
         let order = order(Verb::Retr, Some(path), Representation::Image, 0)?;
         let (modified, begun) = {
             let gate = self.gate();
-            let modified = self.post(&gate, Verb::Mdtm, Some(path))?;
-            (modified, self.begin(&gate, Order { small: true, ..order })?)
+            let modified = match facts.modified {
+                None if with_time => Some(self.post(&gate, Verb::Mdtm, Some(path))?),
+                _ => None,
+            };
+            (modified, self.begin(&gate, Order { small: ahead, ..order })?)
         };
+        let Some(modified) = modified else { return Ok((facts, self.follow(begun).await?)) };
         let (modified, download) = tokio::join!(self.answer(modified), self.follow(begun));
         let modified = value(&modified?).and_then(|text| Timestamp::parse(&text));
         Ok((Facts { modified, ..facts }, download?))

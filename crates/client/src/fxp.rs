@@ -39,6 +39,10 @@ pub enum Copied {
 /// When one of them refuses its part; when the data connection between them cannot be protected although it should be; when
 /// one of them was lost on the way, and nothing shows that all is there.
 pub async fn copy(from: &Client, path: &[u8], to: &Client, target: &[u8]) -> Result<Copied> {
+    if from.is_carried() || to.is_carried() {
+        let text = "through a proxy it does not show where the servers are that are to meet";
+        return Err(Error::Local(text.to_owned()));
+    }
     let (source, sink) = (from.connection().await?, to.connection().await?);
     let sizes = match sizes(&source, path, &sink, target).await {
         Ok(sizes) => sizes,

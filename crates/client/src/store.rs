@@ -18,7 +18,7 @@ use std::fs::{File, Metadata};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::atomic::Ordering;
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 /// Bytes of one writing.
@@ -26,6 +26,9 @@ const BUFFER: usize = 256 << 10;
 
 /// Files of so many bytes are not gone on with, where the server keeps them whole by itself.
 const SMALL: u64 = 8 << 20;
+
+/// Bytes at the end of a part that are sent again.
+const AGAIN: u64 = 1 << 20;
 
 /// How a file is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +63,8 @@ enum Begun {
 struct What<'a> {
     file: &'a File,
     size: u64,
+    /// When it was changed, as this system has it.
+    changed: Option<SystemTime>,
     modified: Option<Timestamp>,
     how: Storing,
 }
@@ -67,6 +72,13 @@ struct What<'a> {
 impl What<'_> {
     fn is_binary(&self) -> bool {
         self.how.representation == Representation::Image
+    }
+
+    /// What was sent of it before must not be mixed with what it is now.
+    fn is_as_it_was(&self) -> Result<()> {
+        let now = self.file.metadata().map_err(|error| Error::local(&error))?;
+        let same = now.len() == self.size && now.modified().ok() == self.changed;
+        if same { Ok(()) } else { Err(Error::Local("it changed while it was sent".to_owned())) }
     }
 
     /// The time that it is to have.
@@ -95,10 +107,11 @@ impl Client {
         progress: Progress<'_>,
     ) -> Result<Receipt> {
         let metadata = file.metadata().map_err(|error| Error::local(&error))?;
-        let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let changed = metadata.modified().ok();
+        let since = changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let seconds = since.and_then(|since| i64::try_from(since.as_secs()).ok());
         let modified = seconds.map(|seconds| Timestamp::from_unix(seconds, 0));
-        let what = What { file, size: metadata.len(), modified, how };
+        let what = What { file, size: metadata.len(), changed, modified, how };
         // Two that upload one file at a time must not have one part.
         let again = metadata.len() >= SMALL && file.try_lock().is_ok();
         let (part, mut begun) = match again {
@@ -110,7 +123,7 @@ impl Client {
                 let receipt = if self.is_direct(connection, how, Some(what.size)) {
                     direct(connection, &what, target, progress).await?
                 } else {
-                    let sent = send(connection, &what, &part, begun, progress).await;
+                    let sent = self.send(connection, &what, &part, begun, progress).await;
                     begun = match &sent {
                         Err(Error::Session(error)) if error.untouched => begun,
                         Err(error) if error.is_lost_end() => Begun::ToTheEnd,
@@ -213,7 +226,8 @@ impl Client {
             return Err(error);
         }
         if refused.verb == Some(Verb::Rnfr) {
-            connection.delete(part).await?;
+            // It may be gone already.
+            let _ = connection.delete(part).await;
             self.direct.store(true, Ordering::Relaxed);
             return Ok(false);
         }
@@ -247,41 +261,45 @@ fn part_of(target: &[u8], own: &str) -> Vec<u8> {
     }
 }
 
-/// Sends to a part, and goes on with it.
-async fn send(
-    connection: &Connection,
-    what: &What<'_>,
-    part: &[u8],
-    begun: Begun,
-    progress: Progress<'_>,
-) -> Result<Receipt> {
-    let binary = what.is_binary();
-    let there = match begun {
-        Begun::Not => 0,
-        _ if !binary => 0,
-        _ => connection.facts(part).await?.size.unwrap_or(0),
-    };
-    let all = matches!(begun, Begun::ToTheEnd | Begun::Perhaps) && there == what.size && binary;
-    if all && there > 0 {
-        if !connection.has_same(part, what.file).await? {
+impl Client {
+    /// Sends to a part, and goes on with it.
+    async fn send(
+        &self,
+        connection: &Connection,
+        what: &What<'_>,
+        part: &[u8],
+        begun: Begun,
+        progress: Progress<'_>,
+    ) -> Result<Receipt> {
+        let binary = what.is_binary();
+        let there = match begun {
+            Begun::Not => 0,
+            _ if !binary => 0,
+            _ => connection.facts(part).await?.size.unwrap_or(0),
+        };
+        let all = matches!(begun, Begun::ToTheEnd | Begun::Perhaps) && there == what.size && binary;
+        if all && there > 0 {
+            if !self.has_same(connection, part, what.file).await? {
+                return Err(Error::Changed);
+            }
+            // It has it all; only its word for that was lost.
+            let reply = Received { number: 213, lines: vec![there.to_string().into_bytes()] };
+            return Ok(Receipt { bytes: 0, way: None, left: Vec::new(), tls: None, reply, clean_end: true });
+        }
+        // Of a server that went down, the last bytes may be missing although their place is there.
+        let from = if there <= what.size { there.saturating_sub(AGAIN) } else { 0 };
+        let sent = match upload(connection, what, part, from, progress).await {
+            // Not all servers go on with an upload.
+            Err(error) if from > 0 && matches!(error.code(), Some(500..=504 | 550 | 551 | 554)) => {
+                return upload(connection, what, part, 0, progress).await;
+            }
+            uploaded => uploaded?,
+        };
+        if from > 0 && !self.has_same(connection, part, what.file).await? {
             return Err(Error::Changed);
         }
-        // It has it all; only its word for that was lost.
-        let reply = Received { number: 213, lines: vec![there.to_string().into_bytes()] };
-        return Ok(Receipt { bytes: 0, way: None, left: Vec::new(), tls: None, reply, clean_end: true });
+        Ok(sent)
     }
-    let from = if there <= what.size { there } else { 0 };
-    let sent = match upload(connection, what, part, from, progress).await {
-        // Not all servers go on with an upload.
-        Err(error) if from > 0 && matches!(error.code(), Some(500..=504 | 550 | 551 | 554)) => {
-            return upload(connection, what, part, 0, progress).await;
-        }
-        uploaded => uploaded?,
-    };
-    if from > 0 && !connection.has_same(part, what.file).await? {
-        return Err(Error::Changed);
-    }
-    Ok(sent)
 }
 
 /// Sends to the file itself.
@@ -305,6 +323,7 @@ async fn upload(
     from: u64,
     progress: Progress<'_>,
 ) -> Result<Receipt> {
+    what.is_as_it_was()?;
     let mut upload = connection.upload(Verb::Stor, Some(path), what.how.representation, from).await?;
     let (mut at, mut buffer) = (from, vec![0; BUFFER]);
     progress(at, Some(what.size));
@@ -325,9 +344,7 @@ async fn upload(
         at += count as u64;
         progress(at, Some(what.size));
     }
-    if at != what.size {
-        // Dropped, so that the server does not take it for whole.
-        return Err(Error::Local("it changed while it was sent".to_owned()));
-    }
+    // Dropped else, so that the server does not take it for whole.
+    what.is_as_it_was()?;
     upload.finish().await
 }

@@ -2,6 +2,7 @@
 
 use crate::socket;
 use crate::tls::{self, Handshake, Identity, Purpose, Resume, Session, Tls};
+use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use rustls::pki_types::CertificateDer;
 use socket2::SockRef;
@@ -163,6 +164,13 @@ impl Stream {
     pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let socket = self.options().ok_or(io::ErrorKind::NotConnected)?;
         Ok(rustix::net::recv(&*socket, buffer, RecvFlags::DONTWAIT)?.0)
+    }
+
+    /// True while it is open, and nothing has come that was not read.
+    pub fn is_quiet(&self) -> bool {
+        let Some(socket) = self.options() else { return false };
+        let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
+        matches!(rustix::net::recv(&*socket, &mut [0; 1], flags), Err(Errno::AGAIN))
     }
 
     /// Has urgent bytes kept out of the data.

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 pub(crate) use bookmark::BookmarkCommand;
 pub(crate) use client::{
-    ClientCommand, Form, ModeChoice, Reach, TlsChoice, Transfer, TrustChoice, Wishes, parse_start,
+    ClientCommand, Form, ModeChoice, Reach, START, TlsChoice, Transfer, TrustChoice, Wishes,
 };
 pub(crate) use control::ControlCommand;
 pub(crate) use hook::HookCommand;

@@ -287,7 +287,8 @@ pub(crate) fn start(
             .boxed()
         }
         Effect::Connect { target: Target::Kept, .. } => {
-            let kept = holdings.kept.take().map(|kept| *kept);
+            // What was closed meanwhile, or says something where nothing is to be said, is of no use.
+            let kept = holdings.kept.take().map(|kept| *kept).filter(Stream::is_quiet);
             let gone = || ConnectError::Missing(std::io::ErrorKind::NotConnected.into());
             connect(std::future::ready(kept.ok_or_else(gone)), progress).boxed()
         }

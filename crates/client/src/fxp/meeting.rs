@@ -2,6 +2,7 @@
 
 use crate::connection::Connection;
 use crate::error::{Error, Result};
+use portolan_proto::client::{Host, Way, destination};
 use portolan_wire::passive::{parse_227, parse_229};
 use portolan_wire::received::printable;
 use portolan_wire::{ExtendedAddress, HostPort, Received, Verb};
@@ -99,8 +100,11 @@ impl Meeting {
             IpAddr::V4(_) => {
                 let verb = if self.begins == Some(Begins::Cpsv) { Verb::Cpsv } else { Verb::Pasv };
                 let reply = listening.demand(verb, None).await?;
-                let HostPort { address, port } = found(&reply, parse_227)?;
-                SocketAddr::new(address.into(), port)
+                let said = found(&reply, parse_227)?;
+                let peer = Host::Address(listening.peer().ip());
+                // What must not lead this side into its own network, must not lead the other server into its.
+                let place = destination(Way::Announced, said, &peer).unwrap_or_else(|_| peer.at(said.port));
+                place.address().ok_or_else(|| Error::Strange(format!("{place} is no address")))?
             }
             // 229 has no address: it is the one of the control connection (RFC 2428 §3).
             address @ IpAddr::V6(_) => {

@@ -57,6 +57,8 @@ impl Client {
         for action in before {
             failed += usize::from(!self.do_one(action, &top, how, tell).await);
         }
+        // What is sent is not sent ahead.
+        let at_a_time = if how.towards == Towards::Here { self.ahead() } else { self.sessions() };
         let full = AtomicBool::new(false);
         let full = &full;
         let mut running = stream::iter(copies)
@@ -82,7 +84,7 @@ impl Client {
                     }
                 }
             })
-            .buffer_unordered(self.ahead());
+            .buffer_unordered(at_a_time);
         while let Some(done) = running.next().await {
             failed += usize::from(!done);
         }

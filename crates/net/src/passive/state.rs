@@ -209,6 +209,14 @@ const SWEEP_MIN: usize = 1024;
 /// Ports that are drawn before they are looked at one after the other.
 const LOTS: usize = 8;
 
+/// What stands for connections from anywhere, in the family of an address.
+fn anyone(peer: IpAddr) -> IpAddr {
+    match peer {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
 /// One of so many ports that is free: drawn, and where most are taken, the next one from somewhere on.
 fn pick(count: usize, port: impl Fn(usize) -> u16, free: impl Fn(&u16) -> bool) -> Option<u16> {
     if count == 0 {
@@ -327,11 +335,27 @@ impl State {
         self.forget(peer);
     }
 
-    /// A port at random that no session of this peer holds; one of those that lead outside, where there is one.
+    /// A port at random that no session of this peer holds; one of those that lead outside, where there is one. Where
+    /// it can be, one that is held neither for connections from anywhere nor, if it is to be held for those, for anybody:
+    /// whose a connection is shows best then.
     pub(super) fn draw(&self, peer: IpAddr) -> Option<u16> {
+        self.draw_where(peer, |port| !self.is_mixed(peer, port)).or_else(|| self.draw_where(peer, |_| true))
+    }
+
+    /// True for a port that is held for connections from anywhere, and for those of a peer.
+    fn is_mixed(&self, peer: IpAddr, port: u16) -> bool {
+        let holds = |of_peer: &Peer| of_peer.slots.contains_key(&port);
+        match peer.is_unspecified() {
+            true => self.peers.iter().any(|(own, held)| own.is_ipv4() == peer.is_ipv4() && holds(held)),
+            false => self.peers.get(&anyone(peer)).is_some_and(holds),
+        }
+    }
+
+    fn draw_where(&self, peer: IpAddr, fits: impl Fn(u16) -> bool) -> Option<u16> {
         let taken = self.peers.get(&peer).map(|of_peer| &of_peer.slots);
-        let free =
-            |port: &u16| !taken.is_some_and(|slots| slots.contains_key(port)) && self.is_usable(peer, *port);
+        let free = |port: &u16| {
+            !taken.is_some_and(|slots| slots.contains_key(port)) && self.is_usable(peer, *port) && fits(*port)
+        };
         let (first, count) = (*self.ports.start(), self.ports.len());
         let outward: &[u16] = if peer.is_ipv4() { &self.outward } else { &[] };
         let of_all = |number| first + u16::try_from(number).unwrap_or(0);
@@ -452,11 +476,7 @@ impl State {
     /// unspecified address holds the places for connections from anywhere; they come after those for the
     /// very address.
     pub(super) fn claim(&mut self, peer: IpAddr, port: u16) -> Claim {
-        let anyone = match peer {
-            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        };
-        for holder in [peer, anyone] {
+        for holder in [peer, anyone(peer)] {
             let slot = self.peers.get_mut(&holder).and_then(|of_peer| of_peer.slots.get_mut(&port));
             match slot {
                 // Where it may be a control connection, the bytes or the order say which one is meant.
@@ -472,6 +492,8 @@ impl State {
                     let (guard, gone) = (guard.clone(), gone.clone());
                     return Claim::Candidate(Candidate { peer: holder, id: *id, guard, gone });
                 }
+                // It is late, and was for somebody who has given up.
+                Some(Slot::Resting { .. }) if self.sharing == Sharing::None => break,
                 Some(Slot::Resting { .. }) | None => {}
             }
         }

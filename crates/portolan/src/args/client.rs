@@ -1,13 +1,15 @@
 //! The command lines of the client.
 
 use super::bookmark::BookmarkCommand;
+use crate::Exit;
 use crate::client::bookmarks;
+use clap::builder::TypedValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 use globset::Glob;
 use portolan_client::Url;
 use portolan_client::tls::Fingerprint;
 use portolan_config::parse_ports;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -35,7 +37,7 @@ Examples:
 {URLS}"))]
     Ls {
         /// Directories, or files.
-        #[arg(required = true, value_parser = parse_url)]
+        #[arg(required = true, value_parser = URL)]
         url: Vec<Url>,
 
         #[command(flatten)]
@@ -55,7 +57,7 @@ A file is written under another name until it is whole. If it breaks off, the sa
 {URLS}"))]
     Get {
         /// Files.
-        #[arg(required = true, value_parser = parse_url)]
+        #[arg(required = true, value_parser = URL)]
         url: Vec<Url>,
 
         /// Write to this file, or into this folder; `-` is standard output.
@@ -76,7 +78,7 @@ A file is written under another name until it is whole. If it breaks off, the sa
     #[command(after_help = URLS)]
     Cat {
         /// Files.
-        #[arg(required = true, value_parser = parse_url)]
+        #[arg(required = true, value_parser = URL)]
         url: Vec<Url>,
 
         #[command(flatten)]
@@ -137,7 +139,7 @@ Files are alike when size and time are. Nothing is deleted if a listing was not 
     #[command(after_help = URLS)]
     Rm {
         /// Files, or folders with -r.
-        #[arg(required = true, value_parser = parse_url)]
+        #[arg(required = true, value_parser = URL)]
         url: Vec<Url>,
 
         /// Folders too, with everything in them.
@@ -151,7 +153,7 @@ Files are alike when size and time are. Nothing is deleted if a listing was not 
     #[command(after_help = URLS)]
     Mkdir {
         /// Folders.
-        #[arg(required = true, value_parser = parse_url)]
+        #[arg(required = true, value_parser = URL)]
         url: Vec<Url>,
 
         /// Those above it too, and no error if it is there.
@@ -165,11 +167,11 @@ Files are alike when size and time are. Nothing is deleted if a listing was not 
     #[command(after_help = URLS)]
     Fxp {
         /// The file.
-        #[arg(value_parser = parse_url)]
+        #[arg(value_parser = URL)]
         from: Url,
 
         /// The folder, with a slash at its end, or the file.
-        #[arg(value_parser = parse_url)]
+        #[arg(value_parser = URL)]
         to: Url,
 
         #[command(flatten)]
@@ -193,7 +195,7 @@ options for each.
 {URLS}"))]
     Shell {
         /// What is opened first: a URL, a bookmark, or a host.
-        #[arg(value_parser = parse_start)]
+        #[arg(value_parser = START)]
         start: Option<Url>,
 
         #[command(flatten)]
@@ -206,11 +208,11 @@ options for each.
     #[command(after_help = URLS)]
     Mv {
         /// The file.
-        #[arg(value_parser = parse_url)]
+        #[arg(value_parser = URL)]
         from: Url,
 
         /// Its new name, on the same server.
-        #[arg(value_parser = parse_url)]
+        #[arg(value_parser = URL)]
         to: Url,
 
         #[command(flatten)]
@@ -344,6 +346,10 @@ pub(crate) struct Reach {
     /// Print nothing but errors.
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+
+    /// It is not for the server that the environment's password is for.
+    #[arg(skip)]
+    pub(crate) is_another: bool,
 }
 
 impl Reach {
@@ -355,8 +361,21 @@ impl Reach {
             password_command: None,
             account: None,
             fingerprint: Vec::new(),
+            is_another: true,
             ..self.clone()
         }
+    }
+
+    /// The same wherever one is here: with the whole paths of files.
+    pub(crate) fn anchored(self) -> std::io::Result<Reach> {
+        let whole = |file: Option<PathBuf>| file.map(std::path::absolute).transpose();
+        Ok(Reach {
+            password_file: whole(self.password_file)?,
+            ca: whole(self.ca)?,
+            cert: whole(self.cert)?,
+            key: whole(self.key)?,
+            ..self
+        })
     }
 }
 
@@ -409,13 +428,31 @@ pub(crate) enum ModeChoice {
     Active,
 }
 
-pub(crate) fn parse_url(text: &str) -> Result<Url, String> {
-    bookmarks::url(text).map_err(|error| error.message)
-}
+/// Reads a URL. What is wrong with one is said without it: there may be a password in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UrlParser(fn(&str) -> Result<Url, Exit>);
 
-/// The same where a shell begins, which may be said in fewer words.
-pub(crate) fn parse_start(text: &str) -> Result<Url, String> {
-    bookmarks::start(text).map_err(|error| error.message)
+/// Where a URL is expected.
+const URL: UrlParser = UrlParser(bookmarks::url);
+
+/// Where a shell begins, which may be said in fewer words.
+pub(crate) const START: UrlParser = UrlParser(bookmarks::start);
+
+impl TypedValueParser for UrlParser {
+    type Value = Url;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Url, clap::Error> {
+        let read = value.to_str().ok_or_else(|| Exit::wrong("a URL is UTF-8")).and_then(self.0);
+        read.map_err(|exit| {
+            let message = format!("{}\n", exit.message);
+            clap::Error::raw(clap::error::ErrorKind::ValueValidation, message).with_cmd(command)
+        })
+    }
 }
 
 fn parse_glob(text: &str) -> Result<Glob, String> {

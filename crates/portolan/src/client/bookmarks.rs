@@ -86,7 +86,8 @@ fn kept(text: &str) -> Result<Url, Exit> {
 
 /// What a bookmark stands for, if there is one of that name.
 fn stands_for(name: &str) -> Result<Option<Url>, Exit> {
-    let file = file()?;
+    // Where there is no home there are no bookmarks.
+    let Ok(file) = file() else { return Ok(None) };
     let wrong =
         |exit: Exit| Exit { message: format!("{}: {name}: {}", file.display(), exit.message), ..exit };
     find(&text(&file)?, name).map(kept).transpose().map_err(wrong)

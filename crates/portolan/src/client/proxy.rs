@@ -4,6 +4,7 @@ use crate::Exit;
 use crate::args::{ModeChoice, Reach};
 use ipnet::IpNet;
 use portolan_client::{Proxy, Url};
+use std::env::VarError;
 use std::net::IpAddr;
 
 /// The proxy for a URL, if there is one.
@@ -11,7 +12,15 @@ pub(super) fn of(url: &Url, reach: &Reach) -> Result<Option<Proxy>, Exit> {
     let proxy = match reach.proxy.as_deref() {
         Some("none") => None,
         Some(text) => Some(parse("--proxy", text)?),
-        None => from_environment(&url.host, |name| std::env::var(name).ok())?,
+        None => {
+            let names = ["ftp_proxy", "FTP_PROXY", "all_proxy", "ALL_PROXY"];
+            let odd = |name: &&str| matches!(std::env::var(name), Err(VarError::NotUnicode(_)));
+            // Passed over it would be no proxy at all.
+            if let Some(name) = names.iter().find(|name| odd(name)) {
+                return Err(Exit::wrong(format!("{name}: it is not UTF-8; write other bytes as %XX")));
+            }
+            from_environment(&url.host, |name| std::env::var(name).ok())?
+        }
     };
     if let (ModeChoice::Active, Some(proxy)) = (reach.mode, proxy.as_ref().filter(|proxy| proxy.carries())) {
         return Err(Exit::wrong(format!(

@@ -1,11 +1,11 @@
 //! `portolan put`.
 
+use super::bookmarks;
 use super::place::Place;
 use super::progress::Tell;
 use super::reach::with;
 use super::report::{Outcome, at};
 use crate::Exit;
-use super::bookmarks;
 use crate::args::{Reach, Transfer};
 use futures_util::stream::{self, StreamExt};
 use portolan_client::{Client, Storing, join};
@@ -28,7 +28,11 @@ pub(super) async fn run(
 ) -> Result<(), Exit> {
     let Some((url, files)) = paths.split_last() else { return Err(Exit::wrong("there is no URL")) };
     let url = &bookmarks::url(&url.to_string_lossy()).map_err(|error| {
-        Exit::wrong(format!("{}: {error}", url.to_string_lossy().rsplit('@').next().unwrap_or_default()))
+        Exit::wrong(format!(
+            "{}: {}",
+            url.to_string_lossy().rsplit('@').next().unwrap_or_default(),
+            error.message
+        ))
     })?;
     let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
     let files = &files[..];
@@ -55,6 +59,11 @@ pub(super) fn check(files: &[PathBuf], place: &Place) -> Result<(), Exit> {
         return Err(Exit::wrong(format!(
             "{place} is one file, and there are several; end it with a slash for a folder"
         )));
+    }
+    let mut names: Vec<_> = files.iter().filter_map(|file| file.file_name()).collect();
+    names.sort_unstable();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(Exit::wrong(format!("two of these would be stored as {}", pair[0].display())));
     }
     Ok(())
 }

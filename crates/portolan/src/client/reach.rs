@@ -60,7 +60,8 @@ pub(super) async fn client(url: &Url, reach: &Reach, sessions: Option<usize>) ->
             _ if untrusted.changed || !reach.fingerprint.is_empty() => false,
             TrustChoice::New => true,
             TrustChoice::Ask if std::io::stdin().is_terminal() => {
-                ask(&format!("portolan: {}: {untrusted}\nTrust it from now on? [y/N] ", options.partner().0))?
+                let host = options.partner().0;
+                ask(format!("portolan: {host}: {untrusted}\nTrust it from now on? [y/N] ")).await?
             }
             TrustChoice::Ask | TrustChoice::Refuse => false,
         };
@@ -102,12 +103,16 @@ pub(super) async fn each(
     outcome.end()
 }
 
-fn ask(question: &str) -> Result<bool, Exit> {
+/// Asks at the terminal; in a shell, Ctrl-C is heard meanwhile.
+async fn ask(question: String) -> Result<bool, Exit> {
     let failed = |error: std::io::Error| Exit::failed(error.to_string());
     eprint!("{question}");
     std::io::stderr().flush().map_err(failed)?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).map_err(failed)?;
+    let read = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = read.await.map_err(|error| Exit::failed(error.to_string()))?.map_err(failed)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
@@ -130,8 +135,11 @@ fn options(url: &Url, reach: &Reach) -> Result<Options, Exit> {
     options.trust = trust(reach)?;
     let partner = options.partner();
     options.trust.known = known::of(partner.0, partner.1)?;
-    // What once was protected does not silently become clear.
-    if options.tls == TlsPolicy::Auto && (!options.trust.known.is_empty() || !reach.fingerprint.is_empty()) {
+    // What once was protected does not silently become clear, by way of a proxy neither.
+    let known = !options.trust.known.is_empty()
+        || !reach.fingerprint.is_empty()
+        || !known::of(&url.host, port)?.is_empty();
+    if options.tls == TlsPolicy::Auto && known {
         options.tls = TlsPolicy::Required;
     }
     options.credentials = credentials(url, reach)?;
@@ -225,7 +233,7 @@ fn password(user: &[u8], url: &Url, reach: &Reach, kept: Option<String>) -> Resu
         let text = String::from_utf8_lossy(&output.stdout);
         return Ok(text.lines().next().unwrap_or_default().to_owned());
     }
-    if let Ok(password) = std::env::var("PORTOLAN_PASSWORD") {
+    if let (false, Ok(password)) = (reach.is_another, std::env::var("PORTOLAN_PASSWORD")) {
         return Ok(password);
     }
     if let Some(password) = kept {

@@ -246,6 +246,13 @@ fn what_is_wrong_is_said_with_an_exit_code_of_its_own() {
     say(&["get", &scene.url("a"), &scene.url("b"), "-o", "nofolder"], 2, "no folder");
     say(&["put", "missing", &scene.url("")], 9, "missing");
     say(&["put", "-", &scene.url("")], 2, "no name");
+    say(&["put", "one/a", "two/a", &scene.url("")], 2, "two of these would be stored as a");
+    // Options may stand anywhere, and what is wrong with a URL is said without its password.
+    say(&["put", "missing", "-q", &scene.url("")], 9, "missing");
+    for command in ["get", "ls", "rm", "put"] {
+        let (code, _, said) = scene.try_run(&[command, "file", "ftp://anna:sec/ret@host/f"]);
+        assert!(code == 2 && !said.contains("sec"), "{command}: {said}");
+    }
     fs::create_dir(scene.root().join("folder")).unwrap();
     say(&["get", &scene.url("folder")], 6, "550");
     say(&["mv", &scene.url("a"), "ftp://elsewhere/b"], 2, "one server");

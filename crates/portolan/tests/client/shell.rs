@@ -131,6 +131,25 @@ fn the_login_of_one_server_is_not_told_another() {
     assert_eq!(code, 0, "{err}");
     let users: Vec<&str> = err.lines().filter(|line| line.starts_with("> USER")).collect();
     assert_eq!(users, ["> USER ftp", "> USER anonymous"]);
+    // That of the environment neither, also if nothing came of the first.
+    let otto = format!("ftp://otto@localhost:{}/", second.port);
+    for start in ["", "none/"] {
+        let (code, _, err) = run(
+            first.command(&[
+                "shell",
+                "-v",
+                "--tls",
+                "off",
+                "--user",
+                "ftp",
+                &format!("{}{start}", url(&first)),
+            ]),
+            &format!("open {otto}\n"),
+        );
+        assert_eq!(code, if start.is_empty() { 2 } else { 6 }, "{err}");
+        assert!(!err.contains("> USER otto"), "{err}");
+        assert!(!start.is_empty() || err.contains("there is no password for otto"), "{err}");
+    }
 }
 
 #[test]

@@ -75,8 +75,8 @@ pub(super) enum Common {
     Tried,
     /// The server keeps it from one transfer to the next.
     Kept,
-    /// It broke, or was given up: what is still to come on it does not come.
-    Lost,
+    /// It ends behind the transfer with this number: what comes later on it does not come.
+    Ends(Number),
 }
 
 impl Conversation {

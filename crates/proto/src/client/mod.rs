@@ -32,4 +32,4 @@ pub use place::{Host, Place};
 pub use session::{Answer, Input, Number, Output, Request, Session};
 pub use settings::{Credentials, Gateway, Patience, Settings, TlsPolicy};
 pub use transfer::{Completion, Direction, Order};
-pub use way::{Left, Reason, Way};
+pub use way::{Left, Reason, Way, destination};

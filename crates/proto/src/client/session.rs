@@ -446,19 +446,31 @@ impl Session {
         }
     }
 
+    /// The data connection that small transfers have in common ends behind one of them: those behind that are told so.
+    fn end_common(&mut self, last: Number) {
+        let users = |jobs: &VecDeque<Job>| -> Vec<Number> {
+            let of = |job: &Job| match job {
+                Job::Transfer(transfer) if transfer.uses_common() => Some(transfer.number),
+                _ => None,
+            };
+            jobs.iter().filter_map(of).collect()
+        };
+        for number in users(&self.jobs).into_iter().filter(|number| *number > last) {
+            self.with(number, Transfer::lose);
+        }
+        if users(&self.jobs).is_empty() {
+            self.conversation.common = Common::None;
+            self.conversation.outputs.push_back(Output::DropCommon);
+        }
+    }
+
     /// Begins whatever may begin now.
     fn begin_jobs(&mut self, now: Instant) {
         if self.login != Login::Done {
             return;
         }
-        if self.conversation.common == Common::Lost {
-            self.conversation.common = Common::None;
-            self.conversation.outputs.push_back(Output::DropCommon);
-            for job in &mut self.jobs {
-                if let Job::Transfer(transfer) = job {
-                    transfer.lose();
-                }
-            }
+        if let Common::Ends(last) = self.conversation.common {
+            self.end_common(last);
         }
         let mut at = 0;
         while !self.over && at < self.jobs.len() {

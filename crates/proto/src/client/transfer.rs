@@ -174,12 +174,17 @@ impl Transfer {
         }
     }
 
+    /// True while it uses the data connection in common, or has it before it.
+    pub(super) fn uses_common(&self) -> bool {
+        self.in_blocks && matches!(self.connection, Connection::Common | Connection::Begun)
+    }
+
     /// What is still to come on the data connection in common does not come any more.
-    pub(super) fn lose(&mut self) {
-        if self.in_blocks && matches!(self.connection, Connection::Common | Connection::Begun) {
-            let why = "the data connection that it had in common with others is gone".to_owned();
-            self.connection = Connection::Ended(Err(Problem::Data(why)));
-        }
+    pub(super) fn lose(&mut self, conversation: &mut Conversation) -> Step {
+        let why = "the data connection that it had in common with others is gone".to_owned();
+        conversation.outputs.push_back(Output::DropData { number: self.number });
+        self.connection = Connection::Ended(Err(Problem::Data(why)));
+        self.step(Ok(()))
     }
 
     /// True while there is a data connection, so that the reply is not waited for.
@@ -509,17 +514,22 @@ impl Transfer {
 
     /// Its data comes next on the data connection in common.
     fn take_turn(&mut self, conversation: &mut Conversation) {
-        if self.connection == Connection::Common {
+        if self.connection == Connection::Common && conversation.common == Common::Kept {
             self.connection = Connection::Begun;
             conversation.outputs.push_back(Output::Continue { number: self.number });
         }
     }
 
-    /// The data connection in common is of no use any more.
-    fn lose_common(&self, conversation: &mut Conversation) {
-        if self.in_blocks && conversation.common != Common::None {
-            conversation.common = Common::Lost;
+    /// The data connection in common is of no use any more behind this one.
+    fn end_common(&self, conversation: &mut Conversation) {
+        if !self.in_blocks {
+            return;
         }
+        conversation.common = match conversation.common {
+            Common::None => Common::None,
+            Common::Ends(number) => Common::Ends(number.min(self.number)),
+            Common::Tried | Common::Kept => Common::Ends(self.number),
+        };
     }
 
     fn take_transfer(&mut self, conversation: &mut Conversation, now: Instant, reply: Received) -> Stepped {
@@ -538,12 +548,13 @@ impl Transfer {
                 conversation.outputs.push_back(Output::Started { number: self.number });
             }
             self.take_turn(conversation);
-            if self.in_blocks && conversation.common == Common::Tried && reply.number == 250 {
-                conversation.common = Common::Kept;
-            } else if self.in_blocks && reply.number != 250 && conversation.common != Common::Lost {
+            match reply.number {
+                250 if self.in_blocks && conversation.common == Common::Tried => {
+                    conversation.common = Common::Kept;
+                }
+                250 => {}
                 // By any other number it says that it closes the data connection.
-                conversation.common = Common::None;
-                conversation.outputs.push_back(Output::DropCommon);
+                _ => self.end_common(conversation),
             }
             self.asked = Asked::Over(reply);
             match self.connection {
@@ -557,14 +568,13 @@ impl Transfer {
         let nothing_moved = !matches!(self.connection, Connection::Begun | Connection::Ended(_));
         if self.connection == Connection::Common {
             if matches!(reply.number, 425 | 426) {
-                self.lose_common(conversation);
-                conversation.odd = true;
+                self.end_common(conversation);
             }
             // It was refused, and the others go on.
             return Err(self.error(Phase::DataConnection, Problem::Refused(reply)));
         }
         if !nothing_moved {
-            self.lose_common(conversation);
+            self.end_common(conversation);
         }
         match &self.connection {
             Connection::Failed(reason) if matches!(reply.number, 425 | 426) => {
@@ -637,9 +647,7 @@ impl Transfer {
             return Step::Goes;
         }
         if ended.is_err() {
-            self.lose_common(conversation);
-        } else if self.in_blocks && conversation.common == Common::None {
-            conversation.outputs.push_back(Output::DropCommon);
+            self.end_common(conversation);
         }
         self.next_noop = None;
         let patience = if ended.is_ok() { conversation.settings.patience.end } else { VERDICT };
@@ -654,8 +662,8 @@ impl Transfer {
             return Step::Goes;
         }
         conversation.outputs.push_back(Output::DropData { number: self.number });
-        if self.in_blocks && self.is_asked() {
-            self.lose_common(conversation);
+        if self.is_asked() {
+            self.end_common(conversation);
         }
         if matches!(self.asked, Asked::Not | Asked::Rest | Asked::Over(_)) {
             return Step::Over(Err(self.error(Phase::Transfer, Problem::Cancelled)));

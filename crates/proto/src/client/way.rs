@@ -98,7 +98,10 @@ impl std::fmt::Display for Left {
 }
 
 /// Where the address of a 227 leads by this way, or why it leads nowhere.
-pub(super) fn destination(way: Way, said: HostPort, peer: &Host) -> Result<Place, Reason> {
+///
+/// # Errors
+/// See [`Reason`].
+pub fn destination(way: Way, said: HostPort, peer: &Host) -> Result<Place, Reason> {
     let announced = IpAddr::V4(said.address);
     let (loopback, inside) = match peer {
         Host::Address(peer) => (peer.is_loopback(), is_inside(*peer)),

@@ -34,12 +34,33 @@ impl DataSetup {
     }
 }
 
+/// True for addresses of one host, which is another in each place where it is said to be only if the network is.
+fn is_of_one(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            !(address.is_loopback()
+                || address.is_unspecified()
+                || address.is_link_local()
+                || address.is_multicast()
+                || address.is_broadcast())
+        }
+        IpAddr::V6(address) => {
+            !(address.is_loopback()
+                || address.is_unspecified()
+                || address.is_unicast_link_local()
+                || address.is_multicast())
+        }
+    }
+}
+
 impl Session {
-    /// Takes the address of `PORT` and its kin, if it is the peer's own (RFC 2577 §3, §4), or any of the
-    /// same family where the account may transfer between servers.
+    /// Takes the address of `PORT` and its kin, if it is the peer's own (RFC 2577 §3, §4), or any of another
+    /// host, of the same family, where the account may transfer between servers.
     pub(super) fn set_active(&mut self, address: IpAddr, port: u16) -> Reply {
         let own = address == self.peer.ip();
-        let allowed = own || (self.may_meet_servers() && address.is_ipv4() == self.peer.is_ipv4());
+        let meets = self.may_meet_servers() && address.is_ipv4() == self.peer.is_ipv4();
+        // To this machine itself nobody is let by that right (RFC 2577 §3).
+        let allowed = own || (meets && (is_of_one(address) || self.peer.ip().is_loopback()));
         if !allowed {
             return replies::foreign_address();
         }

@@ -271,7 +271,7 @@ impl Session {
     }
 
     pub(super) fn log_out(&mut self) {
-        if self.may_meet_servers() {
+        if self.may_meet_servers() || self.data == DataSetup::Kept {
             // What was set up by the right of who is gone serves nobody else.
             self.drop_data();
         }

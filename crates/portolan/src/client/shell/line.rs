@@ -1,6 +1,6 @@
 //! What can be typed: each line is a command line of its own, so that help and complaints are those of all others.
 
-use crate::args::{Form, Wishes, parse_start};
+use crate::args::{Form, START, Wishes};
 use crate::{Exit, state};
 use clap::builder::NonEmptyStringValueParser as NonEmpty;
 use clap::{Parser, Subcommand, ValueHint};
@@ -30,7 +30,7 @@ pub(super) enum Command {
     /// Open a server, in place of the one that is open.
     Open {
         /// A URL, a bookmark, or a host.
-        #[arg(value_parser = parse_start, value_hint = ValueHint::Url)]
+        #[arg(value_parser = START, value_hint = ValueHint::Url)]
         start: Url,
     },
     /// Say goodbye to the server.

@@ -33,14 +33,17 @@ const INTERRUPTED: u8 = 130;
 
 struct Shell {
     session: Option<Session>,
-    /// How the next server is reached.
+    /// How servers are reached: the first one, and others.
     reach: Reach,
+    /// The first one, which alone is told its login.
+    first: Option<(String, Option<u16>)>,
     transfer: Transfer,
 }
 
 /// Does what is typed, or what a script says.
 pub(super) async fn run(start: Option<&Url>, transfer: Transfer, reach: Reach) -> Result<(), Exit> {
-    let mut shell = Shell { session: None, reach, transfer };
+    let reach = reach.anchored().map_err(|error| Exit::failed(error.to_string()))?;
+    let mut shell = Shell { session: None, reach, first: None, transfer };
     if let Some(url) = start {
         shell.open(url).await?;
     }
@@ -107,9 +110,11 @@ impl Shell {
     }
 
     async fn open(&mut self, url: &Url) -> Result<(), Exit> {
-        let server = Server::open(url, self.reach.clone(), self.transfer.sessions()).await?;
+        let place = (url.host.to_ascii_lowercase(), url.port);
+        let is_first = *self.first.get_or_insert_with(|| place.clone()) == place;
+        let reach = if is_first { self.reach.clone() } else { self.reach.of_another() };
+        let server = Server::open(url, reach, self.transfer.sessions()).await?;
         let session = Session::begin(server, url).await?;
-        self.reach = self.reach.of_another();
         self.close().await;
         self.session = Some(session);
         Ok(())

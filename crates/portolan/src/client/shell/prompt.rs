@@ -89,6 +89,11 @@ impl Prompt {
 
 /// True for lines that nobody should find in a file: URLs with passwords, and commands of FTP that send one.
 fn has_password(line: &str) -> bool {
+    // A password can hold blanks: what stands between a colon and an @ may be one.
+    let may_hold = |rest: &str| rest.split_once(':').is_some_and(|(_, rest)| rest.contains('@'));
+    if line.split_once("://").map_or_else(|| may_hold(line), |(_, rest)| may_hold(rest)) {
+        return true;
+    }
     let mut words = line.split(|byte: char| byte.is_whitespace() || matches!(byte, '"' | '\'' | '='));
     words.any(|word| {
         let url = match word.contains("://") {
