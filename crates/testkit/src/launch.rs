@@ -39,6 +39,7 @@ pub fn isolate() {
         "link set lo up",
         "link add outside type veth peer name inside",
         "addr add 198.51.100.1/24 dev outside",
+        "addr add 198.51.100.2/24 dev outside",
         "addr add 2001:db8::1/64 dev outside nodad",
         "link set outside up",
         "link set inside up",

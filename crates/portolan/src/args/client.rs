@@ -85,7 +85,7 @@ A file is written under another name until it is whole. If it breaks off, the sa
         reach: Reach,
     },
     /// Store files on an FTP server.
-    #[command(after_help = URLS, after_long_help = format!("\
+    #[command(override_usage = "portolan put [OPTIONS] <FILE>... <URL>", after_help = URLS, after_long_help = format!("\
 Examples:
   portolan put report.pdf ftp://anna@host/in/
   portolan put report.pdf ftp://anna@host/in/latest.pdf
@@ -96,7 +96,7 @@ A file is stored under another name until it is whole, where the server lets one
 {URLS}"))]
     Put {
         /// Files, `-` is standard input; then the folder, with a slash at its end, or the file.
-        #[arg(required = true, num_args = 2.., value_names = ["FILE", "URL"])]
+        #[arg(required = true, value_name = "FILE... URL")]
         paths: Vec<OsString>,
 
         /// Store it under its own name from the start.

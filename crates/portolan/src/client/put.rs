@@ -36,6 +36,9 @@ pub(super) async fn run(
     })?;
     let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
     let files = &files[..];
+    if files.is_empty() {
+        return Err(Exit::wrong("there is a URL, and no file to be stored there"));
+    }
     check(files, &Place::from(url))?;
     if !files.iter().any(|file| file == Path::new("-")) {
         let act =

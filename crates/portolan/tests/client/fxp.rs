@@ -14,7 +14,7 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// Two addresses of this machine, so that the data of the one server comes from elsewhere for the other.
-const IPV4: [&str; 2] = ["127.0.0.1", "198.51.100.1"];
+const IPV4: [&str; 2] = ["198.51.100.2", "198.51.100.1"];
 const IPV6: [&str; 2] = ["[::1]", "[2001:db8::1]"];
 
 fn content(length: usize) -> Vec<u8> {

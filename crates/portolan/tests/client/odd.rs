@@ -395,6 +395,45 @@ fn names_in_listings_lead_nowhere_else_and_say_nothing_to_the_terminal() {
     assert!(!odd.folder.path().join("escaped").exists() && !odd.folder.path().join("out").exists());
 }
 
+#[test]
+fn sizes_in_listings_are_wrong() {
+    let odd = Odd::new(|talk, line| {
+        if line.starts_with("LIST") {
+            talk.say("150 here\r\n");
+            let entry = |size: usize| format!("-rw-r--r-- 1 a b {size} Jan  1  2020 of{size}\r\n");
+            talk.send([5, 23, 99, 0].map(entry).concat().as_bytes());
+            talk.say("226 done\r\n");
+        }
+        line.starts_with("LIST")
+    });
+    let (code, _, said) = odd.try_run(&["mirror", "", "here"]);
+    assert!(code == 0 && !said.contains("again"), "{said}");
+    for name in ["of5", "of23", "of99", "of0"] {
+        assert_eq!(fs::read(odd.folder.path().join("here").join(name)).unwrap(), CONTENT, "{name}");
+    }
+    // Each of the wrong ones once more.
+    assert_eq!(odd.heard("RETR"), 7);
+}
+
+#[test]
+fn block_mode_is_offered_and_refused() {
+    let odd = Odd::new(|talk, line| match line {
+        "FEAT" => {
+            talk.say("211-these\r\n MODE S;B\r\n211 end\r\n");
+            true
+        }
+        "MODE B" => {
+            talk.say("504 not now\r\n");
+            true
+        }
+        _ => false,
+    });
+    let (code, _, said) = odd.try_run(&["mirror", "", "here"]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(fs::read(odd.folder.path().join("here/file")).unwrap(), CONTENT);
+    assert_eq!(odd.heard("MODE B"), 1);
+}
+
 /// A server over TLS that closes its data connections without ending TLS on them. It knows `SIZE` if it is told to.
 const ABRUPT: &str = r"
 import socket, ssl, sys
