@@ -1,18 +1,20 @@
 //! The task that has a control connection: it alone speaks on it, and tells everybody what came of what they asked for.
 
+mod opening;
+
 use crate::data::Data;
-use crate::dial;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::options::Options;
 use crate::tls::{Secured, describe};
+use opening::{Common, Opened, Wanted};
 use portolan_proto::client::{
-    Answer, Completion, Error as SessionError, Features, Input, Number, Order, Output, Phase, Place, Problem,
-    Request, Session, Software,
+    Answer, Completion, Error as SessionError, Features, Input, Number, Order, Output, Phase, Problem,
+    Request, Session,
 };
 use portolan_wire::received::printable;
 use portolan_wire::{Command, Received};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -72,35 +74,6 @@ enum Pending {
         started: Option<oneshot::Sender<()>>,
         end: oneshot::Sender<std::result::Result<Completion, SessionError>>,
     },
-}
-
-/// What a task that opens a data connection says.
-enum Opened {
-    Listening(Number, u64, io::Result<SocketAddr>),
-    Connected(Number, u64, Result<TcpStream>),
-}
-
-/// A data connection that was wanted.
-struct Wanted {
-    attempt: u64,
-    gone: CancellationToken,
-    socket: Option<TcpStream>,
-}
-
-/// The data connection that small transfers have in common.
-#[derive(Default)]
-struct Common {
-    /// While none of them uses it.
-    data: Option<Data>,
-    /// Whose data comes next on it.
-    waiting: VecDeque<Number>,
-}
-
-impl Common {
-    fn drop(&mut self) {
-        self.waiting.clear();
-        self.data = None;
-    }
 }
 
 enum Control {
@@ -359,128 +332,6 @@ impl Driver {
         self.tell(&Event::Protected(&version, &suite));
         self.control = Control::Tls(Box::new(stream));
         Ok(())
-    }
-
-    fn want(&mut self, number: Number) -> (u64, CancellationToken) {
-        self.attempts += 1;
-        let gone = CancellationToken::new();
-        let wanted = Wanted { attempt: self.attempts, gone: gone.clone(), socket: None };
-        if let Some(before) = self.wanted.insert(number, wanted) {
-            before.gone.cancel();
-        }
-        (self.attempts, gone)
-    }
-
-    fn connect(&mut self, number: Number, place: Place) {
-        self.tell(&Event::DataTo(&place));
-        let (attempt, gone) = self.want(number);
-        let opened = self.opened.0.clone();
-        let (proxy, control) = (self.options.carrier().cloned(), self.known);
-        // What is over at once needs no looking after.
-        let lasts = !matches!(self.pending.get(&number), Some(Pending::Transfer { small: true, .. }));
-        tokio::spawn(async move {
-            tokio::select! {
-                connected = dial::data(&place, proxy.as_ref(), control, lasts) => {
-                    let _ = opened.send(Opened::Connected(number, attempt, connected));
-                }
-                () = gone.cancelled() => {}
-            }
-        });
-    }
-
-    fn listen(&mut self, number: Number) {
-        let (attempt, gone) = self.want(number);
-        let opened = self.opened.0.clone();
-        let (peer, local) = (self.known.0.ip(), self.known.1.ip());
-        let listener = match dial::listen(local, self.options.active_ports.as_ref()) {
-            Ok(listener) => listener,
-            Err(error) => {
-                let _ = opened.send(Opened::Listening(number, attempt, Err(error)));
-                return;
-            }
-        };
-        let _ = opened.send(Opened::Listening(number, attempt, listener.local_addr()));
-        tokio::spawn(async move {
-            tokio::select! {
-                accepted = dial::accept(&listener, peer) => {
-                    let accepted = accepted.map_err(|error| Error::local(&error));
-                    let _ = opened.send(Opened::Connected(number, attempt, accepted));
-                }
-                () = gone.cancelled() => {}
-            }
-        });
-    }
-
-    fn take_opened(&mut self, opened: Opened) {
-        let now = Instant::now();
-        let is_it = |wanted: &Wanted, attempt: u64| wanted.attempt == attempt;
-        match opened {
-            Opened::Listening(number, attempt, result) => {
-                if self.wanted.get(&number).is_some_and(|wanted| is_it(wanted, attempt)) {
-                    if let Ok(address) = &result {
-                        self.tell(&Event::DataFrom(*address));
-                    }
-                    let result = result.map(|address| address.port()).map_err(|error| error.to_string());
-                    self.session.handle_input(now, Input::Listening(number, result));
-                }
-            }
-            Opened::Connected(number, attempt, result) => {
-                let Some(wanted) = self.wanted.get_mut(&number).filter(|wanted| is_it(wanted, attempt))
-                else {
-                    return;
-                };
-                let result = match result {
-                    Ok(socket) => {
-                        wanted.socket = Some(socket);
-                        Ok(())
-                    }
-                    Err(error) => Err(error.to_string()),
-                };
-                self.session.handle_input(now, Input::Connected(number, result));
-            }
-        }
-    }
-
-    fn begin(&mut self, number: Number, protected: bool, in_blocks: bool) {
-        let Some(Wanted { socket, gone, .. }) = self.wanted.get_mut(&number) else { return };
-        let Some(socket) = socket.take() else { return };
-        let gone = gone.clone();
-        let secured = self.secured.clone().filter(|_| protected);
-        if in_blocks {
-            self.common.drop();
-        }
-        let waiting = match self.pending.get_mut(&number) {
-            Some(Pending::Transfer { data, .. }) => data.take(),
-            _ => None,
-        };
-        let data = Data::plain(socket, self.options.carrier().is_some(), in_blocks);
-        let wants_end = self.session.features().software == Software::Vsftpd;
-        let given = Given { data, secured, wants_end, gone };
-        // Who does not wait any more has called it off.
-        if let Some(waiting) = waiting {
-            let _ = waiting.send(given);
-        }
-    }
-
-    /// Gives the data connection that small transfers have in common to the next of them.
-    fn pass_on(&mut self) {
-        while let Some(mut data) = self.common.data.take() {
-            let Some(number) = self.common.waiting.pop_front() else {
-                self.common.data = Some(data);
-                return;
-            };
-            let waiting = match self.pending.get_mut(&number) {
-                Some(Pending::Transfer { data, .. }) => data.take(),
-                _ => None,
-            };
-            let Some(waiting) = waiting else {
-                // What comes next is of one that nobody waits for any more; the session has noticed, or will.
-                return;
-            };
-            let (_, gone) = self.want(number);
-            data.begin_next();
-            let _ = waiting.send(Given { data, secured: None, wants_end: false, gone });
-        }
     }
 
     fn answer(&mut self, number: Number, result: std::result::Result<Answer, SessionError>) {

@@ -14,6 +14,8 @@ use std::path::Path;
 
 /// How names of what is not whole end.
 const PART: &[u8] = b".portolan-part";
+/// The same of what may have gaps.
+const SEGMENTS: &[u8] = b".portolan-segments";
 /// Bytes of a name at most.
 const NAME_MAX: usize = 255;
 
@@ -34,23 +36,32 @@ impl Name {
 
     /// The name of what is not whole yet.
     pub fn part(&self) -> Name {
+        self.with(PART)
+    }
+
+    /// The name of what is fetched in segments, and may have gaps.
+    pub(crate) fn segments(&self) -> Name {
+        self.with(SEGMENTS)
+    }
+
+    fn with(&self, end: &[u8]) -> Name {
         let own = self.0.as_encoded_bytes();
         // Names have at most 255 bytes.
-        let fits = own.len() < NAME_MAX - PART.len();
+        let fits = own.len() < NAME_MAX - end.len();
         let stem = if fits {
             own.to_vec()
         } else {
             let hash =
                 Sha256::digest(own).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
-            [&own[..NAME_MAX - PART.len() - 18], b"-", hash.as_bytes()].concat()
+            [&own[..NAME_MAX - end.len() - 18], b"-", hash.as_bytes()].concat()
         };
-        Name(OsString::from_vec([b".", &stem[..], PART].concat()))
+        Name(OsString::from_vec([b".", &stem[..], end].concat()))
     }
 
     /// True for one of those.
     pub(crate) fn is_part(&self) -> bool {
         let bytes = self.0.as_encoded_bytes();
-        bytes.starts_with(b".") && bytes.ends_with(PART)
+        bytes.starts_with(b".") && (bytes.ends_with(PART) || bytes.ends_with(SEGMENTS))
     }
 
     /// The name as a path.

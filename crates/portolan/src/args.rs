@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 pub(crate) use bookmark::BookmarkCommand;
 pub(crate) use client::{
-    ClientCommand, Form, ModeChoice, Reach, START, TlsChoice, Transfer, TrustChoice, Wishes,
+    ClientCommand, Form, HowToGet, ModeChoice, Reach, START, TlsChoice, Transfer, TrustChoice, Wishes,
 };
 pub(crate) use control::ControlCommand;
 pub(crate) use hook::HookCommand;

@@ -64,9 +64,8 @@ A file is written under another name until it is whole. If it breaks off, the sa
         #[arg(short, long, value_name = "FILE|DIR")]
         output: Option<PathBuf>,
 
-        /// Begin anew although there is a part.
-        #[arg(long)]
-        no_resume: bool,
+        #[command(flatten)]
+        how: HowToGet,
 
         #[command(flatten)]
         transfer: Transfer,
@@ -377,6 +376,18 @@ impl Reach {
             ..self
         })
     }
+}
+
+/// How files are fetched.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct HowToGet {
+    /// Begin anew although there is a part.
+    #[arg(long)]
+    pub(crate) no_resume: bool,
+
+    /// Fetch large files by so many data connections at a time.
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub(crate) segments: u16,
 }
 
 /// How files are transferred.

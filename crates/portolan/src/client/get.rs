@@ -5,7 +5,7 @@ use super::progress::Tell;
 use super::reach::{client, each, finish, port};
 use super::report::{Outcome, at};
 use crate::Exit;
-use crate::args::{Reach, Transfer};
+use crate::args::{HowToGet, Reach, Transfer};
 use futures_util::stream::{self, StreamExt};
 use portolan_client::local::{Folder, Name};
 use portolan_client::{Client, Fetching, Url};
@@ -30,7 +30,7 @@ fn wrong_file(path: &Path, error: impl std::fmt::Display) -> Exit {
 pub(super) async fn run(
     urls: &[Url],
     output: Option<&Path>,
-    resume: bool,
+    how: HowToGet,
     transfer: &Transfer,
     reach: &Reach,
 ) -> Result<(), Exit> {
@@ -45,7 +45,7 @@ pub(super) async fn run(
     let mut clients = clients(urls, transfer, reach).await?;
     let files: Vec<_> = urls.iter().map(|url| &clients[&server(url, reach)]).zip(places.iter()).collect();
     let sessions = clients.values().map(Client::sessions).sum();
-    let fetched = fetch(&files, sessions, output, resume, transfer, reach).await;
+    let fetched = fetch(&files, sessions, output, how, transfer, reach).await;
     drop(files);
     for url in urls {
         if let Some(client) = clients.remove(&server(url, reach)) {
@@ -76,7 +76,7 @@ pub(super) async fn fetch(
     files: &[(&Client, &Place)],
     sessions: usize,
     output: Option<&Path>,
-    resume: bool,
+    how: HowToGet,
     transfer: &Transfer,
     reach: &Reach,
 ) -> Result<(), Exit> {
@@ -84,14 +84,16 @@ pub(super) async fn fetch(
     let each = files.iter().map(|(client, place)| async move {
         let target = target(place, output)?;
         let running = tell.begin(place.name(), None);
-        let how = Fetching {
+        let fetching = Fetching {
             representation: place.representation(transfer),
-            resume,
+            resume: !how.no_resume,
             keep_time: !transfer.no_times,
             mode: None,
+            segments: how.segments,
         };
         let progress = |bytes, total| running.at(bytes, total);
-        let fetched = client.fetch(&place.path, &target.folder, &target.name, None, how, &progress).await;
+        let fetched =
+            client.fetch(&place.path, &target.folder, &target.name, None, fetching, &progress).await;
         match fetched {
             Ok(receipt) => running.done(&receipt),
             Err(error) => {

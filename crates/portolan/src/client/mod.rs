@@ -30,8 +30,8 @@ pub(crate) fn run(command: ClientCommand) -> Result<(), Exit> {
             ClientCommand::Ls { url, form, reach } => {
                 each(&url, &reach, async |client, place| ls::list(client, place, form).await).await
             }
-            ClientCommand::Get { url, output, no_resume, transfer, reach } => {
-                get::run(&url, output.as_deref(), !no_resume, &transfer, &reach).await
+            ClientCommand::Get { url, output, how, transfer, reach } => {
+                get::run(&url, output.as_deref(), how, &transfer, &reach).await
             }
             ClientCommand::Cat { url, reach } => {
                 each(&url, &reach, async |client, place| {

@@ -161,6 +161,43 @@ fn what_was_fetched_before_is_compared_by_checksum_where_the_server_has_one() {
 }
 
 #[test]
+fn a_large_file_comes_in_segments() {
+    let whole = content(24_000_001);
+    for which in [
+        Which::Portolan,
+        Which::Other(Peer::Vsftpd),
+        Which::Other(Peer::ProFtpd),
+        Which::Other(Peer::PureFtpd),
+    ] {
+        let scene = Scene::new(which);
+        fs::write(scene.root().join("file"), &whole).unwrap();
+        let own = scene.own.path();
+        for tls in ["off", "required"] {
+            let (code, _, said) =
+                scene.try_run(&["get", "-v", "--segments", "4", "--tls", tls, &scene.url("file"), "-o", tls]);
+            assert_eq!(code, 0, "{which:?}: {said}");
+            assert!(fs::read(own.join(tls)).unwrap() == whole, "{which:?} {tls}");
+            assert_eq!(
+                said.lines().filter(|line| line.starts_with("> REST")).count(),
+                3,
+                "{which:?}: {said}"
+            );
+            assert_eq!(
+                fs::metadata(own.join(tls)).unwrap().mtime(),
+                fs::metadata(scene.root().join("file")).unwrap().mtime()
+            );
+        }
+        // One that is smaller is not worth it.
+        fs::write(scene.root().join("small"), &whole[..1_000_000]).unwrap();
+        let (code, _, said) = scene.try_run(&["get", "-v", "--segments", "4", &scene.url("small")]);
+        assert!(code == 0 && !said.contains("> REST"), "{said}");
+        let left = fs::read_dir(own).unwrap().map(|entry| entry.unwrap().file_name());
+        let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains("portolan")).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[test]
 fn what_happens_is_told_to_programs() {
     let scene = Scene::new(Which::Portolan);
     fs::create_dir(scene.root().join("tree")).unwrap();

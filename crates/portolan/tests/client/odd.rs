@@ -415,6 +415,36 @@ fn sizes_in_listings_are_wrong() {
     assert_eq!(odd.heard("RETR"), 7);
 }
 
+/// A file of which each part differs from each other.
+fn large() -> Vec<u8> {
+    (0..9_000_000_u32)
+        .flat_map(|at| (at / 4).to_be_bytes().into_iter().skip((at % 4) as usize).take(1))
+        .collect()
+}
+
+#[test]
+fn offsets_are_taken_and_not_kept_to() {
+    let odd = Odd::new(|talk, line| match line.split(' ').next().unwrap() {
+        "SIZE" => {
+            talk.say("213 9000000\r\n");
+            true
+        }
+        // The whole file, wherever it was to begin.
+        "RETR" => {
+            talk.offset = 0;
+            talk.say("150 here\r\n");
+            talk.send(&large());
+            talk.say("226 done\r\n");
+            true
+        }
+        _ => false,
+    });
+    let (code, _, said) = odd.try_run(&["get", "file", "-v", "--segments", "2"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(fs::read(odd.folder.path().join("file")).unwrap() == large(), "{said}");
+    assert!(odd.heard("REST") >= 1, "{said}");
+}
+
 #[test]
 fn block_mode_is_offered_and_refused() {
     let odd = Odd::new(|talk, line| match line {

@@ -105,7 +105,7 @@ async fn fetch(session: &Session, places: &[Place], how: &Fetch, transfer: &Tran
     }
     get::check(places, output)?;
     let files: Vec<_> = places.iter().map(|place| (&server.client, place)).collect();
-    get::fetch(&files, server.client.sessions(), output, !how.no_resume, transfer, &server.reach).await
+    get::fetch(&files, server.client.sessions(), output, how.how, transfer, &server.reach).await
 }
 
 async fn store(session: &Session, files: &[PathBuf], how: &Store, transfer: &Transfer) -> Result<(), Exit> {

@@ -1,6 +1,6 @@
 //! What can be typed: each line is a command line of its own, so that help and complaints are those of all others.
 
-use crate::args::{Form, START, Wishes};
+use crate::args::{Form, HowToGet, START, Wishes};
 use crate::{Exit, state};
 use clap::builder::NonEmptyStringValueParser as NonEmpty;
 use clap::{Parser, Subcommand, ValueHint};
@@ -208,9 +208,8 @@ pub(super) struct Fetch {
     #[arg(short, long, value_name = "FILE|DIR", value_parser = local)]
     pub(super) output: Option<PathBuf>,
 
-    /// Begin anew although there is a part.
-    #[arg(long)]
-    pub(super) no_resume: bool,
+    #[command(flatten)]
+    pub(super) how: HowToGet,
 }
 
 #[derive(clap::Args)]
