@@ -4,7 +4,7 @@ use super::bookmarks::{self, is_remote};
 use super::place::Place;
 use super::progress::Tell;
 use super::reach::with;
-use super::report::at;
+use super::report::{Outcome, at};
 use crate::Exit;
 use crate::args::{Reach, Transfer, Wishes};
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -96,12 +96,17 @@ pub(super) async fn make_alike(
         tell(&plan, reach, "would be");
         return Ok(());
     }
-    let failed = carry_out(client, &plan, &how, transfer, reach).await.map_err(|error| at(place, &error))?;
-    tell(&plan, reach, "were");
-    match (failed, plan.doubts.is_empty() && plan.conflicts.is_empty()) {
+    let outcome = carry_out(client, &plan, &how, transfer, reach).await.map_err(|error| at(place, &error))?;
+    if outcome.failed() == 0 {
+        tell(&plan, reach, "were");
+    }
+    match (outcome.failed(), plan.doubts.is_empty() && plan.conflicts.is_empty()) {
         (0, true) => Ok(()),
         (0, false) => Err(Exit::failed("not everything is alike")),
-        (failed, _) => Err(Exit::failed(format!("{failed} of {} could not be done", plan.actions.len()))),
+        (failed, _) => {
+            eprintln!("portolan: {failed} of {} could not be done:", plan.actions.len());
+            outcome.end()
+        }
     }
 }
 
@@ -145,10 +150,11 @@ async fn carry_out(
     how: &Mirroring<'_>,
     transfer: &Transfer,
     reach: &Reach,
-) -> portolan_client::Result<usize> {
+) -> portolan_client::Result<Outcome> {
     let tell = Tell::new(transfer, reach);
     let total = tell.total();
     let (running, done) = (Mutex::new(HashMap::new()), Mutex::new(0_u64));
+    let outcome = Mutex::new(Outcome::default());
     let all = plan.bytes();
     let step = |step: Step<'_>| {
         let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -177,7 +183,8 @@ async fn carry_out(
                 if let Some((one, _)) = running.remove(action.path()) {
                     one.failed(error);
                 }
-                tell.warn(&format!("portolan: {}: {error}", printable(action.path())));
+                let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
+                outcome.note(Err(at(&printable(action.path()), error)));
             }
             _ => {}
         }
@@ -186,12 +193,12 @@ async fn carry_out(
     tell.event(|| {
         json!({
             "event": "end",
-            "copied": copies(plan),
-            "bytes": all,
-            "deleted": plan.deletions(),
-            "alike": plan.alike,
+            "actions": plan.actions.len(),
             "failed": failed,
+            "bytes": done.into_inner().unwrap_or_else(PoisonError::into_inner),
+            "alike": plan.alike,
         })
     });
-    Ok(failed)
+    drop(running);
+    Ok(outcome.into_inner().unwrap_or_else(PoisonError::into_inner))
 }

@@ -95,11 +95,6 @@ impl Tell {
             let _ = writeln!(std::io::stdout(), "{}", event());
         }
     }
-
-    /// Prints a warning above the bars; plainly to standard error where there are none.
-    pub(super) fn warn(&self, line: &str) {
-        self.all.suspend(|| eprintln!("{line}"));
-    }
 }
 
 fn text(name: &[u8]) -> String {

@@ -32,24 +32,25 @@ pub(super) fn at(place: &impl Display, error: &Error) -> Exit {
     Exit { message: format!("{place}: {error}"), code: code(error) }
 }
 
-/// What becomes of several things, each of which may fail: all errors are told, and the last one's code is kept.
+/// What becomes of several things, each of which may fail: all errors are told at the end, where they are found. The exit
+/// code is theirs, if they are all of one kind.
 #[derive(Default)]
-pub(super) struct Outcome {
-    code: Option<u8>,
-}
+pub(super) struct Outcome(Vec<Exit>);
 
 impl Outcome {
     pub(super) fn note(&mut self, done: Result<(), Exit>) {
-        if let Err(exit) = done {
-            exit.tell();
-            self.code = Some(exit.code);
-        }
+        self.0.extend(done.err());
+    }
+
+    /// How many have failed.
+    pub(super) fn failed(&self) -> usize {
+        self.0.len()
     }
 
     pub(super) fn end(self) -> Result<(), Exit> {
-        match self.code {
-            None => Ok(()),
-            Some(code) => Err(Exit { message: String::new(), code }),
-        }
+        self.0.iter().for_each(Exit::tell);
+        let Some(first) = self.0.first() else { return Ok(()) };
+        let code = if self.0.iter().all(|exit| exit.code == first.code) { first.code } else { 1 };
+        Err(Exit { message: String::new(), code })
     }
 }

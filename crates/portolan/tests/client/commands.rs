@@ -232,7 +232,7 @@ fn what_happens_is_told_to_programs() {
     };
     assert_eq!((code, names("begin"), names("done")), (0, vec!["one", "two"], vec!["one", "two"]));
     let end = got.last().unwrap();
-    assert_eq!((&end["event"], &end["copied"], &end["bytes"]), (&"end".into(), &2.into(), &10_000.into()));
+    assert_eq!((&end["event"], &end["actions"], &end["bytes"]), (&"end".into(), &2.into(), &10_000.into()));
 }
 
 /// The length of the longest file in a folder.
