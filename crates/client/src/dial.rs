@@ -25,10 +25,10 @@ const KEEPALIVE: Duration = Duration::from_secs(45);
 fn socket(to: SocketAddr, from: Option<IpAddr>, lasts: bool) -> io::Result<TcpSocket> {
     let socket =
         Socket::new(Domain::for_address(to), Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
+    socket.set_tcp_nodelay(true)?;
     if lasts {
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
         socket.set_tcp_keepalive(&keepalive)?;
-        socket.set_tcp_nodelay(true)?;
     }
     if let Some(from) = from {
         socket.bind(&SocketAddr::new(from, 0).into())?;
