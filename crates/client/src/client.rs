@@ -79,12 +79,11 @@ struct State {
 impl State {
     /// How many small transfers a connection takes at a time.
     fn depth(&self, connection: &Connection) -> usize {
-        let features = connection.features();
-        match features {
+        match connection.features().offers_blocks() {
             _ if self.odd => 1,
-            features if features.offers_blocks() => IN_BLOCKS_MAX,
+            true => IN_BLOCKS_MAX,
             // The next one's data connection is asked for as soon as this one's data has ended, or before.
-            _ => 2,
+            false => 2,
         }
     }
 

@@ -325,22 +325,21 @@ async fn upload(
 ) -> Result<Receipt> {
     what.is_as_it_was()?;
     let mut upload = connection.upload(Verb::Stor, Some(path), what.how.representation, from).await?;
-    let (mut at, mut buffer) = (from, vec![0; BUFFER]);
+    // Most files never need the buffer: the kernel sends them.
+    let (mut at, mut buffer, mut by_kernel) = (from, Vec::new(), upload.is_bare());
     progress(at, Some(what.size));
-    while upload.is_bare() && at < what.size {
-        let count = upload.send(what.file, at, what.size).await.map_err(|error| upload.error(&error))?;
-        if count == 0 {
+    while at < what.size {
+        let count = if by_kernel {
+            upload.send(what.file, at, what.size).await.map_err(|error| upload.error(&error))?
+        } else {
+            buffer.resize(BUFFER, 0);
+            let count = what.file.read_at(&mut buffer, at).map_err(|error| Error::local(&error))?;
+            upload.write_all(&buffer[..count]).await.map_err(|error| upload.error(&error))?;
+            count
+        };
+        if count == 0 && !std::mem::take(&mut by_kernel) {
             break;
         }
-        at += count as u64;
-        progress(at, Some(what.size));
-    }
-    loop {
-        let count = what.file.read_at(&mut buffer, at).map_err(|error| Error::local(&error))?;
-        if count == 0 {
-            break;
-        }
-        upload.write_all(&buffer[..count]).await.map_err(|error| upload.error(&error))?;
         at += count as u64;
         progress(at, Some(what.size));
     }

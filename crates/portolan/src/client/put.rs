@@ -27,13 +27,7 @@ pub(super) async fn run(
     reach: &Reach,
 ) -> Result<(), Exit> {
     let Some((url, files)) = paths.split_last() else { return Err(Exit::wrong("there is no URL")) };
-    let url = &bookmarks::url(&url.to_string_lossy()).map_err(|error| {
-        Exit::wrong(format!(
-            "{}: {}",
-            url.to_string_lossy().rsplit('@').next().unwrap_or_default(),
-            error.message
-        ))
-    })?;
+    let url = &bookmarks::url(&url.to_string_lossy())?;
     let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
     let files = &files[..];
     if files.is_empty() {
