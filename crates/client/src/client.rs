@@ -458,16 +458,23 @@ impl Client {
                 self.tell(&Event::Again(&error, Duration::ZERO));
                 continue;
             }
-            // A name or a port that is wrong stays wrong.
-            let never_reached = error.is_before_server() && !self.state().reached;
-            let useless = error.retry() == Retry::Never || !again(&error) || never_reached;
-            if useless || tried == self.retries.times {
+            if !again(&error) || !self.waits(tried, &error).await {
                 return Err(error);
             }
-            let wait = self.retries.wait(tried);
             tried += 1;
-            self.tell(&Event::Again(&error, wait));
-            tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Waits before something is done once more, if that makes sense after so many tries.
+    pub(crate) async fn waits(&self, tried: u32, error: &Error) -> bool {
+        // A name or a port that is wrong stays wrong.
+        let never_reached = error.is_before_server() && !self.state().reached;
+        if error.retry() == Retry::Never || never_reached || tried == self.retries.times {
+            return false;
+        }
+        let wait = self.retries.wait(tried);
+        self.tell(&Event::Again(error, wait));
+        tokio::time::sleep(wait).await;
+        true
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 const AFTER_SUCCESS: Duration = Duration::from_secs(300);
 
 /// How long the one server has to notice that the other one has failed.
-const AFTER_FAILURE: Duration = Duration::from_secs(20);
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 /// How a copy went that went well.
 #[derive(Debug, Clone)]
@@ -33,12 +33,22 @@ pub enum Copied {
     },
 }
 
-/// Copies a file from one server to another; it is replaced there.
+/// Copies a file from one server to another; it is replaced there. What may go well another time is tried again.
 ///
 /// # Errors
 /// When one of them refuses its part; when the data connection between them cannot be protected although it should be; when
 /// one of them was lost on the way, and nothing shows that all is there.
 pub async fn copy(from: &Client, path: &[u8], to: &Client, target: &[u8]) -> Result<Copied> {
+    let mut tried = 0;
+    loop {
+        match try_copy(from, path, to, target).await {
+            Err(error) if from.waits(tried, &error).await => tried += 1,
+            copied => return copied,
+        }
+    }
+}
+
+async fn try_copy(from: &Client, path: &[u8], to: &Client, target: &[u8]) -> Result<Copied> {
     if from.is_carried() || to.is_carried() {
         let text = "through a proxy it does not show where the servers are that are to meet";
         return Err(Error::Local(text.to_owned()));

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
@@ -443,6 +444,34 @@ fn offsets_are_taken_and_not_kept_to() {
     assert_eq!(code, 0, "{said}");
     assert!(fs::read(odd.folder.path().join("file")).unwrap() == large(), "{said}");
     assert!(odd.heard("REST") >= 1, "{said}");
+}
+
+/// What is left early has an answer still to come. If it does not come, nothing else can be had on that connection, but on
+/// another one.
+#[test]
+fn what_was_left_is_never_answered() {
+    let first = AtomicBool::new(true);
+    let odd = Odd::new(move |talk, line| match line.split(' ').next().unwrap() {
+        "SIZE" => {
+            talk.say("213 9000000\r\n");
+            true
+        }
+        "RETR" => {
+            talk.say("150 here\r\n");
+            talk.send(&large());
+            if !first.swap(false, Ordering::Relaxed) {
+                talk.say("226 done\r\n");
+            }
+            true
+        }
+        _ => false,
+    });
+    // Of another file, so that it is left.
+    fs::write(odd.folder.path().join(".file.portolan-part"), [b'x'; 100_000]).unwrap();
+    let (code, _, said) = odd.try_run(&["get", "file", "-v"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(fs::read(odd.folder.path().join("file")).unwrap() == large(), "{said}");
+    assert_eq!(odd.heard("USER"), 2, "{said}");
 }
 
 #[test]

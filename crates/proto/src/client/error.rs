@@ -88,7 +88,7 @@ pub enum Problem {
     /// A command would hold CR, LF or NUL.
     #[error("{0}")]
     Command(#[from] CommandError),
-    /// It was given up by this side.
+    /// This side gave it up, or the control connection with something else on it.
     #[error("given up")]
     Cancelled,
 }
@@ -133,13 +133,10 @@ impl Error {
                 _ => Retry::Never,
             },
             Problem::Silent | Problem::Closed | Problem::Broken(_) | Problem::Data(_) => Retry::NewConnection,
-            Problem::Unexpected(_) => Retry::NewConnection,
-            Problem::NoWay(_) => Retry::NewConnection,
-            Problem::Reply(_)
-            | Problem::Tls(_)
-            | Problem::Injected
-            | Problem::Command(_)
-            | Problem::Cancelled => Retry::Never,
+            Problem::Unexpected(_) | Problem::NoWay(_) => Retry::NewConnection,
+            // Who gave it up does not wait for it.
+            Problem::Cancelled => Retry::NewConnection,
+            Problem::Reply(_) | Problem::Tls(_) | Problem::Injected | Problem::Command(_) => Retry::Never,
         }
     }
 
