@@ -119,8 +119,6 @@ impl Connection {
         let (peer, local) = (stream.peer_addr().map_err(lost)?, stream.local_addr().map_err(lost)?);
         let settings = Settings {
             peer: host,
-            local: local.ip(),
-            outside: options.active_address,
             tls: options.tls,
             credentials: options.credentials.clone(),
             gateway: options.onward(),

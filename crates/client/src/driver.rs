@@ -24,6 +24,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// What others want of the driver.
 pub(crate) enum Call {
@@ -126,6 +127,8 @@ pub(crate) struct Driver {
     opened: (mpsc::UnboundedSender<Opened>, mpsc::UnboundedReceiver<Opened>),
     attempts: u64,
     common: Common,
+    /// What is given back to routers.
+    closing: TaskTracker,
     ready: Option<oneshot::Sender<Result<Known>>>,
     end: Arc<OnceLock<SessionError>>,
     known: (SocketAddr, SocketAddr),
@@ -156,6 +159,7 @@ impl Driver {
             opened: mpsc::unbounded_channel(),
             attempts: 0,
             common: Common::default(),
+            closing: TaskTracker::new(),
             ready: Some(ready),
             end,
             known,
@@ -193,11 +197,17 @@ impl Driver {
                 }
                 call = self.calls.recv() => match call {
                     Some(call) => self.take_call(call),
-                    None => return self.say_goodbye().await,
+                    None => {
+                        self.say_goodbye().await;
+                        break;
+                    }
                 },
                 () = sleep => self.session.handle_input(Instant::now(), Input::Tick),
             }
         }
+        self.wanted.clear();
+        self.closing.close();
+        self.closing.wait().await;
     }
 
     /// Nobody waits for the answer.

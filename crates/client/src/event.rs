@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::proxy::Proxy;
 use portolan_proto::client::{Left, Place};
+use portolan_reach::mapping::Mapping;
 use portolan_wire::Received;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,6 +33,10 @@ pub enum Event<'a> {
     DataTo(&'a Place),
     /// The server is to open a data connection to there.
     DataFrom(SocketAddr),
+    /// The router was asked to lead a port here, and does.
+    Led(&'a Mapping),
+    /// Servers outside cannot know this address, and no router leads anything here; why.
+    NotLed(SocketAddr, &'a str),
     /// A way to a data connection was left.
     LeftWay(&'a Left),
     /// The server takes no more sessions than there are; it goes on with those.

@@ -99,6 +99,7 @@
 //! What this crate is not: it has no global state, prints nothing, asks nobody, and reads no configuration. It knows
 //! nothing of how the conversation goes; that is [`portolan_proto::client`].
 
+mod active;
 mod client;
 mod connection;
 mod data;
@@ -123,6 +124,7 @@ pub mod tls;
 mod upload;
 mod url;
 
+pub use active::ActiveAddress;
 pub use client::{Client, Lease, Retries};
 pub use connection::Connection;
 pub use digest::Digest;

@@ -1,5 +1,6 @@
 //! What a connection is made with.
 
+use crate::active::ActiveAddress;
 use crate::event::Observer;
 use crate::proxy::Proxy;
 use crate::tls::Trust;
@@ -50,8 +51,8 @@ pub struct Options {
     pub ways: Vec<Way>,
     /// In active mode, the ports that this side may listen on; any, if there are none.
     pub active_ports: Option<RangeInclusive<u16>>,
-    /// In active mode, the address that the server is told, where that is not the one of this side.
-    pub active_address: Option<IpAddr>,
+    /// In active mode, the address that the server is told.
+    pub active_address: ActiveAddress,
     /// The address of this side.
     pub bind: Option<IpAddr>,
     /// How long a control connection may take to open.
@@ -76,7 +77,7 @@ impl Options {
             credentials: Credentials::anonymous(),
             ways: Mode::Auto.ways().to_vec(),
             active_ports: None,
-            active_address: None,
+            active_address: ActiveAddress::default(),
             bind: None,
             connect: Duration::from_secs(20),
             stall: Duration::from_secs(60),

@@ -18,13 +18,12 @@ use portolan_proto::client::{
 use portolan_wire::Command;
 use portolan_wire::parameters::Representation;
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 fn settings(lines: &str) -> Settings {
     let mut settings = Settings {
         peer: Host::new("203.0.113.5"),
-        local: "192.0.2.9".parse().unwrap(),
-        outside: None,
         tls: TlsPolicy::Off,
         credentials: Credentials { user: b"anna".to_vec(), password: b"secret".to_vec(), account: None },
         gateway: None,
@@ -35,11 +34,7 @@ fn settings(lines: &str) -> Settings {
         match line.split_once(' ') {
             Some(("tls", "auto")) => settings.tls = TlsPolicy::Auto,
             Some(("tls", "required")) => settings.tls = TlsPolicy::Required,
-            Some(("peer", peer)) => {
-                settings.peer = Host::new(peer);
-                settings.local =
-                    if settings.peer.is_ipv6() { "2001:db8::9".parse().unwrap() } else { settings.local };
-            }
+            Some(("peer", peer)) => settings.peer = Host::new(peer),
             Some(("proxy", target)) => {
                 settings.gateway = Some(Gateway { target: target.to_owned(), login: None });
             }
@@ -63,6 +58,8 @@ fn settings(lines: &str) -> Settings {
 
 struct Play {
     session: Session,
+    /// Where this side listens in active mode.
+    here: SocketAddr,
     now: Instant,
     told: VecDeque<String>,
     number: u64,
@@ -112,7 +109,7 @@ impl Play {
         match word {
             "connected" => self.give(Input::Connected(number, Ok(()))),
             "refused" => self.give(Input::Connected(number, Err("connection refused".to_owned()))),
-            "listening" => self.give(Input::Listening(number, Ok(4242))),
+            "listening" => self.give(Input::Listening(number, Ok(self.here))),
             "ended" => self.give(Input::Ended(number, Ok(()))),
             "broken" => self.give(Input::Ended(number, Err(Problem::Data("reset".to_owned())))),
             "secured" => self.give(Input::Secured(Ok(()))),
@@ -142,9 +139,11 @@ impl Play {
 
     /// `ahead` splits what the server says into single bytes.
     fn run(script: &str, name: &str, split: bool) {
-        let now = Instant::now();
+        let (now, settings) = (Instant::now(), settings(script));
+        let own = if settings.peer.is_ipv6() { "[2001:db8::9]:4242" } else { "192.0.2.9:4242" };
+        let here = own.parse().unwrap();
         let mut play =
-            Play { session: Session::new(settings(script), now), now, told: VecDeque::new(), number: 0 };
+            Play { session: Session::new(settings, now), here, now, told: VecDeque::new(), number: 0 };
         for (at, line) in
             script.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
         {

@@ -101,8 +101,6 @@ fn play(tls: TlsPolicy, gateway: bool, logged_in: bool, in_blocks: bool, events:
     let mut now = Instant::now();
     let settings = Settings {
         peer: Host::new("203.0.113.5"),
-        local: "192.0.2.9".parse().unwrap(),
-        outside: None,
         tls,
         credentials: Credentials::anonymous(),
         gateway: gateway
@@ -138,7 +136,7 @@ fn play(tls: TlsPolicy, gateway: bool, logged_in: bool, in_blocks: bool, events:
             }
             Event::Cancel(which) => session.handle_input(now, Input::Cancel(number(which, asked))),
             Event::Listening(which, well) => {
-                let result = if *well { Ok(4242) } else { Err("no".to_owned()) };
+                let result = if *well { Ok("192.0.2.9:4242".parse().unwrap()) } else { Err("no".to_owned()) };
                 session.handle_input(now, Input::Listening(number(which, asked), result));
             }
             Event::Connected(which, well) => {

@@ -1,4 +1,4 @@
-//! How a server is reached from outside: the address that the world knows it by, ports that routers lead to
+//! How a machine is reached from outside: the address that the world knows it by, ports that routers lead to
 //! it, holes in the machine's own firewall, and its name in the DNS.
 //!
 //! What this crate is not: it knows nothing of FTP, and opens no connection that carries files.

@@ -48,8 +48,13 @@ impl Near {
         }
     }
 
-    /// Whether a peer knows this machine by its own address, when `announced` is what others know it by.
-    fn has(&self, peer: Ipv4Addr, local: Ipv4Addr, announced: Ipv4Addr) -> bool {
+    /// Whether a peer knows this machine by its own address `local`, when others know it by a public one.
+    pub fn knows(&self, peer: Ipv4Addr, local: Ipv4Addr) -> bool {
+        self.has(peer, local, Scope::Public)
+    }
+
+    /// The same when the address that others know it by is of that scope.
+    fn has(&self, peer: Ipv4Addr, local: Ipv4Addr, announced: Scope) -> bool {
         if peer.is_loopback() {
             return true;
         }
@@ -59,8 +64,7 @@ impl Near {
         let network = |address: Ipv4Addr, mask: Ipv4Addr| u32::from(address) & u32::from(mask);
         let shares = |(own, mask): &(Ipv4Addr, Ipv4Addr)| network(*own, *mask) == network(peer, *mask);
         // Where the world knows this machine by a public address, who has a private one comes from within.
-        let within =
-            Scope::of(peer) == Scope::Private && Scope::of(announced) != Scope::Private && !self.contained;
+        let within = Scope::of(peer) == Scope::Private && announced != Scope::Private && !self.contained;
         // By a tunnel: neither end is known to the world, and the way is not that of the default route.
         let is_hidden = |address| Scope::of(address) != Scope::Public;
         let tunnelled = is_hidden(peer)
@@ -78,7 +82,7 @@ impl Outside {
             return local;
         };
         let address = self.address.unwrap_or(own);
-        if self.near.has(peer, own, address) {
+        if self.near.has(peer, own, Scope::of(address)) {
             return local;
         }
         let port = self.ports.get(&local.port()).copied().unwrap_or(local.port());

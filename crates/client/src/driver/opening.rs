@@ -2,13 +2,13 @@
 //! transfer to the next.
 
 use super::{Driver, Given, Pending};
+use crate::active::{Announced, Held};
 use crate::data::Data;
 use crate::dial;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use portolan_proto::client::{Input, Number, Place, Software};
 use std::collections::VecDeque;
-use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 use tokio::net::TcpStream;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 /// What a task that opens a data connection says.
 pub(super) enum Opened {
-    Listening(Number, u64, io::Result<SocketAddr>),
+    Listening(Number, u64, Result<Announced>),
     Connected(Number, u64, Result<TcpStream>),
 }
 
@@ -25,6 +25,8 @@ pub(super) struct Wanted {
     pub(super) attempt: u64,
     pub(super) gone: CancellationToken,
     pub(super) socket: Option<TcpStream>,
+    /// What leads to where the server connects.
+    held: Option<Held>,
 }
 
 /// The data connection that small transfers have in common.
@@ -47,7 +49,7 @@ impl Driver {
     pub(super) fn want(&mut self, number: Number) -> (u64, CancellationToken) {
         self.attempts += 1;
         let gone = CancellationToken::new();
-        let wanted = Wanted { attempt: self.attempts, gone: gone.clone(), socket: None };
+        let wanted = Wanted { attempt: self.attempts, gone: gone.clone(), socket: None, held: None };
         if let Some(before) = self.wanted.insert(number, wanted) {
             before.gone.cancel();
         }
@@ -75,15 +77,26 @@ impl Driver {
         let (attempt, gone) = self.want(number);
         let opened = self.opened.0.clone();
         let (peer, local) = (self.known.0.ip(), self.known.1.ip());
-        let listener = match dial::listen(local, self.options.active_ports.as_ref()) {
-            Ok(listener) => listener,
-            Err(error) => {
-                let _ = opened.send(Opened::Listening(number, attempt, Err(error)));
-                return;
-            }
-        };
-        let _ = opened.send(Opened::Listening(number, attempt, listener.local_addr()));
+        let (address, closing) = (self.options.active_address.clone(), self.closing.clone());
+        let listening = dial::listen(local, self.options.active_ports.as_ref());
         tokio::spawn(async move {
+            let announced = async {
+                let listener = listening.map_err(|error| Error::local(&error))?;
+                let here = listener.local_addr().map_err(|error| Error::local(&error))?;
+                // What a router was asked for has to be given back, so that this is not broken off.
+                let announced = address.announce(here, peer, &closing).await.map_err(Error::Local)?;
+                Ok((listener, announced))
+            };
+            let listener = match announced.await {
+                Ok((listener, announced)) => {
+                    let _ = opened.send(Opened::Listening(number, attempt, Ok(announced)));
+                    listener
+                }
+                Err(error) => {
+                    let _ = opened.send(Opened::Listening(number, attempt, Err(error)));
+                    return;
+                }
+            };
             tokio::select! {
                 accepted = dial::accept(&listener, peer) => {
                     let accepted = accepted.map_err(|error| Error::local(&error));
@@ -100,10 +113,8 @@ impl Driver {
         match opened {
             Opened::Listening(number, attempt, result) => {
                 if self.wanted.get(&number).is_some_and(|wanted| is_it(wanted, attempt)) {
-                    if let Ok(address) = &result {
-                        self.tell(&Event::DataFrom(*address));
-                    }
-                    let result = result.map(|address| address.port()).map_err(|error| error.to_string());
+                    let result = result.map(|announced| self.announce(number, announced));
+                    let result = result.map_err(|error| error.to_string());
                     self.session.handle_input(now, Input::Listening(number, result));
                 }
             }
@@ -122,6 +133,22 @@ impl Driver {
                 self.session.handle_input(now, Input::Connected(number, result));
             }
         }
+    }
+
+    /// Keeps what leads there for as long as the transfer takes.
+    fn announce(&mut self, number: Number, announced: Announced) -> SocketAddr {
+        let Announced { place, held, trouble } = announced;
+        if let Some(held) = &held {
+            self.tell(&Event::Led(&held.mapping));
+        }
+        if let Some(trouble) = &trouble {
+            self.tell(&Event::NotLed(place, trouble));
+        }
+        self.tell(&Event::DataFrom(place));
+        if let Some(wanted) = self.wanted.get_mut(&number) {
+            wanted.held = held;
+        }
+        place
     }
 
     pub(super) fn begin(&mut self, number: Number, protected: bool, in_blocks: bool) {

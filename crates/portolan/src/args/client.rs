@@ -6,8 +6,8 @@ use crate::client::bookmarks;
 use clap::builder::TypedValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 use globset::Glob;
-use portolan_client::Url;
 use portolan_client::tls::Fingerprint;
+use portolan_client::{ActiveAddress, Url};
 use portolan_config::parse_ports;
 use std::ffi::{OsStr, OsString};
 use std::net::IpAddr;
@@ -312,9 +312,11 @@ pub(crate) struct Reach {
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) mode: ModeChoice,
 
-    /// In active mode, tell the server to connect to this address: that of the router before this side.
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) active_address: Option<IpAddr>,
+    /// In active mode, tell the server to connect to this address, or ask for it: `router` (or `pcp`, `nat-pmp`, `upnp`), which
+    /// leads the port here for as long as it is needed; `stun://HOST`, a page that says it, a name, `interface:NAME`. By default the
+    /// own address, and if nobody outside can know that, `router`.
+    #[arg(long, value_name = "ADDRESS|SOURCE")]
+    pub(crate) active_address: Option<ActiveAddress>,
 
     /// In active mode, listen on these ports only.
     #[arg(long, value_name = "FIRST-LAST", value_parser = parse_ports)]

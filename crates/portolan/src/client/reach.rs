@@ -14,6 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The port of a URL.
@@ -154,7 +155,7 @@ fn options(url: &Url, reach: &Reach) -> Result<Options, Exit> {
     {
         options.ways.sort_by_key(|own| *own != way);
     }
-    options.active_address = reach.active_address;
+    options.active_address = reach.active_address.clone().unwrap_or_default();
     options.active_ports.clone_from(&reach.active_ports);
     options.bind = reach.bind;
     let timeout = Duration::from_secs(reach.timeout);
@@ -254,6 +255,7 @@ fn password(user: &[u8], url: &Url, reach: &Reach, kept: Option<String>) -> Resu
 
 /// Says what happens, as much as is wanted, on standard error.
 fn observer(verbose: bool, quiet: bool, guest: bool) -> Observer {
+    let told = AtomicBool::new(false);
     Arc::new(move |event| match event {
         _ if quiet => {}
         Event::Sent(text) if verbose => eprintln!("> {text}"),
@@ -275,6 +277,13 @@ fn observer(verbose: bool, quiet: bool, guest: bool) -> Observer {
         Event::Protected(version, suite) if verbose => eprintln!("* {version}, {suite}"),
         Event::Through(proxy, place) if verbose => eprintln!("* through {proxy} to {place}"),
         Event::DataTo(place) if verbose => eprintln!("* data connection to {place}"),
+        Event::Led(mapping) if verbose => eprintln!("* the router leads {mapping}"),
+        Event::NotLed(address, why) if verbose || !told.swap(true, Ordering::Relaxed) => {
+            eprintln!(
+                "portolan: a server outside cannot connect to {address}, and no router leads a port here: {why}; \
+                 forward some there, and give --active-address and --active-ports"
+            );
+        }
         Event::DataFrom(address) if verbose => eprintln!("* waiting for a data connection at {address}"),
         Event::InTheClear(reply) if verbose => eprintln!("* no TLS, the server says {reply}"),
         Event::InTheClear(reply) if !guest => {

@@ -12,6 +12,7 @@ use portolan_wire::parameters::Representation;
 use portolan_wire::received::{Received, ReplyReader};
 use portolan_wire::{Command, Verb};
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 /// Requests that are under way at a time. The server has to keep the commands somewhere.
@@ -34,8 +35,8 @@ pub enum Input<'a> {
     Request(Number, Request),
     /// The owner does not want it any more.
     Cancel(Number),
-    /// [`Output::Listen`] was done: the port.
-    Listening(Number, Result<u16, String>),
+    /// [`Output::Listen`] was done: where the server is to connect to. Of the family of the control connection.
+    Listening(Number, Result<SocketAddr, String>),
     /// The data connection of [`Output::Connect`] or [`Output::Listen`] is there, or will not be.
     Connected(Number, Result<(), String>),
     /// The data of [`Output::Begin`] is over.
@@ -82,7 +83,7 @@ pub enum Output {
         /// Where to.
         place: Place,
     },
-    /// Listen for one data connection from the server, at the address of the control connection. Outcomes:
+    /// Listen for one data connection from the server. Outcomes:
     /// [`Input::Listening`], then [`Input::Connected`].
     Listen {
         /// Whose.

@@ -2,7 +2,6 @@
 
 use super::place::Host;
 use super::way::Way;
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// What TLS is used for.
@@ -90,10 +89,6 @@ impl Default for Patience {
 pub struct Settings {
     /// Where the control connection goes.
     pub peer: Host,
-    /// Where it comes from; active mode announces this address, with the port that is listened on.
-    pub local: IpAddr,
-    /// Another address to announce in active mode: that of the router before this side.
-    pub outside: Option<IpAddr>,
     /// What TLS is used for.
     pub tls: TlsPolicy,
     /// Who logs in.

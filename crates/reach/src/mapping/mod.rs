@@ -7,10 +7,12 @@ mod announce;
 mod ask;
 mod igd;
 mod keeper;
+mod mapper;
 mod nat_pmp;
 mod pcp;
 
 pub use keeper::{Keeper, Mapped};
+pub use mapper::{Mapper, Mapping};
 
 use crate::gateway::Gateway;
 use std::fmt;

@@ -52,6 +52,14 @@ impl AddressSource {
         vec![AddressSource::Interface(None), AddressSource::Router(None)]
     }
 
+    /// Asks once.
+    ///
+    /// # Errors
+    /// Why there is no answer, or none that can be.
+    pub async fn find(&self) -> Result<Ipv4Addr, String> {
+        self.ask().await.map(|found| found.address)
+    }
+
     /// Asks. What cannot be an address of this machine is no answer.
     async fn ask(&self) -> Result<Found, String> {
         let found = self.ask_as_it_is().await?;

@@ -135,16 +135,14 @@ impl Transfer {
         &mut self,
         conversation: &mut Conversation,
         now: Instant,
-        listening: Result<u16, String>,
+        listening: Result<SocketAddr, String>,
     ) -> Step {
         if self.connection != Connection::ToListen {
             return Step::Goes;
         }
         let done = match listening {
-            Ok(port) => {
-                let settings = &conversation.settings;
-                let own = settings.outside.filter(|outside| outside.is_ipv6() == settings.peer.is_ipv6());
-                self.connection = Connection::Announced(SocketAddr::new(own.unwrap_or(settings.local), port));
+            Ok(place) => {
+                self.connection = Connection::Announced(place);
                 self.announce(conversation, now)
             }
             Err(error) => self.leave(conversation, now, Reason::CannotListen(error)),
