@@ -1,8 +1,8 @@
 //! One cell of the matrix: a client, a server, and the networks between them. A real file goes up and comes
-//! down again by a stock client, and has to be the same.
+//! down again by a stock client and by our own, and has to be the same.
 
-use crate::peers::{Kind, Peer};
-use crate::served::Served;
+use crate::peers::{self, Kind, Peer};
+use crate::served::{Served, program};
 use crate::sides::{CONTROL, ClientSide, PUBLIC, ServerSide};
 use portolan_testkit::network::{Host, Network};
 use std::fs;
@@ -17,27 +17,42 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of the file.
 const FILE: usize = 3_000_000;
 
+/// Who opens the data connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// lftp.
+    Passive,
+    /// The server, where lftp says.
+    Active,
+    /// Whoever can: Portolan's own client finds out.
+    Auto,
+}
+
 /// How the data connection is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Way {
-    pub(crate) passive: bool,
+    pub(crate) mode: Mode,
     pub(crate) tls: bool,
 }
 
 impl Way {
-    pub(crate) const ALL: [Way; 4] = [
-        Way { passive: true, tls: false },
-        Way { passive: true, tls: true },
-        Way { passive: false, tls: false },
-        Way { passive: false, tls: true },
+    pub(crate) const ALL: [Way; 6] = [
+        Way { mode: Mode::Passive, tls: false },
+        Way { mode: Mode::Passive, tls: true },
+        Way { mode: Mode::Active, tls: false },
+        Way { mode: Mode::Active, tls: true },
+        Way { mode: Mode::Auto, tls: false },
+        Way { mode: Mode::Auto, tls: true },
     ];
 
     pub(crate) fn name(self) -> &'static str {
-        match (self.passive, self.tls) {
-            (true, false) => "passive",
-            (true, true) => "passive tls",
-            (false, false) => "active",
-            (false, true) => "active tls",
+        match (self.mode, self.tls) {
+            (Mode::Passive, false) => "passive",
+            (Mode::Passive, true) => "passive tls",
+            (Mode::Active, false) => "active",
+            (Mode::Active, true) => "active tls",
+            (Mode::Auto, false) => "auto",
+            (Mode::Auto, true) => "auto tls",
         }
     }
 }
@@ -65,15 +80,20 @@ pub(crate) fn run(
     let client_host = client.build(&mut network, &internet)?;
     let places = server.build(&mut network, &internet)?;
     let folder = tempfile::tempdir()?;
+    peers::certificate(folder.path())?;
     let mut servers = Vec::new();
     for (number, place) in places.iter().enumerate() {
-        // Servers behind a balancer have the same files.
+        // Servers behind a balancer have the same files, and the same certificate.
         let own = folder.path().join(format!("server{number}"));
         if kind != Kind::Portolan {
             servers.push(Server::Peer { _running: Peer::start(kind, place, folder.path(), &own)? });
             continue;
         }
-        let served = Served::start(&place.host, &folder.path().join("root"), &own, &place.settings)?;
+        let mut settings = place.settings.clone();
+        for (option, file) in [("--tls-cert", "cert"), ("--tls-key", "key")] {
+            settings.extend([option.to_owned(), folder.path().join(file).display().to_string()]);
+        }
+        let served = Served::start(&place.host, &folder.path().join("root"), &own, &settings)?;
         if let Some(text) = server.ready() {
             served.wait_for(text)?;
         }
@@ -87,9 +107,13 @@ pub(crate) fn run(
     Ok(outcomes)
 }
 
-/// What should come of it.
-pub(crate) fn wanted(client: ClientSide, way: Way) -> Outcome {
-    if client.lets_through(way) { Outcome::Passed } else { Outcome::Refused }
+/// Whether that should come of it.
+pub(crate) fn is_right(client: ClientSide, way: Way, outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Passed => client.lets_through(way) != Some(false),
+        Outcome::Refused => client.lets_through(way) != Some(true),
+        Outcome::Wrong(_) => false,
+    }
 }
 
 /// A server of a cell.
@@ -124,22 +148,28 @@ fn transfer(
         }
     }
     let begun = Instant::now();
-    let mut lftp =
-        lftp(client, folder, server, kind, way).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-    let (mut said, mut told) = (String::new(), None);
-    for line in BufReader::new(lftp.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?).lines() {
-        let line = line?;
-        // 425 after a try, or 504 where the address in the command shows that it cannot work.
-        if line.starts_with("<--- 425 ") || line.starts_with("<--- 504 ") {
-            told = told.or(Some(begun.elapsed()));
+    let commands = match way.mode {
+        Mode::Passive | Mode::Active => vec![lftp(client, folder, server, kind, way)],
+        Mode::Auto => portolan(client, folder, server, kind, way)?,
+    };
+    let (mut said, mut told, mut went_well) = (String::new(), None, true);
+    for mut command in commands {
+        let mut program = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        for line in BufReader::new(program.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?).lines() {
+            let line = line?;
+            // 425 after a try, or 504 where the address in the command shows that it cannot work.
+            if ["<--- 425 ", "<--- 504 ", "< 425 ", "< 504 "].iter().any(|reply| line.starts_with(reply)) {
+                told = told.or(Some(begun.elapsed()));
+            }
+            said.push_str(&line);
+            said.push('\n');
         }
-        said.push_str(&line);
-        said.push('\n');
+        went_well &= program.wait()?.success();
     }
-    if lftp.wait()?.success() {
+    if went_well {
         let same = fs::read(&remote)? == content && fs::read(&down)? == content;
         let changed = said.contains("---> PASV") || said.contains("---> EPSV");
-        return Ok(match (same, changed && !way.passive) {
+        return Ok(match (same, changed && way.mode == Mode::Active) {
             (true, false) => Outcome::Passed,
             (true, true) => Outcome::Wrong(format!("the client went on in passive mode: {said}")),
             (false, _) => Outcome::Wrong("other bytes came through".to_owned()),
@@ -154,7 +184,7 @@ fn transfer(
 
 fn lftp(client: &Host, folder: &Path, server: &str, kind: Kind, way: Way) -> Command {
     let word = |on| if on { "yes" } else { "no" };
-    let (tls, passive) = (word(way.tls), word(way.passive));
+    let (tls, passive) = (word(way.tls), word(way.mode == Mode::Passive));
     // Its root must not be one that clients can write to.
     let enter = if kind == Kind::Vsftpd { "cd root; " } else { "" };
     // Whom nobody promised anything is not waited for so long.
@@ -173,4 +203,24 @@ fn lftp(client: &Host, folder: &Path, server: &str, kind: Kind, way: Way) -> Com
         .env("LC_ALL", "C.UTF-8");
     lftp.stdin(Stdio::null());
     lftp
+}
+
+/// Up and down by Portolan's client, which remembers nothing of other ways.
+fn portolan(client: &Host, folder: &Path, server: &str, kind: Kind, way: Way) -> io::Result<Vec<Command>> {
+    let within = if kind == Kind::Vsftpd { "root/" } else { "" };
+    let url = format!("ftp://{server}:{CONTROL}/{within}remote");
+    let tls = if way.tls { "required" } else { "off" };
+    let state = tempfile::tempdir_in(folder)?.keep();
+    let commands = [["put", "local", &url, "-v"], ["get", &url, "-v", "-o=down"]].map(|arguments| {
+        let mut command: Command = client.command("timeout");
+        command.arg("60").arg(program()?).args(arguments).args(["--tls", tls, "--trust", "new"]);
+        command
+            .args(["--retries", "0"])
+            .current_dir(folder)
+            .env("HOME", folder)
+            .env("XDG_STATE_HOME", &state);
+        command.stdin(Stdio::null());
+        Ok(command)
+    });
+    commands.into_iter().collect()
 }

@@ -28,7 +28,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Transfer real files by stock clients through every pair of a client's and a server's network.
+    /// Transfer real files by a stock client and our own through every pair of a client's and a server's network.
     #[command(after_help = "\
 Examples:
   cargo run -p portolan-lab -- matrix

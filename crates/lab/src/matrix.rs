@@ -92,11 +92,9 @@ fn faults(pair: (ClientSide, ServerSide), found: &Found) -> Vec<String> {
         Ok(outcomes) => outcomes,
         Err(error) => return vec![format!("{}: {error}", name(pair))],
     };
-    let wrong = outcomes.iter().map(|(way, outcome)| (way, outcome, cell::wanted(pair.0, *way)));
-    let wrong = wrong.filter(|(_, outcome, wanted)| *outcome != wanted);
-    let told = wrong.map(|(way, outcome, wanted)| {
-        format!("{}, {}: {outcome:?}, not {wanted:?}", name(pair), way.name()).replace("\\n", "\n")
-    });
+    let wrong = outcomes.iter().filter(|(way, outcome)| !cell::is_right(pair.0, *way, outcome));
+    let told = wrong
+        .map(|(way, outcome)| format!("{}, {}: {outcome:?}", name(pair), way.name()).replace("\\n", "\n"));
     told.collect()
 }
 
@@ -114,9 +112,9 @@ fn print(pairs: &[(ClientSide, ServerSide)], found: Vec<Found>) -> bool {
         match found {
             Ok(outcomes) => {
                 for (way, outcome) in outcomes {
-                    let as_wanted = outcome == cell::wanted(pair.0, way);
-                    right += usize::from(as_wanted);
-                    line.push_str(&format!("{:<13}", mark(&outcome, as_wanted)));
+                    let is_right = cell::is_right(pair.0, way, &outcome);
+                    right += usize::from(is_right);
+                    line.push_str(&format!("{:<13}", mark(&outcome, is_right)));
                 }
             }
             Err(_) => line.push_str("could not be built"),

@@ -107,7 +107,8 @@ fn wait_until_it_listens(host: &Host, folder: &Path) -> io::Result<()> {
         .or_else(|_| Err(io::Error::other(fs::read_to_string(folder.join("log"))?)))
 }
 
-fn certificate(folder: &Path) -> io::Result<()> {
+/// Makes a key and a certificate for it there.
+pub(crate) fn certificate(folder: &Path) -> io::Result<()> {
     let mut openssl = Command::new("openssl");
     openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=peer"]);
     openssl.args(["-keyout", "key", "-out", "cert"]).current_dir(folder).stderr(Stdio::null());

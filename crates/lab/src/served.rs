@@ -94,7 +94,7 @@ impl Drop for Served {
 }
 
 /// The program under test: it lies beside this one.
-fn program() -> io::Result<PathBuf> {
+pub(crate) fn program() -> io::Result<PathBuf> {
     let program = std::env::current_exe()?.with_file_name("portolan");
     if program.is_file() {
         return Ok(program);

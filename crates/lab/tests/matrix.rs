@@ -14,7 +14,7 @@ fn a_network_is_built_used_and_gone() {
         return;
     }
     assert!(
-        text.ends_with("4 of 4 cells as they should be\n"),
+        text.ends_with("6 of 6 cells as they should be\n"),
         "{text}{}",
         String::from_utf8_lossy(&output.stderr)
     );

@@ -11,13 +11,15 @@ use std::io;
 use std::process::{Child, Stdio};
 
 pub(super) fn stun(scene: &mut Scene) -> Outcome {
-    let start = |scene: &Scene, host: &Host| {
-        let mut coturn = host.command("turnserver");
-        coturn.args(["-n", "-z", "--stun-only", "--no-cli", "--listening-ip=33.0.1.2", "--log-file=stdout"]);
-        coturn.arg("--pidfile").arg(scene.file("coturn.pid"));
-        coturn.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
-    };
-    comes_back(scene, "stun://33.0.1.2", &start)
+    comes_back(scene, "stun://33.0.1.2", &coturn)
+}
+
+/// A STUN server on the first outsider.
+pub(super) fn coturn(scene: &Scene, host: &Host) -> io::Result<Child> {
+    let mut coturn = host.command("turnserver");
+    coturn.args(["-n", "-z", "--stun-only", "--no-cli", "--listening-ip=33.0.1.2", "--log-file=stdout"]);
+    coturn.arg("--pidfile").arg(scene.file("coturn.pid"));
+    coturn.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
 }
 
 pub(super) fn echo(scene: &mut Scene) -> Outcome {

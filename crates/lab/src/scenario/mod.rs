@@ -2,6 +2,7 @@
 
 mod address;
 mod bounce;
+mod dialled;
 mod forgetful;
 mod hairpin;
 mod mapping;
@@ -12,6 +13,7 @@ mod talk;
 mod web;
 
 use crate::patience::wait_until;
+use crate::served::program;
 use crate::side_by_side;
 use crate::sides::{CLIENT, CLIENTS, CONTROL, PUBLIC, TO_CLIENTS};
 use portolan_testkit::network::{End, Host, Network};
@@ -31,7 +33,7 @@ type Outcome = io::Result<()>;
 type Scenario = (&'static str, fn(&mut Scene) -> Outcome);
 
 /// All of them. Those that wait longest come first.
-const ALL: [Scenario; 22] = [
+const ALL: [Scenario; 25] = [
     ("a UPnP router restarts", |scene| mapping::restart(scene, "upnp")),
     ("a PCP router restarts", |scene| mapping::restart(scene, "pcp")),
     ("a NAT-PMP router restarts", |scene| mapping::restart(scene, "nat-pmp")),
@@ -41,6 +43,9 @@ const ALL: [Scenario; 22] = [
     ("a page on the web is asked, fails, and comes back", address::echo),
     ("services of dynamic DNS are asked in their own words", web::services),
     ("a service of dynamic DNS that says no is left alone", web::abuse),
+    ("the client asks its router to lead the server in", dialled::by_router),
+    ("the client asks a STUN server what its address is", dialled::by_stun),
+    ("the client is on IPv6, the server on IPv4, NAT64 between them", dialled::by_nat64),
     ("the outside port is another one", mapping::another_port),
     ("the server dies, and takes its mappings over", mapping::crash),
     ("a router forgets an idle connection, and keep-alive reminds it", forgetful::reminded),
@@ -146,7 +151,40 @@ impl Scene {
         Ok(fs::read(down)? == content)
     }
 
-    /// The same, to where servers are known.
+    /// The same by Portolan's client; what it said.
+    fn goes(&self, from: &Host, to: &str, arguments: &[&str]) -> io::Result<String> {
+        let (went_well, said) = self.try_client(from, to, arguments)?;
+        if went_well { Ok(said) } else { Err(io::Error::other(said)) }
+    }
+
+    /// The same where it must not get through.
+    fn fails(&self, from: &Host, to: &str, arguments: &[&str]) -> io::Result<String> {
+        let (went_well, said) = self.try_client(from, to, &[arguments, &["--retries", "0"]].concat())?;
+        if went_well { Err(io::Error::other(said)) } else { Ok(said) }
+    }
+
+    fn try_client(&self, from: &Host, to: &str, arguments: &[&str]) -> io::Result<(bool, String)> {
+        let content: Vec<u8> = (0..200_000u32).map(|number| (number % 249) as u8).collect();
+        fs::write(self.file("up"), &content)?;
+        let _ = fs::remove_file(self.file("down"));
+        let url = format!("ftp://{to}:{CONTROL}/file");
+        let mut said = String::new();
+        for command in [["put", "up", &url, "-v"], ["get", &url, "-o=down", "-v"]] {
+            let mut client = from.command("timeout");
+            client.arg("60").arg(program()?).args(command).args(["--trust", "new"]).args(arguments);
+            let folder = self.network.folder();
+            client.current_dir(folder).env("HOME", folder).env("XDG_STATE_HOME", self.file("client"));
+            let output = client.stdin(Stdio::null()).output()?;
+            said.push_str(&String::from_utf8_lossy(&output.stderr));
+            if !output.status.success() {
+                return Ok((false, said));
+            }
+        }
+        let same = fs::read(self.file("down"))? == content;
+        if same { Ok((true, said)) } else { Err(io::Error::other("other bytes came through")) }
+    }
+
+    /// The same by curl, to where servers are known.
     fn must_transfer(&self) -> Outcome {
         let public = format!("{PUBLIC}:{CONTROL}");
         must(self.transfers(&self.client, &public, &[])?, "a file does not get through")

@@ -2,7 +2,7 @@
 
 use super::rules::{HELPER, MASQUERADE, OUTWARDS, POOL};
 use super::{CLIENT, CLIENTS, TO_CLIENTS, nat};
-use crate::cell::Way;
+use crate::cell::{Mode, Way};
 use portolan_testkit::network::{End, Host, Network, Quality};
 use std::io;
 use std::time::Duration;
@@ -59,13 +59,14 @@ impl ClientSide {
         }
     }
 
-    /// Whether the files should get through.
-    pub(crate) fn lets_through(self, way: Way) -> bool {
+    /// Whether the files should get through; nothing where luck decides.
+    pub(crate) fn lets_through(self, way: Way) -> Option<bool> {
         match self {
             // The data connection comes from another address than the control connection: only TLS can
-            // show whose it is.
-            ClientSide::NatPool => way.passive && way.tls,
-            _ => way.passive || self.lets_in(way.tls),
+            // show whose it is. Who tries in several ways may have the right address at the last.
+            ClientSide::NatPool if way.mode == Mode::Auto && !way.tls => None,
+            ClientSide::NatPool => Some(way.mode != Mode::Active && way.tls),
+            _ => Some(way.mode != Mode::Active || self.lets_in(way.tls)),
         }
     }
 

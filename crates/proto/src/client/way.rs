@@ -109,7 +109,7 @@ pub fn destination(way: Way, said: HostPort, peer: &Host) -> Result<Place, Reaso
         Host::Name(_) => (false, false),
     };
     match way {
-        // An IPv6 host of a server that answers PASV all the same has the port there as well.
+        // An IPv6 host of a server that answers PASV, by NAT64, has the port there as well.
         Way::Extended | Way::Passive | Way::Active => Ok(peer.at(said.port)),
         Way::Announced if *peer == Host::Address(announced) => Err(Reason::SameAddress),
         Way::Announced if is_own(announced) && !loopback => Err(Reason::Private(announced)),

@@ -30,7 +30,8 @@ impl Transfer {
         (self.way, self.connection, self.deadline) = (way, Connection::None, None);
         match way {
             Way::Extended => self.say(conversation, now, Part::Way, Verb::Epsv, ""),
-            Way::Passive | Way::Announced if conversation.settings.peer.is_ipv6() => {
+            // The address in the reply is one of IPv4. Behind NAT64 the port is good all the same.
+            Way::Announced if conversation.settings.peer.is_ipv6() => {
                 self.leave(conversation, now, Reason::WrongFamily)
             }
             Way::Passive | Way::Announced => self.say(conversation, now, Part::Way, Verb::Pasv, ""),
