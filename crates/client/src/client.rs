@@ -10,7 +10,7 @@ use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 
 /// How often something is tried, and how long is waited in between: each time twice as long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +121,8 @@ pub struct Client {
     pub(crate) direct: AtomicBool,
     /// Checksums take the server too long.
     pub(crate) without_digests: AtomicBool,
+    /// Seconds by which the zone of its listings is east of UTC, once it was asked for; nothing where that did not show.
+    pub(crate) zone: OnceCell<Option<i64>>,
 }
 
 /// A connection for some time; it goes back when it is dropped.
@@ -185,6 +187,7 @@ impl Client {
             finds_out: sessions.is_none(),
             direct: AtomicBool::new(false),
             without_digests: AtomicBool::new(false),
+            zone: OnceCell::new(),
         }
     }
 

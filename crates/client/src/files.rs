@@ -57,10 +57,15 @@ impl Connection {
         };
         let (_, size, modified) = tokio::join!(self.answer(kind), self.answer(size), self.answer(modified));
         let (size, modified) = (size?, modified?);
-        Ok(Facts {
-            size: size_in(&size),
-            modified: value(&modified).and_then(|text| Timestamp::parse(&text)),
-        })
+        Ok(Facts { size: size_in(&size), modified: time_in(&modified) })
+    }
+
+    /// When a file was changed, by `MDTM`; nothing where the server does not say.
+    ///
+    /// # Errors
+    /// When the connection is over.
+    pub async fn modified(&self, path: &[u8]) -> Result<Option<Timestamp>> {
+        Ok(time_in(&self.ask(Verb::Mdtm, Some(path)).await?))
     }
 
     /// Begins to download one of many small files, and asks when it was changed along with it, if that is wanted and not
@@ -83,7 +88,7 @@ impl Connection {
         };
         let Some(modified) = modified else { return Ok((facts, self.follow(begun).await?)) };
         let (modified, download) = tokio::join!(self.answer(modified), self.follow(begun));
-        let modified = value(&modified?).and_then(|text| Timestamp::parse(&text));
+        let modified = time_in(&modified?);
         Ok((Facts { modified, ..facts }, download?))
     }
 
@@ -192,6 +197,11 @@ fn value(reply: &Received) -> Option<Vec<u8>> {
 /// The size in the answer to `SIZE`, if there is one.
 pub(crate) fn size_in(reply: &Received) -> Option<u64> {
     std::str::from_utf8(&value(reply)?).ok()?.parse().ok()
+}
+
+/// The time in the answer to `MDTM`, if there is one.
+fn time_in(reply: &Received) -> Option<Timestamp> {
+    Timestamp::parse(&value(reply)?)
 }
 
 /// A path beneath another, on a server.

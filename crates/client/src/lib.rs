@@ -123,6 +123,7 @@ mod store;
 pub mod tls;
 mod upload;
 mod url;
+mod zone;
 
 pub use active::ActiveAddress;
 pub use client::{Client, Lease, Retries};

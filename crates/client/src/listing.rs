@@ -28,6 +28,8 @@ pub struct Listing {
     pub unknown: usize,
     /// True when it is the answer to `MLSD`, whose times are UTC and to the second.
     pub by_facts: bool,
+    /// The zone of the server, in seconds east of UTC, if its times of day were given without one and are UTC now.
+    pub zone: Option<i64>,
     /// True when the server's last word, or TLS's missing one, says that this may not be all.
     pub cut_short: bool,
 }
@@ -92,7 +94,7 @@ impl Connection {
 async fn read(mut download: Download, by_facts: bool) -> Result<Listing> {
     let now = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = Timestamp::from_unix(i64::try_from(now.as_secs()).unwrap_or_default(), 0);
-    let mut listing = Listing { entries: Vec::new(), unknown: 0, by_facts, cut_short: false };
+    let mut listing = Listing { entries: Vec::new(), unknown: 0, by_facts, zone: None, cut_short: false };
     let (mut reader, mut line, mut buffer) = (ListReader::new(now), Vec::new(), vec![0; 64 << 10]);
     loop {
         let count = download.read(&mut buffer).await.map_err(|error| download.error(&error))?;

@@ -109,6 +109,7 @@ fn compare(source: &Tree, target: &Tree, how: &Mirroring<'_>, sets_times: bool) 
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     // Beneath what is left out nothing is done.
     let mut left_out: Vec<&[u8]> = Vec::new();
+    let by_zone = source.by_zone || target.by_zone;
     let may_delete = how.delete && plan.doubts.is_empty();
     for (path, node) in &source.nodes {
         if left_out.iter().any(|above| is_beneath(path, above)) {
@@ -134,7 +135,9 @@ fn compare(source: &Tree, target: &Tree, how: &Mirroring<'_>, sets_times: bool) 
                 Some(other) if other.kind == Kind::Directory => {
                     plan.conflicts.push(format!("{}: a folder is in the place of the file", printable(path)));
                 }
-                Some(other) if other.kind == Kind::File && is_alike(node, other, how, sets_times) => {
+                Some(other)
+                    if other.kind == Kind::File && is_alike(node, other, how, (sets_times, by_zone)) =>
+                {
                     plan.alike += 1;
                 }
                 _ => copies.push(copy(path, node, how)),
@@ -176,7 +179,7 @@ fn copy(path: &[u8], node: &Node, how: &Mirroring<'_>) -> Action {
 }
 
 /// True when nothing speaks for copying.
-fn is_alike(source: &Node, target: &Node, how: &Mirroring<'_>, sets_times: bool) -> bool {
+fn is_alike(source: &Node, target: &Node, how: &Mirroring<'_>, (sets_times, by_zone): (bool, bool)) -> bool {
     let (Some(from), Some(to)) = (source.modified, target.modified) else {
         return source.size == target.size && source.size.is_some();
     };
@@ -189,13 +192,15 @@ fn is_alike(source: &Node, target: &Node, how: &Mirroring<'_>, sets_times: bool)
     }
     // Where times cannot be set, that of the copy is when it was made.
     let made_later = (how.towards == Towards::There && !sets_times) || !how.keep_times;
-    is_same_time(from, to) || (made_later && target_is_newer)
+    is_same_time(from, to, by_zone) || (made_later && target_is_newer)
 }
 
 /// As far as both are known. Of a time without a zone only what is within a quarter of an hour counts, since zones are
-/// whole quarters apart.
-fn is_same_time(a: Modified, b: Modified) -> bool {
+/// whole quarters apart. Where the zone was found out for one file, others may be from the other side of a change to or from
+/// summer time.
+fn is_same_time(a: Modified, b: Modified, by_zone: bool) -> bool {
     const QUARTER: i64 = 15 * 60;
+    const SUMMER: i64 = 3600;
     let seconds = |modified: Modified| modified.time.unix().0;
     let precision = a.precision.min(b.precision);
     let unit = match precision {
@@ -204,7 +209,8 @@ fn is_same_time(a: Modified, b: Modified) -> bool {
         Precision::Day => 24 * 3600,
     };
     if a.utc && b.utc {
-        return seconds(a).div_euclid(unit) == seconds(b).div_euclid(unit);
+        let apart = (seconds(a).div_euclid(unit) - seconds(b).div_euclid(unit)).abs() * unit;
+        return apart == 0 || (by_zone && apart == SUMMER);
     }
     let apart = (seconds(a) - seconds(b)).abs();
     // No zone is further than that.
@@ -228,15 +234,19 @@ mod tests {
     fn times_are_compared_as_far_as_they_are_known() {
         use Precision::{Day, Minute, Second};
         let exact = at(1_750_000_037, Second, true);
-        assert!(is_same_time(exact, exact));
-        assert!(!is_same_time(exact, at(1_750_000_038, Second, true)));
-        assert!(is_same_time(exact, at(1_750_000_020, Minute, true)));
-        assert!(!is_same_time(exact, at(1_749_999_960, Minute, true)));
+        assert!(is_same_time(exact, exact, false));
+        assert!(!is_same_time(exact, at(1_750_000_038, Second, true), false));
+        assert!(is_same_time(exact, at(1_750_000_020, Minute, true), false));
+        assert!(!is_same_time(exact, at(1_749_999_960, Minute, true), false));
         // Two hours away, as far as anybody knows in another zone.
-        assert!(is_same_time(exact, at(1_750_000_020 + 7200, Minute, false)));
-        assert!(!is_same_time(exact, at(1_750_000_020 + 7260, Minute, false)));
-        assert!(!is_same_time(exact, at(1_750_000_020 + 86_400, Minute, false)));
-        assert!(is_same_time(exact, at(1_749_945_600, Day, false)));
-        assert!(!is_same_time(exact, at(1_749_945_600 - 86_400, Day, false)));
+        assert!(is_same_time(exact, at(1_750_000_020 + 7200, Minute, false), false));
+        assert!(!is_same_time(exact, at(1_750_000_020 + 7260, Minute, false), false));
+        assert!(!is_same_time(exact, at(1_750_000_020 + 86_400, Minute, false), false));
+        assert!(is_same_time(exact, at(1_749_945_600, Day, false), false));
+        assert!(!is_same_time(exact, at(1_749_945_600 - 86_400, Day, false), false));
+        // In a zone that is known, but for summer time.
+        assert!(is_same_time(exact, at(1_750_000_020 - 3600, Minute, true), true));
+        assert!(!is_same_time(exact, at(1_750_000_020 - 3600, Minute, true), false));
+        assert!(!is_same_time(exact, at(1_750_000_020 - 7200, Minute, true), true));
     }
 }

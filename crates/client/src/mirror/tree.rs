@@ -36,6 +36,8 @@ pub(super) struct Tree {
     pub(super) doubts: Vec<String>,
     /// Directories in which there is something that is not wanted.
     pub(super) kept: BTreeSet<Vec<u8>>,
+    /// True when the zone of times was found out by that of one file.
+    pub(super) by_zone: bool,
     /// True when there is no such directory at all.
     pub(super) missing: bool,
 }
@@ -61,7 +63,7 @@ pub(super) async fn remote(client: &Client, how: &Mirroring<'_>) -> Result<Tree>
         {
             let full = if path == b"" { how.remote.to_vec() } else { join(how.remote, &path) };
             running.push(async move {
-                let listed = client.run(async |connection| connection.list(&full).await).await;
+                let listed = client.list(&full).await;
                 (path, depth, listed)
             });
         }
@@ -82,6 +84,7 @@ pub(super) async fn remote(client: &Client, how: &Mirroring<'_>) -> Result<Tree>
             let shown = if folder.is_empty() { ".".to_owned() } else { printable(&folder) };
             tree.doubts.push(format!("{shown}: the listing was not wholly understood"));
         }
+        tree.by_zone |= listing.zone.is_some();
         for entry in listing.entries {
             if Name::new(&entry.name).is_none() {
                 tree.doubts.push(format!(

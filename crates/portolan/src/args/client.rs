@@ -235,6 +235,13 @@ pub(crate) struct Form {
     pub(crate) json: bool,
 }
 
+impl Form {
+    /// True when it is printed when entries were changed.
+    pub(crate) fn shows_times(self) -> bool {
+        self.long || self.json
+    }
+}
+
 /// What a mirror is to do, and what not.
 #[derive(Args)]
 pub(crate) struct Wishes {

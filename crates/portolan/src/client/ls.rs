@@ -20,9 +20,9 @@ pub(super) async fn list(client: &Client, place: &Place, form: Form) -> Result<(
     let mut left = VecDeque::from([(place.path.clone(), Vec::new(), 0)]);
     let mut doubtful = false;
     while let Some((path, shown, depth)) = left.pop_front() {
-        let listed = match client.run(async |connection| connection.list(&path).await).await {
+        let listed = match listing(client, &path, form.shows_times()).await {
             Err(error) if depth == 0 && error.code().is_some_and(|code| code >= 500) => {
-                file(client, place).await.ok_or(error)
+                file(client, place, form).await.ok_or(error)
             }
             listed => listed,
         };
@@ -45,16 +45,23 @@ pub(super) async fn list(client: &Client, place: &Place, form: Form) -> Result<(
     Ok(())
 }
 
+/// What is in a directory. The zone of the server is found out only where times are shown.
+pub(super) async fn listing(client: &Client, path: &[u8], with_times: bool) -> Result<Listing, Error> {
+    match with_times {
+        true => client.list(path).await,
+        false => client.run(async |connection| connection.list(path).await).await,
+    }
+}
+
 /// What is no directory may be in one.
-async fn file(client: &Client, place: &Place) -> Option<Listing> {
+async fn file(client: &Client, place: &Place, form: Form) -> Option<Listing> {
     let name = place.name();
     let above = place.path.strip_suffix(name)?;
     let above = match above {
         b"/" => above,
         above => above.strip_suffix(b"/").unwrap_or(above),
     };
-    let listed: Result<Listing, Error> = client.run(async |connection| connection.list(above).await).await;
-    let mut listing = listed.ok()?;
+    let mut listing = listing(client, above, form.shows_times()).await.ok()?;
     listing.entries.retain(|entry| entry.name == name && !entry.is_directory());
     (!listing.entries.is_empty()).then_some(listing)
 }

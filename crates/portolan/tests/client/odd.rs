@@ -416,6 +416,77 @@ fn sizes_in_listings_are_wrong() {
     assert_eq!(odd.heard("RETR"), 7);
 }
 
+#[test]
+fn the_zone_of_listings_is_found_out_once() {
+    // In July, and two hours east of UTC; one file is of the winter before.
+    let odd = Odd::new(|talk, line| {
+        if line.starts_with("LIST") {
+            talk.say("150 here\r\n");
+            talk.send(
+                b"-rw-r--r-- 1 a b 23 2026-07-01 14:05 file\r\n-rw-r--r-- 1 a b 23 2026-06-01 10:00 older\r\n\
+                  -rw-r--r-- 1 a b 23 2026-02-01 10:00 winter\r\ndrwxr-xr-x 1 a b 0 2026-07-03 10:00 folder\r\n",
+            );
+            talk.say("226 done\r\n");
+            return true;
+        }
+        if line.starts_with("MDTM") {
+            let time = match line.rsplit(['/', ' ']).next().unwrap() {
+                "file" => "20260701120537",
+                "older" => "20260601080000",
+                _ => "20260201090000",
+            };
+            talk.say(format!("213 {time}\r\n"));
+            return true;
+        }
+        false
+    });
+    let (code, out, said) = odd.try_run(&["ls", "", "-l"]);
+    assert!(code == 0 && out.contains(" 2026-07-01 12:05:00Z file\n"), "{out}{said}");
+    assert!(out.contains(" 2026-07-03 08:00:00Z folder\n"), "{out}");
+    assert_eq!(odd.heard("MDTM"), 1);
+    // Nobody asks who does not want to know.
+    assert_eq!(odd.try_run(&["ls", ""]).0, 0);
+    assert_eq!(odd.heard("MDTM"), 1);
+    fs::create_dir(odd.folder.path().join("here")).unwrap();
+    let put = |name: &str, time: u64| {
+        let path = odd.folder.path().join("here").join(name);
+        fs::write(&path, CONTENT).unwrap();
+        let time = std::time::UNIX_EPOCH + Duration::from_secs(time);
+        fs::File::options().append(true).open(path).unwrap().set_modified(time).unwrap();
+    };
+    // As they are there; the one of the winter is an hour off in a listing that knows of summer time.
+    put("file", 1_782_907_537);
+    put("older", 1_780_300_800);
+    put("winter", 1_769_936_400);
+    let mirror = ["mirror", "", "here", "-n", "--exclude", "folder"];
+    let (code, out, said) = odd.try_run(&mirror);
+    assert_eq!((code, out.as_str()), (0, ""), "{said}");
+    assert_eq!(odd.heard("MDTM"), 2);
+    // What was changed by a whole quarter of an hour is another, in a zone that is known.
+    put("older", 1_780_300_800 - 1800);
+    let (_, out, said) = odd.try_run(&mirror);
+    assert_eq!(out, "+ older\n", "{said}");
+}
+
+#[test]
+fn a_server_that_knows_no_mdtm_has_no_zone() {
+    let odd = Odd::new(|talk, line| {
+        match line.split(' ').next().unwrap() {
+            "FEAT" => talk.say("211-these\r\n SIZE\r\n211 end\r\n"),
+            "LIST" => {
+                talk.say("150 here\r\n");
+                talk.send(b"-rw-r--r-- 1 a b 23 2026-07-01 14:05 file\r\n");
+                talk.say("226 done\r\n");
+            }
+            _ => return false,
+        }
+        true
+    });
+    let (code, out, said) = odd.try_run(&["ls", "", "-l"]);
+    assert!(code == 0 && out.contains(" 2026-07-01 14:05:00  file\n"), "{out}{said}");
+    assert_eq!(odd.heard("MDTM"), 0);
+}
+
 /// A file of which each part differs from each other.
 fn large() -> Vec<u8> {
     (0..9_000_000_u32)

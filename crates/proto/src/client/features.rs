@@ -80,6 +80,11 @@ impl Features {
         self.details(name).is_some()
     }
 
+    /// True when it offers this, or does not say what it offers.
+    pub fn may_offer(&self, name: &str) -> bool {
+        self.lines.is_empty() || self.offers(name)
+    }
+
     /// True when it says that it knows block mode, by `MODE S;B` for instance.
     pub fn offers_blocks(&self) -> bool {
         let modes = self.lines.iter().filter_map(|line| line.strip_prefix("MODE "));

@@ -42,10 +42,10 @@ pub(super) fn is_one(path: &str) -> bool {
 }
 
 /// What is in a folder of the server, and is like a pattern.
-async fn entries(session: &Session, path: &str) -> Result<(Place, Vec<Listed>), Exit> {
+async fn entries(session: &Session, path: &str, with_times: bool) -> Result<(Place, Vec<Listed>), Exit> {
     let (folder, name) = parts(path);
     let (pattern, folder) = (Pattern::new(name)?, session.place(folder));
-    let listing = session.server.client.run(async |connection| connection.list(&folder.path).await).await;
+    let listing = ls::listing(&session.server.client, &folder.path, with_times).await;
     let mut entries = listing.map_err(|error| at(&folder, &error))?.entries;
     entries.retain(|entry| pattern.fits(&entry.name) && !entry.name.contains(&b'/'));
     Ok((folder, entries))
@@ -53,7 +53,7 @@ async fn entries(session: &Session, path: &str) -> Result<(Place, Vec<Listed>), 
 
 /// Prints it.
 pub(super) async fn list(session: &Session, path: &str, form: Form) -> Result<(), Exit> {
-    let (_, entries) = entries(session, path).await?;
+    let (_, entries) = entries(session, path, form.shows_times()).await?;
     if entries.is_empty() {
         return Err(none(path));
     }
@@ -64,7 +64,7 @@ pub(super) async fn list(session: &Session, path: &str, form: Form) -> Result<()
 pub(super) async fn there(session: &Session, patterns: &[String]) -> Result<Vec<Place>, Exit> {
     let mut places: Vec<Place> = Vec::new();
     for path in patterns {
-        let (folder, entries) = entries(session, path).await?;
+        let (folder, entries) = entries(session, path, false).await?;
         let before = places.len();
         let files = entries.iter().filter(|entry| !entry.is_directory());
         places.extend(files.map(|file| Place::beneath(&folder, &file.name)));
