@@ -1,5 +1,6 @@
 //! One control connection, logged in.
 
+use crate::charset::Charset;
 use crate::data::Data;
 use crate::dial;
 use crate::download::Download;
@@ -36,6 +37,8 @@ pub struct Connection {
     stall: Duration,
     /// How long it took to connect.
     round_trip: Duration,
+    /// That of names, if they are not to be left as they are.
+    pub(crate) charset: Option<Charset>,
     /// Where one is after the login.
     pub(crate) home: OnceCell<Vec<u8>>,
     /// True once `MLSD` was refused although it is offered.
@@ -122,11 +125,12 @@ impl Connection {
             tls: options.tls,
             credentials: options.credentials.clone(),
             gateway: options.onward(),
+            utf8: options.charset.is_none_or(Charset::is_utf_8),
             ways: options.ways.clone(),
             patience: options.patience,
         };
         let implicit = options.tls == TlsPolicy::Implicit;
-        let stall = options.stall;
+        let (stall, charset) = (options.stall, options.charset);
         let (calls, received) = mpsc::unbounded_channel();
         let (ready, answer) = oneshot::channel();
         let end = Arc::new(OnceLock::new());
@@ -143,6 +147,7 @@ impl Connection {
             numbers: AtomicU64::new(0),
             stall,
             round_trip,
+            charset,
             home,
             without_facts,
             task,
@@ -218,7 +223,7 @@ impl Connection {
         verb: Verb,
         argument: Option<&[u8]>,
     ) -> Result<Asked> {
-        let command = command(verb, argument)?;
+        let command = self.command(verb, argument)?;
         let (sender, answer) = oneshot::channel();
         self.calls.send(Call::Ask(self.number(), command, sender)).map_err(|_| self.over())?;
         Ok(Asked { verb, answer })
@@ -260,7 +265,7 @@ impl Connection {
         representation: Representation,
         offset: u64,
     ) -> Result<Download> {
-        let begun = self.begin(&self.gate(), order(verb, argument, representation, offset)?)?;
+        let begun = self.begin(&self.gate(), self.order(verb, argument, representation, offset)?)?;
         self.follow(begun).await
     }
 
@@ -305,7 +310,7 @@ impl Connection {
         offset: u64,
     ) -> Result<Upload> {
         let Begun { mut link, given, .. } =
-            self.begin(&self.gate(), order(verb, argument, representation, offset)?)?;
+            self.begin(&self.gate(), self.order(verb, argument, representation, offset)?)?;
         let data = link.data(given).await?;
         Ok(Upload::new(link, data))
     }
@@ -329,25 +334,30 @@ impl Connection {
         };
         Ok(Begun { link, given, started })
     }
-}
 
-/// What a transfer is, if its argument can travel.
-pub(crate) fn order(
-    verb: Verb,
-    argument: Option<&[u8]>,
-    representation: Representation,
-    offset: u64,
-) -> Result<Order> {
-    Ok(Order { command: command(verb, argument)?, representation, offset, small: false })
-}
+    /// What a transfer is, if its argument can travel.
+    pub(crate) fn order(
+        &self,
+        verb: Verb,
+        argument: Option<&[u8]>,
+        representation: Representation,
+        offset: u64,
+    ) -> Result<Order> {
+        Ok(Order { command: self.command(verb, argument)?, representation, offset, small: false })
+    }
 
-/// A command, if its argument can travel.
-fn command(verb: Verb, argument: Option<&[u8]>) -> Result<Command> {
-    let wrong = |error| {
-        let problem = Problem::Command(error);
-        SessionError { phase: Phase::Command, verb: Some(verb), problem, untouched: true }
-    };
-    Ok(Command::new(verb, argument).map_err(wrong)?)
+    /// A command, if its argument can travel.
+    fn command(&self, verb: Verb, argument: Option<&[u8]>) -> Result<Command> {
+        let encoded = match (self.charset, argument) {
+            (Some(charset), Some(argument)) => Some(charset.encode(argument)?),
+            _ => None,
+        };
+        let wrong = |error| {
+            let problem = Problem::Command(error);
+            SessionError { phase: Phase::Command, verb: Some(verb), problem, untouched: true }
+        };
+        Ok(Command::new(verb, encoded.as_deref().or(argument)).map_err(wrong)?)
+    }
 }
 
 /// An end that is known.

@@ -70,6 +70,9 @@ pub enum Error {
     /// What a reply should hold is not in it.
     #[error("{0}")]
     Strange(String),
+    /// A name cannot be told to the server in its charset.
+    #[error("{0}")]
+    Charset(String),
     /// This side could not read or write.
     #[error("{0}")]
     Local(String),
@@ -95,7 +98,8 @@ impl Error {
             Error::Name { .. } => Retry::NewConnection,
             Error::Proxy { problem, .. } => problem.retry(),
             Error::Changed | Error::WrongSize { .. } => Retry::Same,
-            Error::Untrusted(_) | Error::Tls(_) | Error::Strange(_) | Error::Local(_) => Retry::Never,
+            Error::Untrusted(_) | Error::Tls(_) | Error::Strange(_) => Retry::Never,
+            Error::Charset(_) | Error::Local(_) => Retry::Never,
         }
     }
 

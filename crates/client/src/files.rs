@@ -1,6 +1,6 @@
 //! What is done with files and directories by a command or two, without data.
 
-use crate::connection::{Asked, Connection, order};
+use crate::connection::{Asked, Connection};
 use crate::download::Download;
 use crate::error::{Error, Result};
 use portolan_proto::client::Order;
@@ -29,7 +29,10 @@ impl Connection {
             .get_or_try_init(|| async {
                 let reply = self.demand(Verb::Pwd, None).await?;
                 let text = reply.lines.first().map_or(&[][..], Vec::as_slice);
-                quoted(text).ok_or_else(|| Error::Strange(format!("no path in \"{}\"", printable(text))))
+                let path = quoted(text);
+                let path =
+                    path.and_then(|path| self.charset.map_or(Some(path.clone()), |own| own.name(&path)));
+                path.ok_or_else(|| Error::Strange(format!("no path in \"{}\"", printable(text))))
             })
             .await?;
         Ok(home)
@@ -77,7 +80,7 @@ impl Connection {
         with_time: bool,
         ahead: bool,
     ) -> Result<(Facts, Download)> {
-        let order = order(Verb::Retr, Some(path), Representation::Image, 0)?;
+        let order = self.order(Verb::Retr, Some(path), Representation::Image, 0)?;
         let (modified, begun) = {
             let gate = self.gate();
             let modified = match facts.modified {

@@ -100,6 +100,7 @@
 //! nothing of how the conversation goes; that is [`portolan_proto::client`].
 
 mod active;
+mod charset;
 mod client;
 mod connection;
 mod data;
@@ -126,6 +127,7 @@ mod url;
 mod zone;
 
 pub use active::ActiveAddress;
+pub use charset::Charset;
 pub use client::{Client, Lease, Retries};
 pub use connection::Connection;
 pub use digest::Digest;

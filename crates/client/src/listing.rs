@@ -1,7 +1,8 @@
 //! What is in a directory.
 
 use crate::Receipt;
-use crate::connection::{Connection, order};
+use crate::charset::Charset;
+use crate::connection::Connection;
 use crate::download::Download;
 use crate::error::{Error, Result};
 use portolan_proto::client::Software;
@@ -57,7 +58,7 @@ impl Connection {
                     self.without_facts.store(true, Ordering::Relaxed);
                 }
                 Err(error) => return Err(error),
-                Ok(download) => return read(download, true).await,
+                Ok(download) => return self.read(download, true).await,
             }
         }
         self.list_lines(path).await
@@ -71,27 +72,31 @@ impl Connection {
             _ => (None, Representation::Image),
         };
         if path.is_empty() {
-            return read(self.download(Verb::List, argument, representation, 0).await?, false).await;
+            return self.read(self.download(Verb::List, argument, representation, 0).await?, false).await;
         }
         let home = self.home().await?;
         let path = self.resolve(path).await?;
         let (there, listing, back) = {
             let gate = self.gate();
             let there = self.post(&gate, Verb::Cwd, Some(&path))?;
-            let listing = self.begin(&gate, order(Verb::List, argument, representation, 0)?)?;
+            let listing = self.begin(&gate, self.order(Verb::List, argument, representation, 0)?)?;
             (there, listing, self.post(&gate, Verb::Cwd, Some(home))?)
         };
         let (there, listing, _) = tokio::join!(
             self.expect(there),
-            async { read(self.follow(listing).await?, false).await },
+            async { self.read(self.follow(listing).await?, false).await },
             self.answer(back),
         );
         there?;
         listing
     }
+
+    async fn read(&self, download: Download, by_facts: bool) -> Result<Listing> {
+        read(download, by_facts, self.charset).await
+    }
 }
 
-async fn read(mut download: Download, by_facts: bool) -> Result<Listing> {
+async fn read(mut download: Download, by_facts: bool, charset: Option<Charset>) -> Result<Listing> {
     let now = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = Timestamp::from_unix(i64::try_from(now.as_secs()).unwrap_or_default(), 0);
     let mut listing = Listing { entries: Vec::new(), unknown: 0, by_facts, zone: None, cut_short: false };
@@ -106,7 +111,7 @@ async fn read(mut download: Download, by_facts: bool) -> Result<Listing> {
         }
         for byte in &buffer[..count] {
             if *byte == b'\n' {
-                take(&mut listing, &mut reader, &line)?;
+                take(&mut listing, &mut reader, &line, charset)?;
                 line.clear();
             } else if line.len() < LINE_MAX {
                 line.push(*byte);
@@ -114,7 +119,7 @@ async fn read(mut download: Download, by_facts: bool) -> Result<Listing> {
         }
     }
     if !line.is_empty() {
-        take(&mut listing, &mut reader, &line)?;
+        take(&mut listing, &mut reader, &line, charset)?;
     }
     let Receipt { clean_end, reply, .. } = download.finish().await?;
     // Some say 226 and mean that they could not read the directory, or not all of it.
@@ -125,12 +130,16 @@ async fn read(mut download: Download, by_facts: bool) -> Result<Listing> {
     Ok(listing)
 }
 
-fn take(listing: &mut Listing, reader: &mut ListReader, line: &[u8]) -> Result<()> {
+fn take(listing: &mut Listing, reader: &mut ListReader, line: &[u8], charset: Option<Charset>) -> Result<()> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let read = match if listing.by_facts { parse_facts(line) } else { Line::Unknown } {
+    let mut parse = |line: &[u8]| match if listing.by_facts { parse_facts(line) } else { Line::Unknown } {
         // Some answer MLSD with lines of LIST.
         Line::Unknown => reader.take(line),
         read => read,
+    };
+    let read = match charset {
+        Some(charset) => charset.read(line, parse),
+        None => parse(line),
     };
     match read {
         Line::Entry(entry) => listing.entries.push(entry),

@@ -51,9 +51,14 @@ impl Name {
         let stem = if fits {
             own.to_vec()
         } else {
+            let mut most = NAME_MAX - end.len() - 18;
+            // A character of UTF-8 stays whole.
+            while most > 0 && own[most] & 0xc0 == 0x80 {
+                most -= 1;
+            }
             let hash =
                 Sha256::digest(own).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
-            [&own[..NAME_MAX - end.len() - 18], b"-", hash.as_bytes()].concat()
+            [&own[..most], b"-", hash.as_bytes()].concat()
         };
         Name(OsString::from_vec([b".", &stem[..], end].concat()))
     }

@@ -1,6 +1,7 @@
 //! What a connection is made with.
 
 use crate::active::ActiveAddress;
+use crate::charset::Charset;
 use crate::event::Observer;
 use crate::proxy::Proxy;
 use crate::tls::Trust;
@@ -53,6 +54,9 @@ pub struct Options {
     pub active_ports: Option<RangeInclusive<u16>>,
     /// In active mode, the address that the server is told.
     pub active_address: ActiveAddress,
+    /// The charset of names on the server. Without one they are the bytes that they are, and UTF-8 where the server wants to
+    /// know.
+    pub charset: Option<Charset>,
     /// The address of this side.
     pub bind: Option<IpAddr>,
     /// How long a control connection may take to open.
@@ -78,6 +82,7 @@ impl Options {
             ways: Mode::Auto.ways().to_vec(),
             active_ports: None,
             active_address: ActiveAddress::default(),
+            charset: None,
             bind: None,
             connect: Duration::from_secs(20),
             stall: Duration::from_secs(60),

@@ -27,6 +27,7 @@ fn settings(lines: &str) -> Settings {
         tls: TlsPolicy::Off,
         credentials: Credentials { user: b"anna".to_vec(), password: b"secret".to_vec(), account: None },
         gateway: None,
+        utf8: true,
         ways: Way::ALL.to_vec(),
         patience: Patience::default(),
     };
@@ -35,6 +36,7 @@ fn settings(lines: &str) -> Settings {
             Some(("tls", "auto")) => settings.tls = TlsPolicy::Auto,
             Some(("tls", "required")) => settings.tls = TlsPolicy::Required,
             Some(("peer", peer)) => settings.peer = Host::new(peer),
+            Some(("names", "other")) => settings.utf8 = false,
             Some(("proxy", target)) => {
                 settings.gateway = Some(Gateway { target: target.to_owned(), login: None });
             }

@@ -105,6 +105,7 @@ fn play(tls: TlsPolicy, gateway: bool, logged_in: bool, in_blocks: bool, events:
         credentials: Credentials::anonymous(),
         gateway: gateway
             .then(|| Gateway { target: "host:2121".to_owned(), login: Some(Credentials::anonymous()) }),
+        utf8: true,
         ways: Way::ALL.to_vec(),
         patience: Patience::default(),
     };

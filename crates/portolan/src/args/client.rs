@@ -7,7 +7,7 @@ use clap::builder::TypedValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 use globset::Glob;
 use portolan_client::tls::Fingerprint;
-use portolan_client::{ActiveAddress, Url};
+use portolan_client::{ActiveAddress, Charset, Url};
 use portolan_config::parse_ports;
 use std::ffi::{OsStr, OsString};
 use std::net::IpAddr;
@@ -329,6 +329,11 @@ pub(crate) struct Reach {
     #[arg(long, value_name = "FIRST-LAST", value_parser = parse_ports)]
     pub(crate) active_ports: Option<RangeInclusive<u16>>,
 
+    /// The charset of names on the server: `latin1`, `windows-1251`, `shift_jis`, `gb18030`, `koi8-r` and so on. Here they
+    /// are UTF-8. By default names are left as they are.
+    #[arg(long, value_name = "NAME", value_parser = parse_charset)]
+    pub(crate) charset: Option<Charset>,
+
     /// Connect from this address.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) bind: Option<IpAddr>,
@@ -477,6 +482,11 @@ impl TypedValueParser for UrlParser {
 
 fn parse_glob(text: &str) -> Result<Glob, String> {
     Glob::new(text).map_err(|error| error.to_string())
+}
+
+fn parse_charset(text: &str) -> Result<Charset, String> {
+    let wrong = "it is no charset for names; latin1, windows-1251, shift_jis and gb18030 are some";
+    Charset::named(text).ok_or_else(|| wrong.to_owned())
 }
 
 fn parse_fingerprint(text: &str) -> Result<Fingerprint, String> {

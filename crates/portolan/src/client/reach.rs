@@ -157,6 +157,7 @@ fn options(url: &Url, reach: &Reach) -> Result<Options, Exit> {
     }
     options.active_address = reach.active_address.clone().unwrap_or_default();
     options.active_ports.clone_from(&reach.active_ports);
+    options.charset = reach.charset;
     options.bind = reach.bind;
     let timeout = Duration::from_secs(reach.timeout);
     options.stall = timeout;

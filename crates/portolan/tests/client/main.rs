@@ -3,6 +3,7 @@
 
 mod ahead;
 mod bookmarks;
+mod charset;
 mod commands;
 mod fxp;
 mod library;

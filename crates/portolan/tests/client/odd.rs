@@ -108,7 +108,8 @@ impl Odd {
                         let Ok(line) = line else { return };
                         // Answers to Telnet come before a command.
                         let begin = line.iter().position(u8::is_ascii_uppercase).unwrap_or(0);
-                        let line = String::from_utf8_lossy(&line[begin..]).trim_end().to_owned();
+                        let line: String = line[begin..].iter().copied().map(char::from).collect();
+                        let line = line.trim_end().to_owned();
                         heard.lock().unwrap().push(line.clone());
                         if !odd(&mut talk, &line) {
                             usual(&mut talk, &line);
@@ -485,6 +486,29 @@ fn a_server_that_knows_no_mdtm_has_no_zone() {
     let (code, out, said) = odd.try_run(&["ls", "", "-l"]);
     assert!(code == 0 && out.contains(" 2026-07-01 14:05:00  file\n"), "{out}{said}");
     assert_eq!(odd.heard("MDTM"), 0);
+}
+
+#[test]
+fn names_whose_bytes_look_like_others() {
+    let odd = Odd::new(|talk, line| {
+        if line.starts_with("LIST") {
+            talk.say("150 here\r\n");
+            // The first is one character; the second is none, and the third would be taken for another name.
+            talk.send(
+                b"-rw-r--r-- 1 a b 23 Jan  1  2020 \x95\x5c\r\n-rw-r--r-- 1 a b 23 Jan  1  2020 \xff\r\n\
+                  -rw-r--r-- 1 a b 23 Jan  1  2020 \xc3\xa0\r\n",
+            );
+            talk.say("226 done\r\n");
+        }
+        line.starts_with("LIST")
+    });
+    let (code, out, said) = odd.try_run(&["ls", "", "--charset", "shift_jis"]);
+    assert!(code == 1 && said.contains("not wholly understood"), "{said}");
+    assert_eq!(out, "表\n\u{fffd}\n");
+    let (code, _, said) = odd.try_run(&["mirror", "", "here", "--charset", "shift_jis"]);
+    assert_eq!(code, 1, "{said}");
+    assert_eq!(fs::read(odd.folder.path().join("here/表")).unwrap(), CONTENT);
+    assert_eq!((odd.heard("RETR \u{95}\\"), odd.heard("RETR \u{ff}"), odd.heard("RETR")), (1, 1, 2));
 }
 
 /// A file of which each part differs from each other.

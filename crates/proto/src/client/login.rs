@@ -113,7 +113,7 @@ impl Login {
                 if reply.is_done() {
                     conversation.features.listed(&reply);
                 }
-                if !conversation.features.offers("UTF8") {
+                if !conversation.settings.utf8 || !conversation.features.offers("UTF8") {
                     return Ok(Login::Done);
                 }
                 // It is the default where it is offered (RFC 2640), but not for all that do.

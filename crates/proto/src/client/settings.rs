@@ -95,6 +95,8 @@ pub struct Settings {
     pub credentials: Credentials,
     /// The FTP proxy at the other end of the control connection, if there is one.
     pub gateway: Option<Gateway>,
+    /// Names are UTF-8, and servers that want to know are told so (RFC 2640).
+    pub utf8: bool,
     /// Ways to have a data connection, in the order in which they are tried. Not empty.
     pub ways: Vec<Way>,
     /// How long is waited.
