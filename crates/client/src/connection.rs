@@ -10,6 +10,7 @@ use crate::moving::explain;
 use crate::options::Options;
 use crate::tls::Secured;
 use crate::upload::Upload;
+use crate::walk::{self, There};
 use portolan_proto::client::{
     Completion, Error as SessionError, Features, Number, Order, Phase, Problem, Session, Settings, TlsPolicy,
     Way,
@@ -41,6 +42,10 @@ pub struct Connection {
     pub(crate) charset: Option<Charset>,
     /// Where one is after the login.
     pub(crate) home: OnceCell<Vec<u8>>,
+    /// True when its paths have no slashes.
+    pub(crate) without_slashes: OnceCell<bool>,
+    /// Where one is, on such a server.
+    pub(crate) folder: tokio::sync::Mutex<walk::Folder>,
     /// True once `MLSD` was refused although it is offered.
     pub(crate) without_facts: AtomicBool,
     task: JoinHandle<()>,
@@ -149,6 +154,8 @@ impl Connection {
             round_trip,
             charset,
             home,
+            without_slashes: OnceCell::new(),
+            folder: tokio::sync::Mutex::new(Some(Vec::new())),
             without_facts,
             task,
             gate: Mutex::new(()),
@@ -207,7 +214,9 @@ impl Connection {
     /// # Errors
     /// When the argument holds CR, LF or NUL, or the connection is over.
     pub async fn ask(&self, verb: Verb, argument: Option<&[u8]>) -> Result<Received> {
-        let asked = self.post(&self.gate(), verb, argument)?;
+        let there = self.there_for(verb, argument).await?;
+        let asked = self.post(&self.gate(), verb, there.as_ref().map(There::name))?;
+        drop(there);
         self.answer(asked).await
     }
 
@@ -250,7 +259,9 @@ impl Connection {
     /// # Errors
     /// When the server says no, and as [`ask`](Self::ask).
     pub async fn demand(&self, verb: Verb, argument: Option<&[u8]>) -> Result<Received> {
-        let asked = self.post(&self.gate(), verb, argument)?;
+        let there = self.there_for(verb, argument).await?;
+        let asked = self.post(&self.gate(), verb, there.as_ref().map(There::name))?;
+        drop(there);
         self.expect(asked).await
     }
 
@@ -265,7 +276,10 @@ impl Connection {
         representation: Representation,
         offset: u64,
     ) -> Result<Download> {
-        let begun = self.begin(&self.gate(), self.order(verb, argument, representation, offset)?)?;
+        let there = self.there_for(verb, argument).await?;
+        let order = self.order(verb, there.as_ref().map(There::name), representation, offset)?;
+        let begun = self.begin(&self.gate(), order)?;
+        drop(there);
         self.follow(begun).await
     }
 
@@ -309,8 +323,10 @@ impl Connection {
         representation: Representation,
         offset: u64,
     ) -> Result<Upload> {
-        let Begun { mut link, given, .. } =
-            self.begin(&self.gate(), self.order(verb, argument, representation, offset)?)?;
+        let there = self.there_for(verb, argument).await?;
+        let order = self.order(verb, there.as_ref().map(There::name), representation, offset)?;
+        let Begun { mut link, given, .. } = self.begin(&self.gate(), order)?;
+        drop(there);
         let data = link.data(given).await?;
         Ok(Upload::new(link, data))
     }

@@ -82,6 +82,7 @@ impl Connection {
     /// When the connection is over.
     pub async fn digest(&self, path: &[u8]) -> Result<Option<Digest>> {
         let Some(question) = question(self) else { return Ok(None) };
+        let there = self.there(path).await?;
         let (chosen, asked) = {
             let gate = self.gate();
             let chosen = match question {
@@ -95,8 +96,9 @@ impl Connection {
                 Question::Sha256 => Verb::Xsha256,
                 Question::Crc32 => Verb::Xcrc,
             };
-            (chosen, self.post(&gate, verb, Some(path))?)
+            (chosen, self.post(&gate, verb, Some(there.name()))?)
         };
+        drop(there);
         if let Some(chosen) = chosen {
             self.answer(chosen).await?;
         }

@@ -27,7 +27,8 @@ impl Connection {
         let home = self
             .home
             .get_or_try_init(|| async {
-                let reply = self.demand(Verb::Pwd, None).await?;
+                let asked = self.post(&self.gate(), Verb::Pwd, None)?;
+                let reply = self.expect(asked).await?;
                 let text = reply.lines.first().map_or(&[][..], Vec::as_slice);
                 let path = quoted(text);
                 let path =
@@ -53,11 +54,13 @@ impl Connection {
     /// When the connection is over.
     pub async fn facts(&self, path: &[u8]) -> Result<Facts> {
         // In text types, where it is answered at all, the size is another.
+        let there = self.there(path).await?;
         let (kind, size, modified) = {
-            let gate = self.gate();
+            let (gate, name) = (self.gate(), there.name());
             let kind = self.post(&gate, Verb::Type, Some(b"I"))?;
-            (kind, self.post(&gate, Verb::Size, Some(path))?, self.post(&gate, Verb::Mdtm, Some(path))?)
+            (kind, self.post(&gate, Verb::Size, Some(name))?, self.post(&gate, Verb::Mdtm, Some(name))?)
         };
+        drop(there);
         let (_, size, modified) = tokio::join!(self.answer(kind), self.answer(size), self.answer(modified));
         let (size, modified) = (size?, modified?);
         Ok(Facts { size: size_in(&size), modified: time_in(&modified) })
@@ -80,15 +83,17 @@ impl Connection {
         with_time: bool,
         ahead: bool,
     ) -> Result<(Facts, Download)> {
-        let order = self.order(Verb::Retr, Some(path), Representation::Image, 0)?;
+        let there = self.there(path).await?;
+        let order = self.order(Verb::Retr, Some(there.name()), Representation::Image, 0)?;
         let (modified, begun) = {
             let gate = self.gate();
             let modified = match facts.modified {
-                None if with_time => Some(self.post(&gate, Verb::Mdtm, Some(path))?),
+                None if with_time => Some(self.post(&gate, Verb::Mdtm, Some(there.name()))?),
                 _ => None,
             };
             (modified, self.begin(&gate, Order { small: ahead, ..order })?)
         };
+        drop(there);
         let Some(modified) = modified else { return Ok((facts, self.follow(begun).await?)) };
         let (modified, download) = tokio::join!(self.answer(modified), self.follow(begun));
         let modified = time_in(&modified?);
@@ -119,15 +124,22 @@ impl Connection {
         self.demand(Verb::Rmd, Some(path)).await.map(|_| ())
     }
 
-    /// Gives something another name.
+    /// Gives something another name; within its folder only, where paths of the server have no slashes.
     ///
     /// # Errors
     /// When the server does not.
     pub async fn rename(&self, from: &[u8], to: &[u8]) -> Result<()> {
+        if to.contains(&b'/') {
+            // Else that would not show by a name alone.
+            self.is_without_slashes().await?;
+        }
+        let there = self.there(from).await?;
+        let (from, to) = (there.name(), there.beside(to)?);
         let (first, second) = {
             let gate = self.gate();
             (self.post(&gate, Verb::Rnfr, Some(from))?, self.post(&gate, Verb::Rnto, Some(to))?)
         };
+        drop(there);
         let (first, second) = tokio::join!(self.expect(first), self.expect(second));
         first?;
         second.map(|_| ())
@@ -138,6 +150,9 @@ impl Connection {
     /// # Errors
     /// When there is none.
     pub async fn have_entered(&self, path: &[u8]) -> Result<()> {
+        if self.enter(path).await?.is_some() {
+            return Ok(());
+        }
         let home = self.home().await?;
         let path = self.resolve(path).await?;
         let (there, back) = {
@@ -154,8 +169,11 @@ impl Connection {
     /// # Errors
     /// When the server does not.
     pub async fn set_mode(&self, path: &[u8], mode: u32) -> Result<()> {
-        let argument = [format!("CHMOD {mode:03o} ").as_bytes(), path].concat();
-        self.demand(Verb::Site, Some(&argument)).await.map(|_| ())
+        let there = self.there(path).await?;
+        let argument = [format!("CHMOD {mode:03o} ").as_bytes(), there.name()].concat();
+        let asked = self.post(&self.gate(), Verb::Site, Some(&argument))?;
+        drop(there);
+        self.expect(asked).await.map(|_| ())
     }
 
     /// Sets when a file was changed last, by `MFMT`, or `MDTM` with a time as some servers have it. False when it can do
@@ -164,18 +182,20 @@ impl Connection {
     /// # Errors
     /// When the connection is over.
     pub async fn set_modified(&self, path: &[u8], time: Timestamp) -> Result<bool> {
-        let asked = self.post_modified(&self.gate(), path, time)?;
+        let there = self.there(path).await?;
+        let asked = self.post_modified(&self.gate(), there.name(), time)?;
+        drop(there);
         let Some(asked) = asked else { return Ok(false) };
         let reply = self.answer(asked).await?;
         // The name of a file that is not there could begin like a time; only 213 or 253 says that it was done.
         Ok(matches!(reply.number, 213 | 253))
     }
 
-    /// Asks for that, where the server can do it.
+    /// Asks for that by a name, where the server can do it.
     pub(crate) fn post_modified(
         &self,
         gate: &MutexGuard<'_, ()>,
-        path: &[u8],
+        name: &[u8],
         time: Timestamp,
     ) -> Result<Option<Asked>> {
         let verb = if self.features().offers("MFMT") {
@@ -186,7 +206,7 @@ impl Connection {
             return Ok(None);
         };
         let seconds = time.to_fact();
-        let argument = [&seconds.as_bytes()[..14], b" ", path].concat();
+        let argument = [&seconds.as_bytes()[..14], b" ", name].concat();
         self.post(gate, verb, Some(&argument)).map(Some)
     }
 }

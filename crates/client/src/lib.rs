@@ -124,6 +124,8 @@ mod store;
 pub mod tls;
 mod upload;
 mod url;
+mod versions;
+mod walk;
 mod zone;
 
 pub use active::ActiveAddress;

@@ -5,6 +5,7 @@ use crate::charset::Charset;
 use crate::connection::Connection;
 use crate::download::Download;
 use crate::error::{Error, Result};
+use crate::versions;
 use portolan_proto::client::Software;
 use portolan_wire::listing::{Line, ListReader, Listed, parse_facts};
 use portolan_wire::parameters::Representation;
@@ -50,8 +51,12 @@ impl Connection {
     /// When there is no such directory, it may not be read, or it is larger than this crate takes.
     pub async fn list(&self, path: &[u8]) -> Result<Listing> {
         if self.features().offers("MLST") && !self.without_facts.load(Ordering::Relaxed) {
-            let argument = (!path.is_empty()).then_some(path);
-            let download = self.download(Verb::Mlsd, argument, Representation::Image, 0).await;
+            let entered = self.enter(path).await?;
+            let argument = (!path.is_empty() && entered.is_none()).then_some(path);
+            let order = self.order(Verb::Mlsd, argument, Representation::Image, 0)?;
+            let begun = self.begin(&self.gate(), order)?;
+            drop(entered);
+            let download = self.follow(begun).await;
             match download {
                 // Some offer it and do not know it.
                 Err(error) if matches!(error.code(), Some(500 | 502 | 504)) => {
@@ -61,7 +66,11 @@ impl Connection {
                 Ok(download) => return self.read(download, true).await,
             }
         }
-        self.list_lines(path).await
+        let mut listing = self.list_lines(path).await?;
+        if versions::are_in(&listing.entries) && self.is_without_slashes().await? {
+            versions::keep_newest(&mut listing.entries);
+        }
+        Ok(listing)
     }
 
     /// By `LIST` in the directory itself: what it means with a path depends on what is in the path.
@@ -71,8 +80,11 @@ impl Connection {
             Software::Unknown => (None, Representation::Ascii),
             _ => (None, Representation::Image),
         };
-        if path.is_empty() {
-            return self.read(self.download(Verb::List, argument, representation, 0).await?, false).await;
+        let entered = self.enter(path).await?;
+        if path.is_empty() || entered.is_some() {
+            let begun = self.begin(&self.gate(), self.order(Verb::List, argument, representation, 0)?)?;
+            drop(entered);
+            return self.read(self.follow(begun).await?, false).await;
         }
         let home = self.home().await?;
         let path = self.resolve(path).await?;

@@ -88,11 +88,13 @@ impl What<'_> {
 }
 
 impl Client {
-    fn is_direct(&self, connection: &Connection, how: Storing, size: Option<u64>) -> bool {
+    async fn is_direct(&self, connection: &Connection, how: Storing, size: Option<u64>) -> Result<bool> {
         let whole_by_itself = connection.features().software == Software::Portolan;
-        !how.temporary
+        Ok(!how.temporary
             || self.direct.load(Ordering::Relaxed)
             || (whole_by_itself && size.is_none_or(|size| size < SMALL))
+            // There, names have less room than such a name takes.
+            || connection.is_without_slashes().await?)
     }
 
     /// Stores a file of this side. What is there is replaced.
@@ -120,7 +122,7 @@ impl Client {
         };
         let receipt = self
             .run(async |connection| {
-                let receipt = if self.is_direct(connection, how, Some(what.size)) {
+                let receipt = if self.is_direct(connection, how, Some(what.size)).await? {
                     direct(connection, &what, target, progress).await?
                 } else {
                     let sent = self.send(connection, &what, &part, begun, progress).await;
@@ -162,7 +164,7 @@ impl Client {
         let part = part_of(target, &format!("{:08x}", rand::random::<u32>()));
         let receipt = self
             .run_once(async |connection| {
-                let direct = self.is_direct(connection, how, None);
+                let direct = self.is_direct(connection, how, None).await?;
                 let path = if direct { target } else { &part };
                 let mut upload = connection.upload(Verb::Stor, Some(path), how.representation, 0).await?;
                 let mut buffer = vec![0; BUFFER];

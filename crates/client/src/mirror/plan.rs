@@ -187,7 +187,12 @@ fn is_alike(source: &Node, target: &Node, how: &Mirroring<'_>, (sets_times, by_z
     if how.newer && target_is_newer {
         return true;
     }
-    if source.size != target.size {
+    let may_be_alike = match (source.size, target.size) {
+        (Some(one), Some(other)) => one == other,
+        // Then the time has to say it all, which it does not in a zone that is not known.
+        _ => from.utc && to.utc,
+    };
+    if !may_be_alike {
         return false;
     }
     // Where times cannot be set, that of the copy is when it was made.

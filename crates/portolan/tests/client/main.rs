@@ -14,3 +14,4 @@ mod scene;
 mod shell;
 mod terminal;
 mod trust;
+mod vms;

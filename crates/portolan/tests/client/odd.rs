@@ -5,7 +5,7 @@ use portolan_testkit::launch::isolate;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// One control connection, on the server's side.
-struct Talk {
+pub(crate) struct Talk {
     control: TcpStream,
     passive: Option<TcpListener>,
     offset: usize,
@@ -21,8 +21,13 @@ struct Talk {
 
 impl Talk {
     /// Sends bytes as they are. Who is gone has what they want.
-    fn say(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn say(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.control.write_all(bytes.as_ref());
+    }
+
+    /// The port of the other side, by which connections are told apart.
+    pub(crate) fn peer(&self) -> u16 {
+        self.control.peer_addr().unwrap().port()
     }
 
     /// Listens for a data connection: the port.
@@ -33,11 +38,11 @@ impl Talk {
         port
     }
 
-    fn data(&mut self) -> TcpStream {
+    pub(crate) fn data(&mut self) -> TcpStream {
         self.passive.take().unwrap().accept().unwrap().0
     }
 
-    fn send(&mut self, content: &[u8]) {
+    pub(crate) fn send(&mut self, content: &[u8]) {
         let offset = std::mem::take(&mut self.offset).min(content.len());
         let _ = self.data().write_all(&content[offset..]);
     }
@@ -81,10 +86,16 @@ fn usual(talk: &mut Talk, line: &str) {
 }
 
 /// A server that does some things otherwise: those for which `odd` says true were done by it.
-struct Odd {
-    port: u16,
-    folder: TempDir,
-    lines: Arc<Mutex<Vec<String>>>,
+pub(crate) struct Odd {
+    pub(crate) port: u16,
+    pub(crate) folder: TempDir,
+    pub(crate) lines: Arc<Mutex<Vec<String>>>,
+}
+
+/// How a program ended, and what it printed.
+pub(crate) fn text_of(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
 impl Odd {
@@ -121,7 +132,7 @@ impl Odd {
         Odd { port, folder: tempfile::tempdir().unwrap(), lines }
     }
 
-    fn new(odd: impl Fn(&mut Talk, &str) -> bool + Send + Sync + 'static) -> Odd {
+    pub(crate) fn new(odd: impl Fn(&mut Talk, &str) -> bool + Send + Sync + 'static) -> Odd {
         Odd::greeting(b"220 hello\r\n", odd)
     }
 
@@ -132,9 +143,7 @@ impl Odd {
             .arg(format!("ftp://127.0.0.1:{}/{}", self.port, arguments[1]))
             .args(&arguments[2..]);
         command.env("XDG_STATE_HOME", self.folder.path().join("state")).env("HOME", self.folder.path());
-        let output = command.stdin(Stdio::null()).current_dir(self.folder.path()).output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+        text_of(&command.stdin(Stdio::null()).current_dir(self.folder.path()).output().unwrap())
     }
 
     /// The file comes as it should.
