@@ -6,6 +6,7 @@ use crate::dial;
 use crate::download::Download;
 use crate::driver::{self, Call, Driver, Given, Known, Waiting};
 use crate::error::{Error, Result};
+use crate::event::Event;
 use crate::moving::explain;
 use crate::options::Options;
 use crate::tls::Secured;
@@ -388,7 +389,7 @@ fn known(
 impl Link {
     /// Waits for the data connection, and protects it if it is to be.
     async fn data(&mut self, given: oneshot::Receiver<Given>) -> Result<Data> {
-        let Ok(Given { data, secured, wants_end, gone }) = given.await else {
+        let Ok(Given { data, secured, wants_end, gone, observer }) = given.await else {
             // There is none: the end says why, or there was nothing to send.
             self.settled = true;
             let error = match (&mut self.end).await {
@@ -403,10 +404,16 @@ impl Link {
         };
         (self.gone, self.wants_end) = (gone, wants_end);
         let Some(secured) = secured else { return Ok(data) };
+        let began = Instant::now();
         let handshake = tokio::time::timeout(self.stall, data.protect(&secured));
         tokio::select! {
             protected = handshake => match protected {
-                Ok(Ok(data)) => Ok(data),
+                Ok(Ok(data)) => {
+                    if let (Some(observer), Some(resumed)) = (observer, data.resumed()) {
+                        observer(&Event::DataProtected(resumed, began.elapsed()));
+                    }
+                    Ok(data)
+                }
                 Ok(Err(error)) => Err(self.fail(error.to_string()).await),
                 Err(_) => Err(self.fail("no TLS handshake".to_owned()).await),
             },

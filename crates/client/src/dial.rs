@@ -131,8 +131,9 @@ async fn reach(
             biased;
             Some((address, began, connected)) = running.next() => match connected {
                 Ok(stream) => {
-                    tell(&Event::Connected(address));
-                    return Ok((stream, address, Instant::elapsed(&began)));
+                    let took = Instant::elapsed(&began);
+                    tell(&Event::Connected(address, took));
+                    return Ok((stream, address, took));
                 }
                 Err(error) => {
                     tell(&Event::NotConnected(address, &error));

@@ -4,7 +4,7 @@ mod opening;
 
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::event::Event;
+use crate::event::{Event, Observer};
 use crate::options::Options;
 use crate::tls::{Secured, describe};
 use opening::{Common, Opened, Wanted};
@@ -55,6 +55,8 @@ pub(crate) struct Given {
     pub(crate) wants_end: bool,
     /// Cancelled when the data connection is to be given up.
     pub(crate) gone: CancellationToken,
+    /// Is told of TLS on it.
+    pub(crate) observer: Option<Observer>,
 }
 
 /// What is known from the login on.
@@ -321,7 +323,7 @@ impl Driver {
         let Control::Plain(stream) = std::mem::replace(&mut self.control, Control::None) else {
             return Err(Error::Tls("it has begun already".to_owned()));
         };
-        let patience = self.options.patience.reply;
+        let (patience, began) = (self.options.patience.reply, Instant::now());
         let stream = match tokio::time::timeout(patience, secured.connect(stream)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
@@ -339,7 +341,7 @@ impl Driver {
             Err(_) => return Err(Error::Tls(format!("no handshake in {} s", patience.as_secs()))),
         };
         let (version, suite) = describe(&stream);
-        self.tell(&Event::Protected(&version, &suite));
+        self.tell(&Event::Protected(&version, &suite, began.elapsed()));
         self.control = Control::Tls(Box::new(stream));
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What is told while it happens.
 
+use crate::Resumed;
 use crate::error::Error;
 use crate::proxy::Proxy;
 use portolan_proto::client::{Left, Place};
@@ -15,14 +16,14 @@ use std::time::Duration;
 pub enum Event<'a> {
     /// This address is tried.
     Connecting(SocketAddr),
-    /// There is a control connection, or one to the proxy that is to carry it.
-    Connected(SocketAddr),
+    /// There is a control connection, or one to the proxy that is to carry it; after this time.
+    Connected(SocketAddr, Duration),
     /// It could not be had there.
     NotConnected(SocketAddr, &'a std::io::Error),
     /// The proxy is asked for a connection to there.
     Through(&'a Proxy, &'a Place),
-    /// TLS has begun on the control connection: its version, its suite.
-    Protected(&'a str, &'a str),
+    /// TLS has begun on the control connection: its version, its suite, how long that took.
+    Protected(&'a str, &'a str, Duration),
     /// The server does not protect what could be: this is what it said.
     InTheClear(&'a Received),
     /// A command was sent.
@@ -37,6 +38,10 @@ pub enum Event<'a> {
     Led(&'a Mapping),
     /// Servers outside cannot know this address, and no router leads anything here; why.
     NotLed(SocketAddr, &'a str),
+    /// There is a data connection; after this time.
+    DataOpen(Duration),
+    /// TLS has begun on it; how long that took.
+    DataProtected(Resumed, Duration),
     /// A way to a data connection was left.
     LeftWay(&'a Left),
     /// The server takes no more sessions than there are; it goes on with those.

@@ -23,6 +23,7 @@ pub(super) enum Opened {
 /// A data connection that was wanted.
 pub(super) struct Wanted {
     pub(super) attempt: u64,
+    since: Instant,
     pub(super) gone: CancellationToken,
     pub(super) socket: Option<TcpStream>,
     /// What leads to where the server connects.
@@ -49,7 +50,13 @@ impl Driver {
     pub(super) fn want(&mut self, number: Number) -> (u64, CancellationToken) {
         self.attempts += 1;
         let gone = CancellationToken::new();
-        let wanted = Wanted { attempt: self.attempts, gone: gone.clone(), socket: None, held: None };
+        let wanted = Wanted {
+            attempt: self.attempts,
+            since: Instant::now(),
+            gone: gone.clone(),
+            socket: None,
+            held: None,
+        };
         if let Some(before) = self.wanted.insert(number, wanted) {
             before.gone.cancel();
         }
@@ -126,6 +133,8 @@ impl Driver {
                 let result = match result {
                     Ok(socket) => {
                         wanted.socket = Some(socket);
+                        let took = wanted.since.elapsed();
+                        self.tell(&Event::DataOpen(took));
                         Ok(())
                     }
                     Err(error) => Err(error.to_string()),
@@ -165,7 +174,8 @@ impl Driver {
         };
         let data = Data::plain(socket, self.options.carrier().is_some(), in_blocks);
         let wants_end = self.session.features().software == Software::Vsftpd;
-        let given = Given { data, secured, wants_end, gone };
+        let observer = self.options.observer.clone();
+        let given = Given { data, secured, wants_end, gone, observer };
         // Who does not wait any more has called it off.
         if let Some(waiting) = waiting {
             let _ = waiting.send(given);
@@ -189,7 +199,7 @@ impl Driver {
             };
             let (_, gone) = self.want(number);
             data.begin_next();
-            let _ = waiting.send(Given { data, secured: None, wants_end: false, gone });
+            let _ = waiting.send(Given { data, secured: None, wants_end: false, gone, observer: None });
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::Exit;
 use crate::args::{ModeChoice, Reach, TlsChoice, TrustChoice};
 use portolan_client::tls::{Identity, Trust};
 use portolan_client::{
-    Client, Credentials, Error, Event, Mode, Observer, Options, Patience, Retries, TlsPolicy, Url,
+    Client, Credentials, Error, Event, Mode, Observer, Options, Patience, Resumed, Retries, TlsPolicy, Url,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -254,6 +254,11 @@ fn password(user: &[u8], url: &Url, reach: &Reach, kept: Option<String>) -> Resu
     crate::password::read(None, &format!("Password of {} at {}: ", String::from_utf8_lossy(user), url.host))
 }
 
+/// A time in words.
+fn ms(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}
+
 /// Says what happens, as much as is wanted, on standard error.
 fn observer(verbose: bool, quiet: bool, guest: bool) -> Observer {
     let told = AtomicBool::new(false);
@@ -264,18 +269,20 @@ fn observer(verbose: bool, quiet: bool, guest: bool) -> Observer {
             let last = reply.lines.len() - 1;
             for (at, line) in reply.lines.iter().enumerate() {
                 let line = portolan_wire::received::printable(line);
-                let (number, time) = (reply.number, time.as_secs_f64() * 1000.0);
+                let (number, time) = (reply.number, ms(*time));
                 match (at == last, at) {
-                    (true, _) => eprintln!("< {number} {line}   ({time:.1} ms)"),
+                    (true, _) => eprintln!("< {number} {line}   ({time})"),
                     (false, 0) => eprintln!("< {number}-{line}"),
                     (false, _) => eprintln!("< {line}"),
                 }
             }
         }
         Event::Connecting(address) if verbose => eprintln!("* connecting to {address}"),
-        Event::Connected(address) if verbose => eprintln!("* connected to {address}"),
+        Event::Connected(address, time) if verbose => eprintln!("* connected to {address}   ({})", ms(*time)),
         Event::NotConnected(address, error) if verbose => eprintln!("* {address}: {error}"),
-        Event::Protected(version, suite) if verbose => eprintln!("* {version}, {suite}"),
+        Event::Protected(version, suite, time) if verbose => {
+            eprintln!("* {version}, {suite}   ({})", ms(*time));
+        }
         Event::Through(proxy, place) if verbose => eprintln!("* through {proxy} to {place}"),
         Event::DataTo(place) if verbose => eprintln!("* data connection to {place}"),
         Event::Led(mapping) if verbose => eprintln!("* the router leads {mapping}"),
@@ -284,6 +291,11 @@ fn observer(verbose: bool, quiet: bool, guest: bool) -> Observer {
                 "portolan: a server outside cannot connect to {address}, and no router leads a port here: {why}; \
                  forward some there, and give --active-address and --active-ports"
             );
+        }
+        Event::DataOpen(time) if verbose => eprintln!("* data connection is open   ({})", ms(*time)),
+        Event::DataProtected(resumed, time) if verbose => {
+            let how = if *resumed == Resumed::Yes { "resumed" } else { "not resumed" };
+            eprintln!("* TLS on it, {how}   ({})", ms(*time));
         }
         Event::DataFrom(address) if verbose => eprintln!("* waiting for a data connection at {address}"),
         Event::InTheClear(reply) if verbose => eprintln!("* no TLS, the server says {reply}"),
