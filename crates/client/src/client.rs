@@ -35,16 +35,30 @@ impl Retries {
     }
 }
 
-/// Transfers that are asked for ahead on a connection whose server keeps one data connection for them.
+/// Downloads that are asked for ahead on a connection whose server keeps one data connection for them.
 const IN_BLOCKS_MAX: usize = 32;
 
-/// Files that are asked for at a time at most; each has a folder open here.
+/// Uploads that are. Each is sent when the server has the one before, so that more of them would only wait.
+const UPLOADS_MAX: usize = 8;
+
+/// Files that are asked for at a time at most; each has a folder or itself open here.
 const AHEAD_MAX: usize = 256;
 
 /// Sessions that are worth it, by how long a round trip takes: what is near is limited by the work, what is far by the
 /// waiting.
 const SESSIONS: [(Duration, usize); 3] =
     [(Duration::from_millis(2), 4), (Duration::from_millis(15), 8), (Duration::MAX, 16)];
+
+/// What a connection is lent for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loan {
+    /// To one who does not want others beside.
+    Alone,
+    /// Small downloads, of several.
+    Downloads,
+    /// Small uploads, of several.
+    Uploads,
+}
 
 /// A connection, and how many use it.
 #[derive(Debug)]
@@ -77,26 +91,31 @@ struct State {
 }
 
 impl State {
-    /// How many small transfers a connection takes at a time.
-    fn depth(&self, connection: &Connection) -> usize {
-        match connection.features().offers_blocks() {
+    /// How many a connection is lent to at a time.
+    fn depth(&self, connection: &Connection, loan: Loan) -> usize {
+        match (loan, connection.features().offers_blocks()) {
+            (Loan::Alone, _) => 1,
             _ if self.odd => 1,
-            true => IN_BLOCKS_MAX,
+            (Loan::Downloads, true) => IN_BLOCKS_MAX,
             // The next one's data connection is asked for as soon as this one's data has ended, or before.
-            false => 2,
+            (Loan::Downloads, false) => 2,
+            (Loan::Uploads, true) => UPLOADS_MAX,
+            (Loan::Uploads, false) => 1,
         }
     }
 
     /// One of the connections that there are, if there is one for this.
-    fn find(&mut self, alone: bool) -> Option<Arc<Connection>> {
+    fn find(&mut self, loan: Loan) -> Option<Arc<Connection>> {
+        let alone = loan == Loan::Alone;
         self.held.retain(|held| held.users > 0 || !(held.given_up || held.connection.is_over()));
-        let depths: Vec<usize> = self.held.iter().map(|held| self.depth(&held.connection)).collect();
+        let depths = self.held.iter().map(|held| self.depth(&held.connection, loan));
+        let depths: Vec<usize> = depths.collect();
         let full = self.held.len() + self.opening >= self.most;
         let fits = |held: &Held, depth: usize| match held.users {
             _ if held.given_up || held.connection.is_over() => false,
             0 => true,
             _ if alone || held.alone => false,
-            // A session of its own is quicker, where not everything goes over one data connection.
+            // A session of its own is quicker, where one transfer waits for another.
             users => users < depth && (full || depth == IN_BLOCKS_MAX),
         };
         let places = self.held.iter_mut().zip(depths).filter(|(held, depth)| fits(held, *depth));
@@ -201,10 +220,21 @@ impl Client {
     }
 
     /// How many small files are worth to be asked for at a time.
-    pub(crate) fn ahead(&self) -> usize {
+    pub(crate) fn ahead(&self, loan: Loan) -> usize {
         let state = self.state();
-        let depth = state.held.iter().map(|held| state.depth(&held.connection)).max();
+        let depth = state.held.iter().map(|held| state.depth(&held.connection, loan)).max();
         (state.most * depth.unwrap_or(1)).min(AHEAD_MAX)
+    }
+
+    /// How many uploads are worth to be begun at a time.
+    pub fn uploads(&self) -> usize {
+        self.ahead(Loan::Uploads)
+    }
+
+    /// True where small uploads go over one data connection.
+    pub(crate) fn has_common_uploads(&self) -> bool {
+        let state = self.state();
+        state.held.iter().any(|held| state.depth(&held.connection, Loan::Uploads) > 1)
     }
 
     /// The way by which the last data connection was had, to begin with it another time.
@@ -233,7 +263,7 @@ impl Client {
         self.state().odd
     }
 
-    fn tell(&self, event: &Event<'_>) {
+    pub(crate) fn tell(&self, event: &Event<'_>) {
         if let Some(observer) = &self.options.observer {
             observer(event);
         }
@@ -244,17 +274,18 @@ impl Client {
     /// # Errors
     /// When there is none, and none can be opened.
     pub async fn connection(&self) -> Result<Lease<'_>> {
-        self.lease(true).await
+        self.lease(Loan::Alone).await
     }
 
-    async fn lease(&self, alone: bool) -> Result<Lease<'_>> {
+    async fn lease(&self, loan: Loan) -> Result<Lease<'_>> {
+        let alone = loan == Loan::Alone;
         loop {
             let freed = self.freed[usize::from(alone)].notified();
             tokio::pin!(freed);
             freed.as_mut().enable();
             let may_open = {
                 let mut state = self.state();
-                if let Some(connection) = state.find(alone) {
+                if let Some(connection) = state.find(loan) {
                     drop(state);
                     // There may be room for more.
                     self.freed[usize::from(alone)].notify_one();
@@ -334,12 +365,29 @@ impl Client {
     /// # Errors
     /// The last one, when it makes no sense any more.
     pub async fn run<T>(&self, act: impl AsyncFnMut(&Connection) -> Result<T>) -> Result<T> {
-        self.run_while(true, act, |_| true).await
+        self.run_while(Loan::Alone, act, |_| true).await
     }
 
     /// The same for one of many small things, for which the connection may be shared.
     pub(crate) async fn run_small<T>(&self, act: impl AsyncFnMut(&Connection) -> Result<T>) -> Result<T> {
-        self.run_while(false, act, |_| true).await
+        self.run_while(Loan::Downloads, act, |_| true).await
+    }
+
+    /// Does something once, on a connection that is lent for it.
+    pub(crate) async fn run_on<T>(
+        &self,
+        loan: Loan,
+        mut act: impl AsyncFnMut(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        let lease = self.lease(loan).await?;
+        let done = act(&lease).await;
+        if let Err(error) = &done {
+            self.note_oddity(loan, error);
+            if error.retry() == Retry::NewConnection {
+                lease.discard();
+            }
+        }
+        done
     }
 
     /// The same for what must not be done twice: it is done again only if it was not begun.
@@ -351,7 +399,7 @@ impl Client {
             Error::Session(error) => error.untouched,
             error => error.is_before_server(),
         };
-        self.run_while(true, act, untouched).await
+        self.run_while(Loan::Alone, act, untouched).await
     }
 
     /// Makes a directory. That one is there already is as good: it may have been made by a try whose answer was lost.
@@ -414,7 +462,7 @@ impl Client {
     }
 
     /// What was asked for ahead and came out wrong is the reason to ask for one thing after the other from now on.
-    fn note_oddity(&self, alone: bool, error: &Error) {
+    fn note_oddity(&self, loan: Loan, error: &Error) {
         let odd = match error {
             Error::Truncated => true,
             Error::Session(error) => {
@@ -424,28 +472,19 @@ impl Client {
             _ => false,
         };
         let mut state = self.state();
-        state.odd |= odd && !alone;
+        state.odd |= odd && loan != Loan::Alone;
     }
 
     async fn run_while<T>(
         &self,
-        alone: bool,
+        loan: Loan,
         mut act: impl AsyncFnMut(&Connection) -> Result<T>,
         again: impl Fn(&Error) -> bool,
     ) -> Result<T> {
         let mut tried = 0;
         loop {
-            let error = match self.lease(alone).await {
-                Ok(lease) => match act(&lease).await {
-                    Ok(done) => return Ok(done),
-                    Err(error) => {
-                        self.note_oddity(alone, &error);
-                        if error.retry() == Retry::NewConnection {
-                            lease.discard();
-                        }
-                        error
-                    }
-                },
+            let error = match self.run_on(loan, &mut act).await {
+                Ok(done) => return Ok(done),
                 Err(error) => error,
             };
             if let Error::Session(error) = &error

@@ -326,8 +326,23 @@ impl Connection {
     ) -> Result<Upload> {
         let there = self.there_for(verb, argument).await?;
         let order = self.order(verb, there.as_ref().map(There::name), representation, offset)?;
-        let Begun { mut link, given, .. } = self.begin(&self.gate(), order)?;
+        let begun = self.begin(&self.gate(), order)?;
         drop(there);
+        self.follow_upload(begun).await
+    }
+
+    /// Begins to upload one of many small files. Others may be on their way; where they go over one data connection, the
+    /// server has said then that it takes this one.
+    pub(crate) async fn upload_small(&self, path: &[u8]) -> Result<Upload> {
+        let there = self.there(path).await?;
+        let order = self.order(Verb::Stor, Some(there.name()), Representation::Image, 0)?;
+        let begun = self.begin(&self.gate(), Order { small: true, ..order })?;
+        drop(there);
+        self.follow_upload(begun).await
+    }
+
+    async fn follow_upload(&self, begun: Begun) -> Result<Upload> {
+        let Begun { mut link, given, .. } = begun;
         let data = link.data(given).await?;
         Ok(Upload::new(link, data))
     }

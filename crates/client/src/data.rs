@@ -26,7 +26,7 @@ pub(crate) struct Data {
     blocks: Option<Box<InBlocks>>,
 }
 
-/// Bytes of one reading of blocks.
+/// Bytes of one reading of blocks, or writing.
 const READ: usize = 64 << 10;
 
 /// Files in blocks, one after the other (RFC 959 §3.4.2).
@@ -36,6 +36,9 @@ struct InBlocks {
     /// What was read and not yet taken apart, from `at` on.
     read: Vec<u8>,
     at: usize,
+    /// What was written and not yet sent, from `sent` on.
+    written: Vec<u8>,
+    sent: usize,
     /// The file has ended.
     ended: bool,
 }
@@ -56,6 +59,19 @@ impl InBlocks {
         }
         false
     }
+
+    /// Sends what was written.
+    fn poll_send(&mut self, stream: &mut Kind, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.written.len() {
+            match ready!(stream.poll_write(cx, &self.written[self.sent..]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => self.sent += count,
+            }
+        }
+        self.written.clear();
+        self.sent = 0;
+        stream.poll_flush(cx)
+    }
 }
 
 /// How long a server has to say that it begins once something has come.
@@ -73,10 +89,13 @@ impl Data {
         Data { stream: Some(Kind::Plain(stream)), carried, resets: false, blocks }
     }
 
-    /// From now on to close it says that something is missing, also if this process is killed.
+    /// From now on to close it says that something is missing, also if this process is killed. Blocks say themselves where
+    /// they end.
     pub(crate) fn begin_upload(&mut self) {
-        self.resets = true;
-        self.set_reset(true);
+        if self.blocks.is_none() {
+            self.resets = true;
+            self.set_reset(true);
+        }
     }
 
     /// True when more can come on it once this file has ended.
@@ -171,6 +190,20 @@ impl Kind {
             Kind::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Kind::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Kind::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Kind::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Kind::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
 }
 
 impl AsyncRead for Data {
@@ -205,27 +238,39 @@ impl AsyncRead for Data {
 
 impl AsyncWrite for Data {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.stream {
-            Some(Kind::Plain(stream)) => Pin::new(stream).poll_write(cx, bytes),
-            Some(Kind::Tls(stream)) => Pin::new(stream).poll_write(cx, bytes),
-            None => Poll::Ready(Err(gone())),
+        let Data { stream, blocks, .. } = &mut *self;
+        let Some(stream) = stream else { return Poll::Ready(Err(gone())) };
+        let Some(blocks) = blocks else { return stream.poll_write(cx, bytes) };
+        if blocks.written.len() >= READ {
+            ready!(blocks.poll_send(stream, cx))?;
         }
+        let taken = &bytes[..bytes.len().min(READ)];
+        Blocks::write(taken, false, &mut blocks.written);
+        Poll::Ready(Ok(taken.len()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.stream {
-            Some(Kind::Plain(stream)) => Pin::new(stream).poll_flush(cx),
-            Some(Kind::Tls(stream)) => Pin::new(stream).poll_flush(cx),
-            None => Poll::Ready(Err(gone())),
+        let Data { stream, blocks, .. } = &mut *self;
+        let Some(stream) = stream else { return Poll::Ready(Err(gone())) };
+        match blocks {
+            Some(blocks) => blocks.poll_send(stream, cx),
+            None => stream.poll_flush(cx),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let carried = self.carried;
-        match &mut self.stream {
+        let Data { stream, blocks, carried, .. } = &mut *self;
+        if let (Some(stream), Some(blocks)) = (&mut *stream, blocks) {
+            // The end of the file, and not of the connection; it leaves with the data before it.
+            if !std::mem::replace(&mut blocks.ended, true) {
+                Blocks::write(&[], true, &mut blocks.written);
+            }
+            return blocks.poll_send(stream, cx);
+        }
+        match stream {
             Some(Kind::Plain(stream)) => Pin::new(stream).poll_shutdown(cx),
             // That of TLS is an end, and the server's comes back.
-            Some(Kind::Tls(stream)) if carried => {
+            Some(Kind::Tls(stream)) if *carried => {
                 stream.get_mut().1.send_close_notify();
                 Pin::new(stream).poll_flush(cx)
             }

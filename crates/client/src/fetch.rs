@@ -14,7 +14,7 @@ use crate::{Receipt, Retry};
 use portolan_wire::parameters::Representation;
 
 /// Up to so many bytes a file is small: it is asked for while others are on their way, and begun anew if it breaks off.
-const SMALL: u64 = 64 << 10;
+pub(crate) const SMALL: u64 = 64 << 10;
 
 /// How a file is fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

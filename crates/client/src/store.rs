@@ -4,10 +4,11 @@
 //! length of the file that is to be replaced says nothing.
 
 use crate::Receipt;
-use crate::client::Client;
+use crate::client::{Client, Loan};
 use crate::connection::Connection;
 use crate::error::{Error, Result};
-use crate::fetch::Progress;
+use crate::event::Event;
+use crate::fetch::{self, Progress};
 use crate::files::size_in;
 use crate::local::Name;
 use portolan_proto::client::{Retry, Software};
@@ -18,7 +19,7 @@ use std::fs::{File, Metadata};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::atomic::Ordering;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 /// Bytes of one writing.
@@ -60,6 +61,7 @@ enum Begun {
 }
 
 /// What is stored.
+#[derive(Clone, Copy)]
 struct What<'a> {
     file: &'a File,
     size: u64,
@@ -67,6 +69,8 @@ struct What<'a> {
     changed: Option<SystemTime>,
     modified: Option<Timestamp>,
     how: Storing,
+    /// It is small, and asked for while others are on their way.
+    ahead: bool,
 }
 
 impl What<'_> {
@@ -113,35 +117,48 @@ impl Client {
         let since = changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let seconds = since.and_then(|since| i64::try_from(since.as_secs()).ok());
         let modified = seconds.map(|seconds| Timestamp::from_unix(seconds, 0));
-        let what = What { file, size: metadata.len(), changed, modified, how };
+        let size = metadata.len();
+        let what = What { file, size, changed, modified, how, ahead: false };
         // Two that upload one file at a time must not have one part.
         let again = metadata.len() >= SMALL && file.try_lock().is_ok();
         let (part, mut begun) = match again {
             true => (part_of(target, &version(&metadata)), Begun::Perhaps),
             false => (part_of(target, &format!("{:08x}", rand::random::<u32>())), Begun::Not),
         };
-        let receipt = self
-            .run(async |connection| {
-                let receipt = if self.is_direct(connection, how, Some(what.size)).await? {
-                    direct(connection, &what, target, progress).await?
-                } else {
-                    let sent = self.send(connection, &what, &part, begun, progress).await;
-                    begun = match &sent {
-                        Err(Error::Session(error)) if error.untouched => begun,
-                        Err(error) if error.is_lost_end() => Begun::ToTheEnd,
-                        Err(Error::Changed) => Begun::Not,
-                        _ => Begun::Partly,
-                    };
-                    let receipt = sent?;
-                    if self.put_in_place(connection, &part, target, Some(&what)).await? {
-                        receipt
-                    } else {
-                        direct(connection, &what, target, progress).await?
+        let mut store = async |connection: &Connection, what: &What<'_>| {
+            if self.is_direct(connection, how, Some(what.size)).await? {
+                return direct(connection, what, target, progress).await;
+            }
+            let sent = self.send(connection, what, &part, begun, progress).await;
+            begun = match &sent {
+                Err(Error::Session(error)) if error.untouched => begun,
+                Err(error) if error.is_lost_end() => Begun::ToTheEnd,
+                Err(Error::Changed) => Begun::Not,
+                _ => Begun::Partly,
+            };
+            let receipt = sent?;
+            if self.put_in_place(connection, &part, target, Some(what)).await? {
+                return Ok(receipt);
+            }
+            direct(connection, what, target, progress).await
+        };
+        let mut stored = None;
+        if size <= fetch::SMALL && what.is_binary() && self.has_common_uploads() {
+            let ahead = What { ahead: true, ..what };
+            stored =
+                match self.run_on(Loan::Uploads, async |connection| store(connection, &ahead).await).await {
+                    // It can be the fault of another one before it: it is tried anew without others.
+                    Err(error) if error.retry() != Retry::Never => {
+                        self.tell(&Event::Again(&error, Duration::ZERO));
+                        None
                     }
+                    stored => Some(stored),
                 };
-                Ok(receipt)
-            })
-            .await;
+        }
+        let receipt = match stored {
+            Some(stored) => stored,
+            None => self.run(async |connection| store(connection, &what).await).await,
+        };
         if again {
             // It goes with the file in any case.
             let _ = file.unlock();
@@ -197,7 +214,7 @@ impl Client {
         target: &[u8],
         what: Option<&What<'_>>,
     ) -> Result<bool> {
-        let (size, time, from) = {
+        let (size, time) = {
             let gate = connection.gate();
             let size = match what {
                 Some(what) if what.is_binary() => Some(connection.post(&gate, Verb::Size, Some(part))?),
@@ -207,7 +224,7 @@ impl Client {
                 Some(time) => connection.post_modified(&gate, part, time)?,
                 None => None,
             };
-            (size, time, connection.post(&gate, Verb::Rnfr, Some(part))?)
+            (size, time)
         };
         // A server that takes a broken connection for the end of a file does not have all of it.
         if let (Some(size), Some(wanted)) = (size, what.map(|what| what.size))
@@ -218,11 +235,8 @@ impl Client {
         if let Some(time) = time {
             connection.answer(time).await?;
         }
-        let renamed = match connection.expect(from).await {
-            Ok(_) => connection.demand(Verb::Rnto, Some(target)).await.map(|_| ()),
-            Err(error) => Err(error),
-        };
-        let Err(error) = renamed else { return Ok(true) };
+        // Both at once: others may rename what is theirs on the same connection.
+        let Err(error) = connection.rename(part, target).await else { return Ok(true) };
         let Error::Session(refused) = &error else { return Err(error) };
         if error.retry() != Retry::Never {
             return Err(error);
@@ -325,6 +339,9 @@ async fn upload(
     from: u64,
     progress: Progress<'_>,
 ) -> Result<Receipt> {
+    if what.ahead {
+        return upload_small(connection, what, path, progress).await;
+    }
     what.is_as_it_was()?;
     let mut upload = connection.upload(Verb::Stor, Some(path), what.how.representation, from).await?;
     // Most files never need the buffer: the kernel sends them.
@@ -347,5 +364,24 @@ async fn upload(
     }
     // Dropped else, so that the server does not take it for whole.
     what.is_as_it_was()?;
+    upload.finish().await
+}
+
+/// The same for a small file with others before and behind it. What breaks off takes these with it, so that all of it is
+/// read before.
+async fn upload_small(
+    connection: &Connection,
+    what: &What<'_>,
+    path: &[u8],
+    progress: Progress<'_>,
+) -> Result<Receipt> {
+    let mut bytes = vec![0; usize::try_from(what.size).unwrap_or_default()];
+    let read = what.file.read_exact_at(&mut bytes, 0);
+    what.is_as_it_was()?;
+    read.map_err(|error| Error::local(&error))?;
+    progress(0, Some(what.size));
+    let mut upload = connection.upload_small(path).await?;
+    upload.write_all(&bytes).await.map_err(|error| upload.error(&error))?;
+    progress(what.size, Some(what.size));
     upload.finish().await
 }

@@ -1,7 +1,7 @@
 //! Carrying out a plan.
 
 use super::{Action, Mirroring, Plan, Step, Towards};
-use crate::client::Client;
+use crate::client::{Client, Loan};
 use crate::error::{Error, Result};
 use crate::fetch::Fetching;
 use crate::files::join;
@@ -57,8 +57,10 @@ impl Client {
         for action in before {
             failed += usize::from(!self.do_one(action, &top, how, tell).await);
         }
-        // What is sent is not sent ahead.
-        let at_a_time = if how.towards == Towards::Here { self.ahead() } else { self.sessions() };
+        let at_a_time = match how.towards {
+            Towards::Here => self.ahead(Loan::Downloads),
+            Towards::There => self.ahead(Loan::Uploads),
+        };
         let full = AtomicBool::new(false);
         let full = &full;
         let mut running = stream::iter(copies)

@@ -100,7 +100,7 @@ pub(super) async fn store(
         Ok(())
     });
     let mut outcome = Outcome::default();
-    let mut done = stream::iter(each).buffer_unordered(client.sessions());
+    let mut done = stream::iter(each).buffer_unordered(client.uploads());
     while let Some(result) = done.next().await {
         outcome.note(result);
     }

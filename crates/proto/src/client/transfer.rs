@@ -127,9 +127,7 @@ impl Transfer {
         order: Order,
     ) -> (Transfer, Step) {
         let way = conversation.ways()[0];
-        // Data for a server that then refuses the file would be taken for the next one's.
-        let in_blocks =
-            order.small && order.direction() == Direction::Download && conversation.offers_blocks();
+        let in_blocks = order.small && conversation.offers_blocks();
         let mut transfer = Transfer {
             number,
             in_blocks,
@@ -336,6 +334,12 @@ impl Transfer {
         self.next_noop = None;
         if reply.is_done() {
             if self.asked != Asked::Started {
+                if self.connection == Connection::Common && self.order.direction() == Direction::Upload {
+                    // Its data was never asked for, and would be taken for the next one's.
+                    conversation.odd = true;
+                    self.end_common(conversation);
+                    return Err(self.error(Phase::Transfer, Problem::Unexpected(reply)));
+                }
                 conversation.outputs.push_back(Output::Started { number: self.number });
             }
             self.take_turn(conversation);

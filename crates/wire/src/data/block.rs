@@ -58,11 +58,16 @@ pub enum Piece<'a> {
     End,
 }
 
-/// Reads files in blocks that follow each other on one data connection.
+/// Reads and writes files in blocks that follow each other on one data connection.
 #[derive(Debug, Default)]
 pub struct Blocks(Reader);
 
 impl Blocks {
+    /// Writes bytes of a file onto the end of `wire`, and its end behind them if it `ends` there.
+    pub fn write(data: &[u8], ends: bool, wire: &mut Vec<u8>) {
+        write_data(data, if ends { END_OF_FILE } else { 0 }, wire);
+    }
+
     /// Reads one piece off the front of `wire` and gives the rest. `None` when more of the wire is needed.
     pub fn next<'a>(&mut self, wire: &'a [u8]) -> Option<(Piece<'a>, &'a [u8])> {
         if wire.is_empty() && !self.0.has_end() {

@@ -10,15 +10,16 @@ impl Transfer {
     /// True once something else may be sent although this one is not over: this one sends nothing more, and the server is
     /// not disturbed in it.
     pub(in crate::client) fn gives_way(&self, conversation: &Conversation, next: Option<&Order>) -> bool {
-        // That an upload has ended here says nothing about how far the server is.
-        if self.order.direction() == Direction::Upload {
+        let is_upload = self.order.direction() == Direction::Upload;
+        if is_upload && !self.in_blocks {
             return false;
         }
         let next_in_blocks = next.is_some_and(|next| next.small) && conversation.offers_blocks();
         match (&self.connection, next) {
             // The data connection in common, or one of its own, depends on what the server says of this one.
             (_, Some(_)) if self.in_blocks && conversation.common == Common::Tried => false,
-            (Connection::Ended(Ok(())), _) => true,
+            // That an upload has ended here says nothing about how far the server is.
+            (Connection::Ended(Ok(())), _) if !is_upload => true,
             (Connection::Ended(Err(_)) | Connection::Failed(_), _) => false,
             (_, Some(_)) if self.in_blocks || next_in_blocks => {
                 self.in_blocks && next_in_blocks && conversation.common == Common::Kept && self.is_asked()
@@ -46,7 +47,8 @@ impl Transfer {
         self.step(Ok(()))
     }
 
-    /// Its data comes next on the data connection in common.
+    /// Its data comes next on the data connection in common. Not before the server says so: what is sent to one that then
+    /// refuses the file would be taken for the next one's.
     pub(super) fn take_turn(&mut self, conversation: &mut Conversation) {
         if self.connection == Connection::Common && conversation.common == Common::Kept {
             self.connection = Connection::Begun;
