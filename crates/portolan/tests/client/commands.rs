@@ -11,8 +11,9 @@ fn content(length: usize) -> Vec<u8> {
     (0..length).map(|at| (at * 31 + at / 509) as u8).collect()
 }
 
-fn commands(which: Which, options: &[&str]) {
+fn commands(which: Which, host: &str, options: &[&str]) {
     let scene = Scene::new(which);
+    let url = |path: &str| scene.url_at(host, path);
     let own = scene.own.path();
     let run = |arguments: &[&str]| scene.run(&[arguments, options].concat());
     let root = scene.root();
@@ -20,14 +21,14 @@ fn commands(which: Which, options: &[&str]) {
         fs::write(own.join(name), content(length)).unwrap();
     }
     // Up: by name, into a folder, several at once, from standard input.
-    run(&["put", "small", &scene.url("other%20name")]);
+    run(&["put", "small", &url("other%20name")]);
     assert_eq!(fs::read(root.join("other name")).unwrap(), content(7));
-    run(&["mkdir", "-p", &scene.url("a/b")]);
-    run(&["mkdir", "-p", &scene.url("a/b")]);
-    run(&["put", "empty", "small", "large file ü", &scene.url("a/b/")]);
-    run(&["put", "huge", &scene.url("huge")]);
+    run(&["mkdir", "-p", &url("a/b")]);
+    run(&["mkdir", "-p", &url("a/b")]);
+    run(&["put", "empty", "small", "large file ü", &url("a/b/")]);
+    run(&["put", "huge", &url("huge")]);
     assert!(fs::read(root.join("huge")).unwrap() == content(9_000_000));
-    run(&["rm", &scene.url("huge")]);
+    run(&["rm", &url("huge")]);
     for (name, length) in [("empty", 0), ("small", 7), ("large file ü", 3_000_000)] {
         assert!(fs::read(root.join("a/b").join(name)).unwrap() == content(length), "{name}");
     }
@@ -43,11 +44,11 @@ fn commands(which: Which, options: &[&str]) {
     assert_eq!(names("a/b"), ["empty", "large file ü", "small"]);
     // In place of what is there.
     fs::write(own.join("small"), "changed").unwrap();
-    run(&["put", "small", &scene.url("a/b/small")]);
+    run(&["put", "small", &url("a/b/small")]);
     assert_eq!(fs::read(root.join("a/b/small")).unwrap(), b"changed");
     // Down.
     fs::create_dir(own.join("down")).unwrap();
-    let urls = ["empty", "large%20file%20%C3%BC", "small"].map(|name| scene.url(&format!("a/b/{name}")));
+    let urls = ["empty", "large%20file%20%C3%BC", "small"].map(|name| url(&format!("a/b/{name}")));
     run(&["get", &urls[0], &urls[1], &urls[2], "-o", "down"]);
     assert!(fs::read(own.join("down/large file ü")).unwrap() == content(3_000_000));
     assert_eq!(fs::read(own.join("down/empty")).unwrap(), b"");
@@ -55,32 +56,32 @@ fn commands(which: Which, options: &[&str]) {
         (fs::metadata(own.join("down/small")).unwrap(), fs::metadata(root.join("a/b/small")).unwrap());
     assert_eq!(here.mtime(), there.mtime(), "the time is that of the server");
     assert_eq!(fs::read_dir(own.join("down")).unwrap().count(), 3);
-    assert_eq!(run(&["cat", &scene.url("a/b/small")]), "changed");
+    assert_eq!(run(&["cat", &url("a/b/small")]), "changed");
     // Listings.
-    assert_eq!(run(&["ls", &scene.url("a/b/")]), "empty\nlarge file ü\nsmall\n");
+    assert_eq!(run(&["ls", &url("a/b/")]), "empty\nlarge file ü\nsmall\n");
     assert_eq!(
-        run(&["ls", "-R", &scene.url("")]),
+        run(&["ls", "-R", &url("")]),
         "a/\nother name\na/b/\na/b/empty\na/b/large file ü\na/b/small\n"
     );
-    let json = run(&["ls", "--json", &scene.url("a/b/small")]);
+    let json = run(&["ls", "--json", &url("a/b/small")]);
     let object: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(
         (&object["name"], &object["size"], &object["type"]),
         (&"small".into(), &7.into(), &"file".into())
     );
-    let long = run(&["ls", "-l", &scene.url("a/")]);
+    let long = run(&["ls", "-l", &url("a/")]);
     assert!(long.starts_with('d') && long.ends_with(" b\n"), "{long}");
     // Names, and the end of it all.
-    run(&["mv", &scene.url("other%20name"), &scene.url("a/b/")]);
+    run(&["mv", &url("other%20name"), &url("a/b/")]);
     assert!(root.join("a/b/other name").exists());
-    run(&["rm", &scene.url("a/b/empty")]);
-    let (code, _, said) = scene.try_run(&[&["rm", &scene.url("a/")][..], options].concat());
+    run(&["rm", &url("a/b/empty")]);
+    let (code, _, said) = scene.try_run(&[&["rm", &url("a/")][..], options].concat());
     assert!(code == 2 && said.contains("-r removes it"), "{code} {said}");
-    run(&["rm", "-r", &scene.url("a")]);
+    run(&["rm", "-r", &url("a")]);
     assert_eq!(names("."), Vec::<String>::new());
     // What is not there.
     for (command, wanted) in [("get", 6), ("cat", 6), ("ls", 6), ("rm", 6)] {
-        let (code, _, said) = scene.try_run(&[&[command, &scene.url("none")][..], options].concat());
+        let (code, _, said) = scene.try_run(&[&[command, &url("none")][..], options].concat());
         assert_eq!(code, wanted, "{command}: {said}");
         assert!(said.contains("none") && said.lines().count() == 1, "{said}");
     }
@@ -88,37 +89,97 @@ fn commands(which: Which, options: &[&str]) {
 
 #[test]
 fn portolan() {
-    commands(Which::Portolan, &[]);
+    commands(Which::Portolan, "localhost", &[]);
 }
 
 #[test]
 fn portolan_active_in_the_clear() {
-    commands(Which::Portolan, &["--mode", "active", "--tls", "off"]);
+    commands(Which::Portolan, "localhost", &["--mode", "active", "--tls", "off"]);
+}
+
+#[test]
+fn portolan_by_ipv6() {
+    commands(Which::Portolan, "[::1]", &[]);
+}
+
+#[test]
+fn portolan_active() {
+    commands(Which::Portolan, "localhost", &["--mode", "active", "--tls", "required"]);
+}
+
+#[test]
+fn portolan_active_by_ipv6() {
+    commands(Which::Portolan, "[::1]", &["--mode", "active", "--tls", "required"]);
 }
 
 #[test]
 fn vsftpd() {
-    commands(Which::Other(Peer::Vsftpd), &["--tls", "required"]);
+    commands(Which::Other(Peer::Vsftpd), "localhost", &["--tls", "required"]);
 }
 
 #[test]
 fn vsftpd_in_the_clear() {
-    commands(Which::Other(Peer::Vsftpd), &["--tls", "off", "--mode", "passive"]);
+    commands(Which::Other(Peer::Vsftpd), "localhost", &["--tls", "off", "--mode", "passive"]);
+}
+
+#[test]
+fn vsftpd_by_ipv6() {
+    commands(Which::Other(Peer::Vsftpd), "[::1]", &[]);
+}
+
+#[test]
+fn vsftpd_active() {
+    commands(Which::Other(Peer::Vsftpd), "localhost", &["--mode", "active", "--tls", "required"]);
+}
+
+#[test]
+fn vsftpd_active_by_ipv6() {
+    commands(Which::Other(Peer::Vsftpd), "[::1]", &["--mode", "active", "--tls", "required"]);
 }
 
 #[test]
 fn proftpd() {
-    commands(Which::Other(Peer::ProFtpd), &["--timeout", "20"]);
+    commands(Which::Other(Peer::ProFtpd), "localhost", &["--timeout", "20"]);
+}
+
+#[test]
+fn proftpd_by_ipv6() {
+    commands(Which::Other(Peer::ProFtpd), "[::1]", &[]);
+}
+
+#[test]
+fn proftpd_active() {
+    commands(Which::Other(Peer::ProFtpd), "localhost", &["--mode", "active", "--tls", "required"]);
 }
 
 #[test]
 fn pure_ftpd() {
-    commands(Which::Other(Peer::PureFtpd), &[]);
+    commands(Which::Other(Peer::PureFtpd), "localhost", &[]);
+}
+
+#[test]
+fn pure_ftpd_by_ipv6() {
+    commands(Which::Other(Peer::PureFtpd), "[::1]", &[]);
+}
+
+#[test]
+fn pure_ftpd_active() {
+    commands(Which::Other(Peer::PureFtpd), "localhost", &["--mode", "active", "--tls", "required"]);
 }
 
 #[test]
 fn pyftpdlib() {
-    commands(Which::Other(Peer::Pyftpdlib), &[]);
+    commands(Which::Other(Peer::Pyftpdlib), "localhost", &[]);
+}
+
+#[test]
+fn pyftpdlib_by_ipv6() {
+    commands(Which::Other(Peer::Pyftpdlib), "[::1]", &[]);
+}
+
+#[test]
+fn pyftpdlib_active() {
+    commands(Which::Other(Peer::Pyftpdlib), "localhost", &["--mode", "active", "--tls", "required"]);
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! `portolan mirror`, with each server.
 
 use crate::scene::{Scene, Which};
+use portolan_testkit::launch::must_run;
 use portolan_testkit::peers::Peer;
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -39,14 +41,17 @@ fn same(one: &Path, other: &Path, what: &str) {
     assert!(differ.is_empty() && more.is_empty(), "{what}: differ {differ:?}, more {more:?}");
 }
 
-/// Runs a mirror, and breaks its control connections `cuts` times in the middle; how many that were.
-fn cut_off(scene: &Scene, arguments: &[&str], cuts: usize) -> usize {
+/// Breaks control connections so often, each time after so long.
+type Cuts = (usize, Duration);
+
+/// Runs a mirror, and breaks its control connections in the middle; how often that was.
+fn cut_off(scene: &Scene, arguments: &[&str], (cuts, between): Cuts) -> usize {
     let mut command = scene.command(&[&["mirror", "-q", "--retries", "12"], arguments].concat());
     let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut cut = 0;
     let port = scene.port.to_string();
     while child.try_wait().unwrap().is_none() {
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(between);
         if cut < cuts {
             let ss = Command::new("ss")
                 .args(["-H", "-n", "-K", "-t", "state", "established", "dport", "=", &port])
@@ -60,16 +65,37 @@ fn cut_off(scene: &Scene, arguments: &[&str], cuts: usize) -> usize {
     cut
 }
 
+const DOCUMENTATION: &str = "/usr/share/doc";
+
 /// The documentation of this machine, up and down.
 fn documentation(which: Which, options: &[&str]) {
+    let cuts = (10, Duration::from_millis(50));
+    up_and_down(&Scene::new(which), Path::new(DOCUMENTATION), options, cuts);
+}
+
+/// That of some packages, over TLS.
+fn some_documentation_over_tls(which: Which) {
     let scene = Scene::new(which);
-    let source = Path::new("/usr/share/doc");
+    let source = scene.own.path().join("some");
+    fs::create_dir(&source).unwrap();
+    for package in fs::read_dir(DOCUMENTATION).unwrap() {
+        let package = package.unwrap();
+        if matches!(package.file_name().as_bytes(), [b'a'..=b'f' | b'p', ..]) {
+            must_run(Command::new("cp").arg("-a").arg(package.path()).arg(&source));
+        }
+    }
+    // Not so often that one session after the other ends at its login.
+    up_and_down(&scene, &source, &["--tls", "required"], (4, Duration::from_millis(300)));
+}
+
+/// A tree up and down, while control connections break.
+fn up_and_down(scene: &Scene, source: &Path, options: &[&str], cuts: Cuts) {
     let url = scene.url("deep/doc/");
-    let cuts = cut_off(&scene, &[&[source.to_str().unwrap(), &url], options].concat(), 10);
+    let up = cut_off(scene, &[&[source.to_str().unwrap(), &url], options].concat(), cuts);
     same(source, &scene.root().join("deep/doc"), "up");
-    let more = cut_off(&scene, &[&[&url, "down"], options].concat(), 10);
+    let down = cut_off(scene, &[&[&url, "down"], options].concat(), cuts);
     same(source, &scene.own.path().join("down"), "down");
-    assert!(cuts >= 2 && more >= 2, "{cuts} and {more} cuts");
+    assert!(up >= 2 && down >= 2, "{up} and {down} cuts");
     // Nothing to do, either way.
     assert_eq!(scene.run(&[&["mirror", "-n", "--delete", &url, "down"], options].concat()), "");
     assert_eq!(
@@ -101,6 +127,21 @@ fn the_documentation_with_pure_ftpd() {
 #[test]
 fn the_documentation_with_pyftpdlib() {
     documentation(Which::Other(Peer::Pyftpdlib), &["--tls", "off"]);
+}
+
+#[test]
+fn some_documentation_with_vsftpd_over_tls() {
+    some_documentation_over_tls(Which::Other(Peer::Vsftpd));
+}
+
+#[test]
+fn some_documentation_with_proftpd_over_tls() {
+    some_documentation_over_tls(Which::Other(Peer::ProFtpd));
+}
+
+#[test]
+fn some_documentation_with_pure_ftpd_over_tls() {
+    some_documentation_over_tls(Which::Other(Peer::PureFtpd));
 }
 
 #[test]

@@ -115,12 +115,18 @@ impl Scene {
     pub(crate) fn try_run(&self, arguments: &[&str]) -> (i32, String, String) {
         let output = self.command(arguments).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+        let code = output.status.code().unwrap_or_else(|| panic!("{arguments:?}: {output:?}"));
+        (code, text(output.stdout), text(output.stderr))
     }
 
     /// The URL of a path beneath the served folder.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("ftp://{}@localhost:{}/{}{path}", self.user.0, self.port, self.prefix)
+        self.url_at("localhost", path)
+    }
+
+    /// The same with this for the host.
+    pub(crate) fn url_at(&self, host: &str, path: &str) -> String {
+        format!("ftp://{}@{host}:{}/{}{path}", self.user.0, self.port, self.prefix)
     }
 
     /// What the library needs to get there.
