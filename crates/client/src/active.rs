@@ -54,9 +54,7 @@ pub(crate) struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let (mapper, mapping) = (Arc::clone(&self.mapper), self.mapping);
-        // Where it is not taken back, it ends by itself.
-        self.closing.spawn(async move { mapper.unmap(mapping).await.ok() });
+        self.closing.spawn(self.mapper.unmap(self.mapping));
     }
 }
 
@@ -116,6 +114,12 @@ impl ActiveAddress {
         let lead = async |mapper: &Arc<Mapper>| {
             let mapping = mapper.map(SocketAddrV4::new(own, here.port())).await?;
             let held = Held { mapping, mapper: Arc::clone(mapper), closing: closing.clone() };
+            let outside = *mapping.outside.ip();
+            if Scope::of(peer) == Scope::Public && Scope::of(outside) != Scope::Public {
+                return Err(format!(
+                    "its own address {outside} is not public: another router stands before it"
+                ));
+            }
             Ok(Announced { held: Some(held), ..Announced::at(mapping.outside.into()) })
         };
         match &*self.0 {

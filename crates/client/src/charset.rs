@@ -74,7 +74,10 @@ impl Charset {
             Some(text) => parse(&text),
             None => match parse(line) {
                 Line::Entry(entry) => match self.name(&entry.name) {
-                    Some(name) => Line::Entry(Listed { name, ..entry }),
+                    Some(name) => {
+                        let target = entry.target.and_then(|target| self.name(&target));
+                        Line::Entry(Listed { name, target, ..entry })
+                    }
                     None => Line::Unknown,
                 },
                 other => other,

@@ -1,6 +1,7 @@
 //! A server, reached by as many connections as it lets one have, and again after one was lost.
 
 use crate::Receipt;
+use crate::charset::Charset;
 use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -251,6 +252,11 @@ impl Client {
     /// There may be a connection for somebody.
     fn free(&self) {
         self.freed.iter().for_each(Notify::notify_one);
+    }
+
+    /// The charset of names on the server, if they are not to be left as they are.
+    pub(crate) fn charset(&self) -> Option<Charset> {
+        self.options.charset
     }
 
     /// True when a proxy carries its connections.

@@ -207,8 +207,14 @@ impl Driver {
                 () = sleep => self.session.handle_input(Instant::now(), Input::Tick),
             }
         }
-        self.wanted.clear();
+        for wanted in std::mem::take(&mut self.wanted).into_values() {
+            wanted.gone.cancel();
+        }
         self.closing.close();
+        self.closing.wait().await;
+        // What came last from a router, too.
+        self.opened.1.close();
+        while self.opened.1.try_recv().is_ok() {}
         self.closing.wait().await;
     }
 

@@ -41,14 +41,14 @@ pub enum Copied {
 pub async fn copy(from: &Client, path: &[u8], to: &Client, target: &[u8]) -> Result<Copied> {
     let mut tried = 0;
     loop {
-        match try_copy(from, path, to, target).await {
+        match try_copy(from, path, to, target, tried).await {
             Err(error) if from.waits(tried, &error).await => tried += 1,
             copied => return copied,
         }
     }
 }
 
-async fn try_copy(from: &Client, path: &[u8], to: &Client, target: &[u8]) -> Result<Copied> {
+async fn try_copy(from: &Client, path: &[u8], to: &Client, target: &[u8], tried: u32) -> Result<Copied> {
     if from.is_carried() || to.is_carried() {
         let text = "through a proxy it does not show where the servers are that are to meet";
         return Err(Error::Local(text.to_owned()));
@@ -58,7 +58,7 @@ async fn try_copy(from: &Client, path: &[u8], to: &Client, target: &[u8]) -> Res
         Ok(sizes) => sizes,
         Err(error) => return Err(given_up(source, sink, error)),
     };
-    let (stored, retrieved) = match bring_together(&source, path, &sink, target).await {
+    let (stored, retrieved) = match bring_together(&source, path, &sink, target, tried).await {
         Ok(ends) => ends,
         Err(error) => return Err(given_up(source, sink, error)),
     };
@@ -117,10 +117,18 @@ fn bytes(reply: &Received) -> Option<u64> {
 /// How it ended for who stores and for who retrieves: neither has refused, and at most one was lost.
 type Ends = (Result<()>, Result<()>);
 
-/// Tries the ways in which the two can come together, one after the other.
-async fn bring_together(from: &Connection, path: &[u8], to: &Connection, target: &[u8]) -> Result<Ends> {
-    let mut first = None;
-    for meeting in Meeting::all(from, to)? {
+/// Tries the ways in which the two can come together, one after the other; each time beginning with another.
+async fn bring_together(
+    from: &Connection,
+    path: &[u8],
+    to: &Connection,
+    target: &[u8],
+    tried: u32,
+) -> Result<Ends> {
+    let (mut first, mut meetings) = (None, Meeting::all(from, to)?);
+    let begin = tried as usize % meetings.len();
+    meetings.rotate_left(begin);
+    for meeting in meetings {
         let tried = match meeting.prepare(from, to).await {
             Ok(()) => transfer(from, path, to, target).await,
             Err(error) if error.code().is_some() => Err(Failed { error, may_try_again: true }),

@@ -2,7 +2,8 @@
 //!
 //! A path of this side is walked there: to where one is after the login, then by one name after the other to its folder, from
 //! where the last name does. What is in it in the server's own syntax is sent as it is. Each step is waited for, since
-//! what is meant for one folder must not happen in another.
+//! what is meant for one folder must not happen in another. A path from the root is sent as it is, unless it begins in that syntax:
+//! some have another tree there whose paths have slashes.
 
 use crate::connection::Connection;
 use crate::error::{Error, Result};
@@ -52,6 +53,17 @@ fn steps(path: &[u8]) -> Vec<&[u8]> {
     path.split(|byte| *byte == b'/').filter(|step| !step.is_empty()).collect()
 }
 
+/// True for a name in the syntax of such a server.
+fn is_foreign(name: &[u8]) -> bool {
+    name.starts_with(b"'") || name.contains(&b'[')
+}
+
+/// True for what means the same wherever one is.
+fn is_absolute(path: &[u8]) -> bool {
+    path.starts_with(b"/")
+        && !steps(path).first().is_some_and(|step| is_foreign(step) || step.contains(&b':'))
+}
+
 /// True when the argument of a verb is a path and nothing else.
 fn takes_path(verb: Verb) -> bool {
     use Verb::*;
@@ -70,7 +82,7 @@ impl Connection {
         }
         let found = self.without_slashes.get_or_try_init(|| async {
             match self.home().await {
-                Ok(home) => Ok(!home.is_empty() && !home.contains(&b'/')),
+                Ok(home) => Ok(is_foreign(home) && !home.contains(&b'/')),
                 // It does not say.
                 Err(error) if error.code().is_some() || matches!(error, Error::Strange(_)) => Ok(false),
                 Err(error) => Err(error),
@@ -86,7 +98,7 @@ impl Connection {
 
     /// Goes to the folder of a path, where that is needed.
     pub(crate) async fn there<'a>(&'a self, path: &'a [u8]) -> Result<There<'a>> {
-        if !self.may_be_without_slashes() {
+        if is_absolute(path) || !self.may_be_without_slashes() {
             return Ok(There::as_it_is(path));
         }
         let mut at = self.folder.lock().await;
@@ -106,6 +118,10 @@ impl Connection {
         verb: Verb,
         argument: Option<&'a [u8]>,
     ) -> Result<Option<There<'a>>> {
+        if matches!(verb, Verb::Cwd | Verb::Cdup | Verb::Rein) {
+            // Whoever says so knows where that leads.
+            *self.folder.lock().await = None;
+        }
         match argument {
             Some(path) if takes_path(verb) => self.there(path).await.map(Some),
             Some(argument) => Ok(Some(There::as_it_is(argument))),
@@ -115,7 +131,7 @@ impl Connection {
 
     /// Goes to a folder, where that is needed to see what is in it.
     pub(crate) async fn enter<'a>(&'a self, path: &[u8]) -> Result<Option<MutexGuard<'a, Folder>>> {
-        if !self.may_be_without_slashes() {
+        if is_absolute(path) || !self.may_be_without_slashes() {
             return Ok(None);
         }
         let mut at = self.folder.lock().await;
@@ -132,8 +148,11 @@ impl Connection {
             return Ok(());
         }
         // If it ends on the way, nobody knows where.
-        *at = None;
-        for step in std::iter::once(self.home().await?).chain(steps(folder)) {
+        let before = at.take();
+        // Nobody has gone anywhere yet.
+        let home =
+            if before.is_some_and(|before| before.is_empty()) { None } else { Some(self.home().await?) };
+        for step in home.into_iter().chain(steps(folder)) {
             let asked = self.post(&self.gate(), Verb::Cwd, Some(step))?;
             self.expect(asked).await?;
         }
@@ -145,6 +164,16 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_from_a_root_with_slashes_are_left_alone() {
+        for path in ["/u/anna/f", "/QSYS.LIB/X", "/"] {
+            assert!(is_absolute(path.as_bytes()), "{path}");
+        }
+        for path in ["a/b", "/DISK:[X]/F", "/'USER.X'/F", "/[.SUB]/F", "/DISK:/F"] {
+            assert!(!is_absolute(path.as_bytes()), "{path}");
+        }
+    }
 
     #[test]
     fn paths_are_folders_and_names() {

@@ -31,7 +31,7 @@ pub(crate) fn run_with_peers(only: Option<&str>) -> bool {
     let found = Kind::ALL.map(|kind| run_all(&pairs, kind));
     let ways = Way::ALL.map(Way::name).join(", ");
     println!("+ passes   e is told why within 10 s   - neither;   in this order: {ways}\n");
-    println!("{:<50}{}", "client -> server", Kind::ALL.map(|kind| format!("{:<11}", kind.name())).concat());
+    println!("{:<50}{}", "client -> server", Kind::ALL.map(|kind| format!("{:<13}", kind.name())).concat());
     let mut passed = [0; Kind::ALL.len()];
     for (row, pair) in pairs.iter().enumerate() {
         let mut line = format!("{:<50}", name(*pair));
@@ -41,7 +41,7 @@ pub(crate) fn run_with_peers(only: Option<&str>) -> bool {
                 Err(_) => vec!["not built"],
             };
             passed[column] += marks.iter().filter(|mark| **mark == "+").count();
-            line.push_str(&format!("{:<11}", marks.join(" ")));
+            line.push_str(&format!("{:<13}", marks.join(" ")));
         }
         println!("{}", line.trim_end());
     }

@@ -48,9 +48,10 @@ impl Near {
         }
     }
 
-    /// Whether a peer knows this machine by its own address `local`, when others know it by a public one.
+    /// Whether a peer that this machine connected to knows it by its own address `local`, when others know it by a public
+    /// one. The router itself does.
     pub fn knows(&self, peer: Ipv4Addr, local: Ipv4Addr) -> bool {
-        self.has(peer, local, Scope::Public)
+        self.router == Some(peer) || self.has(peer, local, Scope::Public)
     }
 
     /// The same when the address that others know it by is of that scope.
@@ -131,6 +132,15 @@ mod tests {
         for peer in ["10.20.0.7", "192.168.3.4", "127.0.0.1", "::ffff:10.20.0.7"] {
             assert_eq!(told(&outside(), peer), "10.20.0.2:50000", "{peer}");
         }
+    }
+
+    #[test]
+    fn who_was_connected_to_knows_the_own_address_if_it_is_near() {
+        let own = Ipv4Addr::new(10, 20, 0, 2);
+        for near_by in [[10, 20, 0, 1], [10, 20, 0, 7], [192, 168, 3, 4]] {
+            assert!(near().knows(near_by.into(), own), "{near_by:?}");
+        }
+        assert!(!near().knows([22, 0, 1, 9].into(), own));
     }
 
     #[test]

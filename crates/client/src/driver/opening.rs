@@ -86,7 +86,7 @@ impl Driver {
         let (peer, local) = (self.known.0.ip(), self.known.1.ip());
         let (address, closing) = (self.options.active_address.clone(), self.closing.clone());
         let listening = dial::listen(local, self.options.active_ports.as_ref());
-        tokio::spawn(async move {
+        self.closing.spawn(async move {
             let announced = async {
                 let listener = listening.map_err(|error| Error::local(&error))?;
                 let here = listener.local_addr().map_err(|error| Error::local(&error))?;

@@ -87,10 +87,15 @@ impl Client {
     pub async fn plan(&self, how: &Mirroring<'_>) -> Result<Plan> {
         let (there, here) = tokio::try_join!(remote(self, how), local(how))?;
         let sets_times = self.run(async |connection| Ok(connection.features().offers("MFMT"))).await?;
-        let (source, target) = match how.towards {
+        let (mut source, target) = match how.towards {
             Towards::Here => (there, here),
             Towards::There => (here, there),
         };
+        // What cannot be sent may be there already, under the name that it would have.
+        if let (Towards::There, Some(charset)) = (how.towards, self.charset()) {
+            let wrong = source.nodes.keys().filter_map(|path| charset.encode(path).err());
+            source.doubts.extend(wrong.map(|error| error.to_string()).take(1).collect::<Vec<_>>());
+        }
         if source.missing {
             let what = match how.towards {
                 Towards::Here => printable(how.remote),
@@ -140,7 +145,7 @@ fn compare(source: &Tree, target: &Tree, how: &Mirroring<'_>, sets_times: bool) 
                 {
                     plan.alike += 1;
                 }
-                _ => copies.push(copy(path, node, how)),
+                _ => copies.push(copy(path, node, how, by_zone)),
             },
             Kind::Symlink | Kind::Other => {
                 left_out.push(path);
@@ -169,8 +174,9 @@ fn is_beneath(path: &[u8], above: &[u8]) -> bool {
     path.strip_prefix(above).is_some_and(|rest| rest.starts_with(b"/"))
 }
 
-fn copy(path: &[u8], node: &Node, how: &Mirroring<'_>) -> Action {
-    let exact = node.modified.filter(|modified| modified.utc && modified.precision == Precision::Second);
+fn copy(path: &[u8], node: &Node, how: &Mirroring<'_>, by_zone: bool) -> Action {
+    let is_exact = |modified: &Modified| modified.utc && modified.precision == Precision::Second && !by_zone;
+    let exact = node.modified.filter(is_exact);
     let known = match how.towards {
         Towards::Here => Some(Facts { size: node.size, modified: exact.map(|modified| modified.time) }),
         Towards::There => None,
@@ -197,7 +203,8 @@ fn is_alike(source: &Node, target: &Node, how: &Mirroring<'_>, (sets_times, by_z
     }
     // Where times cannot be set, that of the copy is when it was made.
     let made_later = (how.towards == Towards::There && !sets_times) || !how.keep_times;
-    is_same_time(from, to, by_zone) || (made_later && target_is_newer)
+    is_same_time(from, to, by_zone && source.size.is_some() && target.size.is_some())
+        || (made_later && target_is_newer)
 }
 
 /// As far as both are known. Of a time without a zone only what is within a quarter of an hour counts, since zones are

@@ -1,6 +1,6 @@
 //! Trees, as they are before anything is done.
 
-use super::Mirroring;
+use super::{Mirroring, Towards};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::files::join;
@@ -55,6 +55,10 @@ impl Tree {
 /// That of the server; several directories at a time.
 pub(super) async fn remote(client: &Client, how: &Mirroring<'_>) -> Result<Tree> {
     let mut tree = Tree::default();
+    let deletes_there = how.delete && how.towards == Towards::There;
+    if deletes_there && client.run(async |connection| connection.is_without_slashes().await).await? {
+        tree.doubts.push("the server may call what it is sent otherwise".to_owned());
+    }
     let mut left = VecDeque::from([(Vec::new(), 0)]);
     let mut running = FuturesUnordered::new();
     loop {

@@ -11,7 +11,7 @@ pub(super) fn code(error: &Error) -> u8 {
         Error::Untrusted(_) | Error::Tls(_) => 5,
         Error::NotResumed(_) => 7,
         Error::Stalled(_) | Error::Truncated | Error::WrongSize { .. } | Error::Changed => 8,
-        Error::Local(_) => 9,
+        Error::Local(_) | Error::Charset(_) => 9,
         Error::Session(error) => match (error.phase, &error.problem) {
             (_, Problem::Tls(_) | Problem::Injected) => 5,
             (Phase::Greeting | Phase::Proxy, _) => 3,
@@ -21,6 +21,7 @@ pub(super) fn code(error: &Error) -> u8 {
             (_, Problem::Refused(reply)) if reply.number == 425 => 7,
             (_, Problem::Refused(_)) => 6,
             (_, Problem::Silent | Problem::Closed | Problem::Broken(_) | Problem::Data(_)) => 8,
+            (_, Problem::Cancelled) => 8,
             _ => 1,
         },
         _ => 1,

@@ -163,7 +163,7 @@ impl Odd {
         said
     }
 
-    fn heard(&self, verb: &str) -> usize {
+    pub(super) fn heard(&self, verb: &str) -> usize {
         self.lines.lock().unwrap().iter().filter(|line| line.starts_with(verb)).count()
     }
 }

@@ -1,6 +1,6 @@
 //! UPnP's Internet Gateway Device.
 
-use super::{Lease, MappingError};
+use super::{Lease, MappingError, SHORT};
 use crate::gateway::Gateway;
 use igd_next::aio::Gateway as Device;
 use igd_next::aio::tokio::Tokio;
@@ -67,8 +67,8 @@ impl Router {
         let (tcp, device) = (PortMappingProtocol::TCP, &self.device);
         let (outside, lifetime) = match device.add_port(tcp, wanted, here, seconds, NAME).await {
             Ok(()) => (wanted, lifetime),
-            // It is asked again as if it forgot.
-            Err(AddPortError::OnlyPermanentLeasesSupported) => {
+            // It is asked again as if it forgot. What nobody looks after must not stay for ever.
+            Err(AddPortError::OnlyPermanentLeasesSupported) if lifetime > SHORT => {
                 device.add_port(tcp, wanted, here, 0, NAME).await.map_err(|error| refused(&error))?;
                 (wanted, lifetime)
             }

@@ -2,7 +2,7 @@
 //! back.
 
 use super::announce::Announcements;
-use super::{Lease, Look, MappingError, Method, Router};
+use super::{LIFETIME, Lease, Look, MappingError, Method, Router};
 use crate::gateway::Gateway;
 use crate::scope::Scope;
 use futures_util::future::join_all;
@@ -183,7 +183,7 @@ impl Keeper {
             let outside = self.leases.get(&first).map_or(first, |kept| kept.lease.outside);
             let found = async {
                 let router = Router::find(method, gateway, self.nonce).await?;
-                let lease = router.map(first, outside).await?;
+                let lease = router.map(first, outside, LIFETIME).await?;
                 Ok::<_, MappingError>((router, lease))
             };
             match found.await {
@@ -210,7 +210,7 @@ impl Keeper {
             }
             let outside = kept.map_or(port, |kept| kept.lease.outside);
             let Some(router) = &self.router else { break };
-            match router.map(port, outside).await {
+            match router.map(port, outside, LIFETIME).await {
                 Ok(lease) => self.take(port, lease),
                 Err(MappingError::Io(error)) => return Err(format!("{}: {error}", router.method())),
                 Err(error) => {

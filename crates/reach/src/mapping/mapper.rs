@@ -2,13 +2,15 @@
 //!
 //! What this is not: it renews nothing, and notices no router that forgets. See [`Keeper`](super::Keeper) for that.
 
-use super::{MappingError, Method, Router};
+use super::{MappingError, Method, Router, SHORT};
 use crate::gateway::Gateway;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use tokio::time::Instant;
 
 /// How long better ways are waited for once one is known.
@@ -19,6 +21,8 @@ const BETTER: Duration = Duration::from_millis(250);
 pub struct Mapper {
     methods: Vec<Method>,
     found: OnceCell<Result<Found, String>>,
+    /// Ports that are being given back.
+    ending: watch::Sender<BTreeSet<u16>>,
 }
 
 #[derive(Debug)]
@@ -29,7 +33,7 @@ struct Found {
     routers: Vec<Router>,
 }
 
-/// A port that a router leads here. It is given back by [`Mapper::unmap`].
+/// A port that a router leads here. It is given back by [`Mapper::unmap`], and ends after ten minutes by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mapping {
     /// Where connections go to outside.
@@ -48,7 +52,7 @@ impl fmt::Display for Mapping {
 impl Mapper {
     /// One that asks by these ways, in this order.
     pub fn new(methods: Vec<Method>) -> Mapper {
-        Mapper { methods, found: OnceCell::new() }
+        Mapper { methods, found: OnceCell::new(), ending: watch::Sender::default() }
     }
 
     /// Has a TCP port of this machine led here. Give it back, also when it was of no use.
@@ -60,6 +64,8 @@ impl Mapper {
         if found.own != *here.ip() {
             return Err(format!("the router knows this machine as {}, not as {}", found.own, here.ip()));
         }
+        // What comes late of giving it back would end it again.
+        let _ = self.ending.subscribe().wait_for(|ending| !ending.contains(&here.port())).await;
         let mut refusals = Vec::new();
         for router in &found.routers {
             match map(router, here.port()).await {
@@ -72,17 +78,22 @@ impl Mapper {
         Err(refusals.join("; "))
     }
 
-    /// Ends one.
-    ///
-    /// # Errors
-    /// When the router does not take it back. Then it ends by itself in some hours, at most routers.
-    pub async fn unmap(&self, mapping: Mapping) -> Result<(), MappingError> {
-        let found = self.found.get().and_then(|found| found.as_ref().ok());
-        let router =
-            found.and_then(|found| found.routers.iter().find(|router| router.method() == mapping.method));
-        match router {
-            Some(router) => router.unmap(mapping.port, mapping.outside.port()).await,
-            None => Ok(()),
+    /// Ends one. Where the router does not take it back, it ends by itself. The port counts as being given back from the call
+    /// on.
+    pub fn unmap(self: &Arc<Self>, mapping: Mapping) -> impl Future<Output = ()> + use<> {
+        let mapper = Arc::clone(self);
+        mapper.ending.send_modify(|ending| {
+            ending.insert(mapping.port);
+        });
+        async move {
+            let found = mapper.found.get().and_then(|found| found.as_ref().ok());
+            let mut routers = found.iter().flat_map(|found| &found.routers);
+            if let Some(router) = routers.find(|router| router.method() == mapping.method) {
+                let _ = router.unmap(mapping.port, mapping.outside.port()).await;
+            }
+            mapper.ending.send_modify(|ending| {
+                ending.remove(&mapping.port);
+            });
         }
     }
 }
@@ -121,7 +132,7 @@ async fn find(methods: &[Method]) -> Result<Found, String> {
 }
 
 async fn map(router: &Router, port: u16) -> Result<SocketAddrV4, MappingError> {
-    let lease = router.map(port, port).await?;
+    let lease = router.map(port, port, SHORT).await?;
     let address = match lease.address {
         Some(address) => Some(address),
         None => router.look(None).await?.address,

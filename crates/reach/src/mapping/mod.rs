@@ -23,6 +23,9 @@ use std::time::Duration;
 /// How long a router is asked to lead a port here (RFC 6886 §3.3).
 const LIFETIME: Duration = Duration::from_secs(7200);
 
+/// For how long, where it is only until one connection has come. A program that is killed gives nothing back.
+const SHORT: Duration = Duration::from_secs(600);
+
 /// A way to ask a router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -114,12 +117,12 @@ impl Router {
         }
     }
 
-    /// Has `port` led here; under `outside`, if it can be.
-    async fn map(&self, port: u16, outside: u16) -> Result<Lease, MappingError> {
+    /// Has `port` led here for that time; under `outside`, if it can be.
+    async fn map(&self, port: u16, outside: u16, lifetime: Duration) -> Result<Lease, MappingError> {
         match self {
-            Router::Pcp(router) => router.map(port, outside, LIFETIME).await,
-            Router::NatPmp(router) => router.map(port, outside, LIFETIME).await,
-            Router::Igd(router) => router.map(port, outside, LIFETIME).await,
+            Router::Pcp(router) => router.map(port, outside, lifetime).await,
+            Router::NatPmp(router) => router.map(port, outside, lifetime).await,
+            Router::Igd(router) => router.map(port, outside, lifetime).await,
         }
     }
 
