@@ -207,6 +207,11 @@ impl Driver {
                 () = sleep => self.session.handle_input(Instant::now(), Input::Tick),
             }
         }
+        // Nobody is to wait for answers meanwhile.
+        self.calls.close();
+        while self.calls.try_recv().is_ok() {}
+        self.control = Control::None;
+        self.common.drop();
         for wanted in std::mem::take(&mut self.wanted).into_values() {
             wanted.gone.cancel();
         }

@@ -155,10 +155,13 @@ impl Connection {
         }
         let home = self.home().await?;
         let path = self.resolve(path).await?;
+        let mut at = self.folder.lock().await;
+        *at = None;
         let (there, back) = {
             let gate = self.gate();
             (self.post(&gate, Verb::Cwd, Some(&path))?, self.post(&gate, Verb::Cwd, Some(home))?)
         };
+        drop(at);
         let (there, back) = tokio::join!(self.expect(there), self.answer(back));
         there?;
         back.map(|_| ())

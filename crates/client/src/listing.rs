@@ -88,12 +88,15 @@ impl Connection {
         }
         let home = self.home().await?;
         let path = self.resolve(path).await?;
+        let mut at = self.folder.lock().await;
+        *at = None;
         let (there, listing, back) = {
             let gate = self.gate();
             let there = self.post(&gate, Verb::Cwd, Some(&path))?;
             let listing = self.begin(&gate, self.order(Verb::List, argument, representation, 0)?)?;
             (there, listing, self.post(&gate, Verb::Cwd, Some(home))?)
         };
+        drop(at);
         let (there, listing, _) = tokio::join!(
             self.expect(there),
             async { self.read(self.follow(listing).await?, false).await },

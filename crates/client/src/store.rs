@@ -214,7 +214,9 @@ impl Client {
         target: &[u8],
         what: Option<&What<'_>>,
     ) -> Result<bool> {
-        let (size, time) = {
+        // Others may rename what is theirs on the same connection: then both go at once.
+        let shared = what.is_some_and(|what| what.ahead);
+        let (size, time, from) = {
             let gate = connection.gate();
             let size = match what {
                 Some(what) if what.is_binary() => Some(connection.post(&gate, Verb::Size, Some(part))?),
@@ -224,7 +226,8 @@ impl Client {
                 Some(time) => connection.post_modified(&gate, part, time)?,
                 None => None,
             };
-            (size, time)
+            let from = if shared { None } else { Some(connection.post(&gate, Verb::Rnfr, Some(part))?) };
+            (size, time, from)
         };
         // A server that takes a broken connection for the end of a file does not have all of it.
         if let (Some(size), Some(wanted)) = (size, what.map(|what| what.size))
@@ -235,8 +238,14 @@ impl Client {
         if let Some(time) = time {
             connection.answer(time).await?;
         }
-        // Both at once: others may rename what is theirs on the same connection.
-        let Err(error) = connection.rename(part, target).await else { return Ok(true) };
+        let renamed = match from {
+            None => connection.rename(part, target).await,
+            Some(from) => match connection.expect(from).await {
+                Ok(_) => connection.demand(Verb::Rnto, Some(target)).await.map(|_| ()),
+                Err(error) => Err(error),
+            },
+        };
+        let Err(error) = renamed else { return Ok(true) };
         let Error::Session(refused) = &error else { return Err(error) };
         if error.retry() != Retry::Never {
             return Err(error);

@@ -17,6 +17,8 @@ pub(crate) type Folder = Option<Vec<u8>>;
 /// What a path is called where one is. Nobody goes elsewhere while this is held, until the command with it has been posted.
 pub(crate) struct There<'a> {
     name: &'a [u8],
+    /// It is known that paths of this server have no slashes.
+    without_slashes: bool,
     /// The folder that was walked to, if one has to be.
     folder: Option<Vec<u8>>,
     _at: Option<MutexGuard<'a, Folder>>,
@@ -24,7 +26,7 @@ pub(crate) struct There<'a> {
 
 impl<'a> There<'a> {
     fn as_it_is(name: &'a [u8]) -> There<'a> {
-        There { name, folder: None, _at: None }
+        There { name, without_slashes: false, folder: None, _at: None }
     }
 
     /// What a command says.
@@ -34,11 +36,16 @@ impl<'a> There<'a> {
 
     /// What another path is called there.
     pub(crate) fn beside<'b>(&self, path: &'b [u8]) -> Result<&'b [u8]> {
-        let Some(folder) = &self.folder else { return Ok(path) };
-        let (own, name) = parts(path);
-        match own == *folder {
-            true => Ok(name),
-            false => Err(Error::Strange("on this server names change only within a folder".to_owned())),
+        let elsewhere = || Err(Error::Strange("on this server names change only within a folder".to_owned()));
+        match (&self.folder, is_absolute(path)) {
+            // Both are sent as they are, or there is nothing special about this server's.
+            (None, true) => Ok(path),
+            (None, false) if !is_absolute(self.name) || !self.without_slashes => Ok(path),
+            (Some(folder), false) => match parts(path) {
+                (own, name) if own == *folder => Ok(name),
+                _ => elsewhere(),
+            },
+            (None, false) | (Some(_), true) => elsewhere(),
         }
     }
 }
@@ -99,7 +106,8 @@ impl Connection {
     /// Goes to the folder of a path, where that is needed.
     pub(crate) async fn there<'a>(&'a self, path: &'a [u8]) -> Result<There<'a>> {
         if is_absolute(path) || !self.may_be_without_slashes() {
-            return Ok(There::as_it_is(path));
+            let without_slashes = self.without_slashes.get() == Some(&true);
+            return Ok(There { without_slashes, ..There::as_it_is(path) });
         }
         let mut at = self.folder.lock().await;
         // A name alone means the same everywhere, as long as nobody went anywhere.
@@ -109,7 +117,7 @@ impl Connection {
         }
         let (folder, name) = parts(path);
         self.walk(&mut at, &folder).await?;
-        Ok(There { name, folder: Some(folder), _at: Some(at) })
+        Ok(There { name, without_slashes: true, folder: Some(folder), _at: Some(at) })
     }
 
     /// The same for what a verb says.

@@ -406,8 +406,15 @@ impl World {
                 }
             }
             Effect::Connect { .. } if self.cancelled => Some(Outcome::Cancelled),
-            Effect::Connect { target: Target::Passive | Target::Kept, .. } => {
+            Effect::Connect { target: Target::Passive, .. } => {
                 self.data.is_some().then_some(Outcome::Connected)
+            }
+            Effect::Connect { target: Target::Kept, .. } => {
+                let is_open = |data: &Data| !(data.server_ended || data.broken);
+                Some(match self.data.as_ref().is_some_and(is_open) {
+                    true => Outcome::Connected,
+                    false => Outcome::Failed(Failure::NoConnection),
+                })
             }
             Effect::Connect { target: Target::Active(_), .. } if self.silent => None,
             Effect::Connect { target: Target::Active(_), .. } if !self.reachable => {

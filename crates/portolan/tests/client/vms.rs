@@ -2,12 +2,14 @@
 
 use crate::odd::{Odd, Talk, text_of};
 use crate::scene::PROGRAM;
+use portolan_client::{Connection, Options, Representation, TlsPolicy, Verb};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 
 const HOME: &str = "SYS$SYSDEVICE:[ANONYMOUS]";
 
@@ -204,6 +206,32 @@ fn a_shell_where_paths_have_no_slashes() {
     command.stdin(fs::File::open(vms.odd.folder.path().join("script")).unwrap());
     let (code, out, said) = text_of(&command.output().unwrap());
     assert_eq!((code, out.as_str()), (0, "B/\nONE.TXT\ntwoB/\nONE.TXT\nA/\nC/\nLOGIN.COM\n"), "{said}");
+}
+
+/// Who looks into the other tree of such a server, whose paths have slashes, is not where one was before.
+#[test]
+fn another_tree_is_looked_at_in_between() {
+    let vms = Vms::new();
+    let mut options = Options::new("127.0.0.1");
+    (options.port, options.tls) = (vms.odd.port, TlsPolicy::Off);
+    let run = async {
+        let connection = Connection::open(options).await.unwrap();
+        for (number, look) in ["first", "second", "third"].into_iter().enumerate() {
+            let path = format!("A/B/{number}.TXT");
+            let mut upload =
+                connection.upload(Verb::Stor, Some(path.as_bytes()), Representation::Image, 0).await.unwrap();
+            upload.write_all(look.as_bytes()).await.unwrap();
+            upload.finish().await.unwrap();
+            assert!(connection.list(b"/u/anna").await.is_err());
+            assert!(connection.have_entered(b"/u/anna").await.is_err());
+            assert!(connection.rename(path.as_bytes(), b"/u/anna").await.is_err());
+        }
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(run);
+    for number in 0..3 {
+        assert!(vms.newest("A.B.", &format!("{number}.TXT")).is_some(), "{number}");
+        assert!(vms.newest("", &format!("{number}.TXT")).is_none(), "{number}");
+    }
 }
 
 #[test]

@@ -61,6 +61,8 @@ pub(super) struct Conversation {
     pub(super) in_blocks: bool,
     /// What small transfers have in common.
     pub(super) common: Common,
+    /// The server has kept the data connection in common at least once.
+    pub(super) keeps: bool,
     /// Something was odd: from now on one thing is asked for after the other.
     pub(super) odd: bool,
 }
@@ -96,6 +98,7 @@ impl Conversation {
             unfit: Vec::new(),
             in_blocks: false,
             common: Common::None,
+            keeps: false,
             odd: false,
         }
     }

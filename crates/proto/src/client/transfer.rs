@@ -347,6 +347,7 @@ impl Transfer {
                 250 if self.in_blocks && conversation.common == Common::Tried => {
                     conversation.common = Common::Kept;
                 }
+                250 if self.in_blocks && conversation.common == Common::Kept => conversation.keeps = true,
                 250 => {}
                 // By any other number it says that it closes the data connection.
                 _ => self.end_common(conversation),
@@ -363,6 +364,8 @@ impl Transfer {
         let nothing_moved = !matches!(self.connection, Connection::Begun | Connection::Ended(_));
         if self.connection == Connection::Common {
             if matches!(reply.number, 425 | 426) {
+                // Some say that they keep it, out of habit.
+                conversation.odd |= !conversation.keeps;
                 self.end_common(conversation);
             }
             // It was refused, and the others go on.
@@ -469,6 +472,11 @@ impl Transfer {
             }
             Connection::Open if self.is_asked() => {
                 self.begin_data(conversation, now);
+                Ok(())
+            }
+            // The server is not there yet.
+            Connection::Ended(Err(Problem::Cancelled)) if !conversation.is_next(self.number) => {
+                self.deadline = now.checked_add(VERDICT);
                 Ok(())
             }
             Connection::Ended(Ok(())) => return Err(self.error(Phase::End, Problem::Silent)),

@@ -488,7 +488,13 @@ impl Session {
         // What was refused before 150 leaves the data connection set up for another try.
         match outcome {
             Outcome::Moved { .. } if transfer.keep => self.data = DataSetup::Kept,
-            _ if transfer.stage != Stage::Opening => self.drop_data(),
+            _ if transfer.stage != Stage::Opening => {
+                self.drop_data();
+                if transfer.keep {
+                    // Who has sent commands ahead for it is told at once, instead of being connected to.
+                    self.data = DataSetup::Kept;
+                }
+            }
             _ => {}
         }
         self.send(&transfer.final_reply(outcome));

@@ -81,20 +81,28 @@ impl Mapper {
     /// Ends one. Where the router does not take it back, it ends by itself. The port counts as being given back from the call
     /// on.
     pub fn unmap(self: &Arc<Self>, mapping: Mapping) -> impl Future<Output = ()> + use<> {
-        let mapper = Arc::clone(self);
-        mapper.ending.send_modify(|ending| {
+        let ending = Ending(Arc::clone(self), mapping.port);
+        self.ending.send_modify(|ending| {
             ending.insert(mapping.port);
         });
         async move {
-            let found = mapper.found.get().and_then(|found| found.as_ref().ok());
+            let found = ending.0.found.get().and_then(|found| found.as_ref().ok());
             let mut routers = found.iter().flat_map(|found| &found.routers);
             if let Some(router) = routers.find(|router| router.method() == mapping.method) {
                 let _ = router.unmap(mapping.port, mapping.outside.port()).await;
             }
-            mapper.ending.send_modify(|ending| {
-                ending.remove(&mapping.port);
-            });
         }
+    }
+}
+
+/// A port is being given back until this is dropped.
+struct Ending(Arc<Mapper>, u16);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.ending.send_modify(|ending| {
+            ending.remove(&self.1);
+        });
     }
 }
 
