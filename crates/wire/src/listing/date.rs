@@ -3,6 +3,8 @@
 use super::words::{Word, number};
 use super::{Modified, Precision};
 use crate::time::Timestamp;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// Names of months, in lower case and without a dot: twelve in each row, of a language or several, those that another row
 /// has left out.
@@ -33,18 +35,23 @@ fn lower(bytes: &[u8]) -> String {
 
 /// The month that a word names: 1 to 12.
 pub(super) fn month(word: &[u8]) -> Option<u8> {
-    // A dash stands for nothing in the table.
-    if word.len() > 16 || word == b"-" {
+    if word.len() > 16 {
         return None;
     }
     let word = lower(word);
     if let Some(number) = word.strip_suffix('月').or_else(|| word.strip_suffix('월')) {
         return number.parse().ok().filter(|month| (1..=12).contains(month));
     }
-    let word = word.strip_suffix('.').unwrap_or(&word);
-    let in_row = |row: &&str| row.split(' ').position(|names| names.split('/').any(|name| name == word));
-    MONTHS.iter().find_map(in_row).map(|at| at as u8 + 1)
+    NUMBERS.get(word.strip_suffix('.').unwrap_or(&word)).copied()
 }
+
+/// Months by their names: most words of a listing are none, and each is looked for.
+static NUMBERS: LazyLock<HashMap<&str, u8>> = LazyLock::new(|| {
+    let in_row = |row: &'static str| (1..).zip(row.split(' '));
+    let months = MONTHS.into_iter().flat_map(in_row);
+    let names = months.flat_map(|(number, names)| names.split('/').map(move |name| (name, number)));
+    names.filter(|(name, _)| *name != "-").collect()
+});
 
 fn within(word: &[u8], marks: &[&str], most: u64) -> Option<u64> {
     let mut digits = word;
