@@ -14,10 +14,10 @@ use tokio_util::task::TaskTracker;
 
 /// Where the address comes from that servers are told. What was found out is shared with its clones.
 #[derive(Debug, Clone)]
-pub struct ActiveAddress(Arc<Way>);
+pub struct ActiveAddress(Arc<Source>);
 
 #[derive(Debug)]
-enum Way {
+enum Source {
     /// That of this side. If nobody outside can know it, the router is asked, and its silence is no failure: there are some
     /// that change what they see in commands.
     Automatic(Arc<Mapper>),
@@ -33,7 +33,7 @@ enum Way {
 pub(crate) struct Announced {
     pub(crate) place: SocketAddr,
     /// What leads from there to here, if it was asked for.
-    pub(crate) held: Option<Held>,
+    pub(crate) held: Option<Led>,
     /// Why nothing does that would be of use.
     pub(crate) trouble: Option<String>,
 }
@@ -46,13 +46,13 @@ impl Announced {
 
 /// A port that is led here until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct Led {
     pub(crate) mapping: Mapping,
     mapper: Arc<Mapper>,
     closing: TaskTracker,
 }
 
-impl Drop for Held {
+impl Drop for Led {
     fn drop(&mut self) {
         self.closing.spawn(self.mapper.unmap(self.mapping));
     }
@@ -60,7 +60,7 @@ impl Drop for Held {
 
 impl Default for ActiveAddress {
     fn default() -> ActiveAddress {
-        ActiveAddress(Arc::new(Way::Automatic(mapper(None))))
+        ActiveAddress(Arc::new(Source::Automatic(mapper(None))))
     }
 }
 
@@ -70,7 +70,7 @@ fn mapper(method: Option<Method>) -> Arc<Mapper> {
 
 impl From<IpAddr> for ActiveAddress {
     fn from(address: IpAddr) -> ActiveAddress {
-        ActiveAddress(Arc::new(Way::Given(address)))
+        ActiveAddress(Arc::new(Source::Given(address)))
     }
 }
 
@@ -86,8 +86,8 @@ impl FromStr for ActiveAddress {
             return Ok(address.into());
         }
         Ok(ActiveAddress(Arc::new(match text.parse()? {
-            AddressSource::Router(method) => Way::Router(mapper(method)),
-            source => Way::Asked(source, OnceCell::new()),
+            AddressSource::Router(method) => Source::Router(mapper(method)),
+            source => Source::Asked(source, OnceCell::new()),
         })))
     }
 }
@@ -107,13 +107,13 @@ impl ActiveAddress {
         let at = |address| Announced::at(SocketAddr::new(address, here.port()));
         let (IpAddr::V4(own), IpAddr::V4(peer)) = (here.ip(), peer) else {
             return Ok(match *self.0 {
-                Way::Given(address) if address.is_ipv6() => at(address),
+                Source::Given(address) if address.is_ipv6() => at(address),
                 _ => at(here.ip()),
             });
         };
         let lead = async |mapper: &Arc<Mapper>| {
             let mapping = mapper.map(SocketAddrV4::new(own, here.port())).await?;
-            let held = Held { mapping, mapper: Arc::clone(mapper), closing: closing.clone() };
+            let held = Led { mapping, mapper: Arc::clone(mapper), closing: closing.clone() };
             let outside = *mapping.outside.ip();
             if Scope::of(peer) == Scope::Public && Scope::of(outside) != Scope::Public {
                 return Err(format!(
@@ -123,18 +123,25 @@ impl ActiveAddress {
             Ok(Announced { held: Some(held), ..Announced::at(mapping.outside.into()) })
         };
         match &*self.0 {
-            Way::Given(address) if address.is_ipv4() => Ok(at(*address)),
-            Way::Automatic(mapper) if !is_known(own, peer).await => match lead(mapper).await {
+            Source::Given(address) if address.is_ipv4() => Ok(at(*address)),
+            Source::Automatic(mapper) if !is_known(own, peer).await => match lead(mapper).await {
                 Err(trouble) => Ok(Announced { trouble: Some(trouble), ..at(own.into()) }),
                 led => led,
             },
-            Way::Given(_) | Way::Automatic(_) => Ok(at(own.into())),
-            Way::Router(mapper) => lead(mapper).await,
-            Way::Asked(source, known) => {
-                known.get_or_try_init(|| source.find()).await.map(|address| at((*address).into()))
+            Source::Given(_) | Source::Automatic(_) => Ok(at(own.into())),
+            Source::Router(mapper) => lead(mapper).await.map_err(|why| unknown(&why)),
+            Source::Asked(source, known) => {
+                let address = known.get_or_try_init(|| source.find()).await;
+                address
+                    .map(|address| at((*address).into()))
+                    .map_err(|why| unknown(&format!("{source}: {why}")))
             }
         }
     }
+}
+
+fn unknown(why: &str) -> String {
+    format!("where the server is to connect to is not known: {why}")
 }
 
 /// Whether that server knows this side by its own address.

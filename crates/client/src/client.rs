@@ -1,11 +1,16 @@
 //! A server, reached by as many connections as it lets one have, and again after one was lost.
 
+mod idempotent;
+mod pool;
+
 use crate::Receipt;
 use crate::charset::Charset;
 use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::options::Options;
+pub(crate) use pool::Loan;
+use pool::{Held, State};
 use portolan_proto::client::{Problem, Retry, Way};
 use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
@@ -36,12 +41,6 @@ impl Retries {
     }
 }
 
-/// Downloads that are asked for ahead on a connection whose server keeps one data connection for them.
-const IN_BLOCKS_MAX: usize = 32;
-
-/// Uploads that are. Each is sent when the server has the one before, so that more of them would only wait.
-const UPLOADS_MAX: usize = 8;
-
 /// Files that are asked for at a time at most; each has a folder or itself open here.
 const AHEAD_MAX: usize = 256;
 
@@ -49,83 +48,6 @@ const AHEAD_MAX: usize = 256;
 /// waiting.
 const SESSIONS: [(Duration, usize); 3] =
     [(Duration::from_millis(2), 4), (Duration::from_millis(15), 8), (Duration::MAX, 16)];
-
-/// What a connection is lent for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Loan {
-    /// To one who does not want others beside.
-    Alone,
-    /// Small downloads, of several.
-    Downloads,
-    /// Small uploads, of several.
-    Uploads,
-}
-
-/// A connection, and how many use it.
-#[derive(Debug)]
-struct Held {
-    connection: Arc<Connection>,
-    users: usize,
-    /// Who uses it does not want others beside.
-    alone: bool,
-    /// It is of no use any more, but for those who still use it.
-    given_up: bool,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    held: Vec<Held>,
-    /// Connections that are being opened.
-    opening: usize,
-    /// Connections that there may be.
-    most: usize,
-    /// There was a connection once.
-    reached: bool,
-    /// Data connections could not resume TLS 1.3.
-    tls12: bool,
-    /// Ways that lead nowhere.
-    unfit: Vec<Way>,
-    /// The way that the last connection went.
-    way: Option<Way>,
-    /// Something was odd: nothing is asked for ahead any more.
-    odd: bool,
-}
-
-impl State {
-    /// How many a connection is lent to at a time.
-    fn depth(&self, connection: &Connection, loan: Loan) -> usize {
-        match (loan, connection.features().offers_blocks()) {
-            (Loan::Alone, _) => 1,
-            _ if self.odd => 1,
-            (Loan::Downloads, true) => IN_BLOCKS_MAX,
-            // The next one's data connection is asked for as soon as this one's data has ended, or before.
-            (Loan::Downloads, false) => 2,
-            (Loan::Uploads, true) => UPLOADS_MAX,
-            (Loan::Uploads, false) => 1,
-        }
-    }
-
-    /// One of the connections that there are, if there is one for this.
-    fn find(&mut self, loan: Loan) -> Option<Arc<Connection>> {
-        let alone = loan == Loan::Alone;
-        self.held.retain(|held| held.users > 0 || !(held.given_up || held.connection.is_over()));
-        let depths = self.held.iter().map(|held| self.depth(&held.connection, loan));
-        let depths: Vec<usize> = depths.collect();
-        let full = self.held.len() + self.opening >= self.most;
-        let fits = |held: &Held, depth: usize| match held.users {
-            _ if held.given_up || held.connection.is_over() => false,
-            0 => true,
-            _ if alone || held.alone => false,
-            // A session of its own is quicker, where one transfer waits for another.
-            users => users < depth && (full || depth == IN_BLOCKS_MAX),
-        };
-        let places = self.held.iter_mut().zip(depths).filter(|(held, depth)| fits(held, *depth));
-        let (held, _) = places.min_by_key(|(held, _)| held.users)?;
-        held.users += 1;
-        held.alone = alone;
-        Some(Arc::clone(&held.connection))
-    }
-}
 
 /// A server, and the connections to it.
 #[derive(Debug)]
@@ -406,65 +328,6 @@ impl Client {
             error => error.is_before_server(),
         };
         self.run_while(Loan::Alone, act, untouched).await
-    }
-
-    /// Makes a directory. That one is there already is as good: it may have been made by a try whose answer was lost.
-    ///
-    /// # Errors
-    /// When there is none then.
-    pub async fn have_directory(&self, path: &[u8]) -> Result<()> {
-        self.run(async |connection| match connection.make_directory(path).await {
-            Err(error) if error.code().is_some_and(|code| code >= 500) => {
-                // If that is lost on the way, it is tried again.
-                connection
-                    .list(path)
-                    .await
-                    .map(|_| ())
-                    .map_err(|own| if own.code().is_some() { error } else { own })
-            }
-            made => made,
-        })
-        .await
-    }
-
-    /// Makes a directory with all above it.
-    ///
-    /// # Errors
-    /// As [`have_directory`](Self::have_directory).
-    pub async fn have_directories(&self, path: &[u8]) -> Result<()> {
-        let slashes = path.iter().enumerate().filter(|(at, byte)| **byte == b'/' && *at > 0);
-        for above in slashes.map(|(at, _)| &path[..at]) {
-            // What may not be made or seen may still be there; the last one says what counts.
-            let made = self.run(async |connection| connection.make_directory(above).await).await;
-            if let Err(error) = made
-                && error.code().is_none()
-            {
-                return Err(error);
-            }
-        }
-        self.have_directory(path).await
-    }
-
-    /// Deletes a file, or an empty directory. That it is gone already is as good after a try whose answer was lost.
-    ///
-    /// # Errors
-    /// When it is still there then.
-    pub async fn have_deleted(&self, path: &[u8], is_directory: bool) -> Result<()> {
-        let mut tried = false;
-        self.run(async |connection| {
-            let deleted = match is_directory {
-                true => connection.delete_directory(path).await,
-                false => connection.delete(path).await,
-            };
-            match deleted {
-                Err(error) if tried && error.code() == Some(550) => Ok(()),
-                deleted => {
-                    tried |= deleted.as_ref().is_err_and(|error| error.code().is_none());
-                    deleted
-                }
-            }
-        })
-        .await
     }
 
     /// What was asked for ahead and came out wrong is the reason to ask for one thing after the other from now on.

@@ -2,7 +2,7 @@
 //! transfer to the next.
 
 use super::{Driver, Given, Pending};
-use crate::active::{Announced, Held};
+use crate::active::{Announced, Led};
 use crate::data::Data;
 use crate::dial;
 use crate::error::{Error, Result};
@@ -27,7 +27,7 @@ pub(super) struct Wanted {
     pub(super) gone: CancellationToken,
     pub(super) socket: Option<TcpStream>,
     /// What leads to where the server connects.
-    held: Option<Held>,
+    held: Option<Led>,
 }
 
 /// The data connection that small transfers have in common.
@@ -88,7 +88,7 @@ impl Driver {
         let listening = dial::listen(local, self.options.active_ports.as_ref());
         self.closing.spawn(async move {
             let announced = async {
-                let listener = listening.map_err(|error| Error::local(&error))?;
+                let listener = listening.map_err(|error| Error::Local(format!("cannot listen: {error}")))?;
                 let here = listener.local_addr().map_err(|error| Error::local(&error))?;
                 // What a router was asked for has to be given back, so that this is not broken off.
                 let announced = address.announce(here, peer, &closing).await.map_err(Error::Local)?;

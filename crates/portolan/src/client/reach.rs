@@ -306,7 +306,7 @@ fn observer(verbose: bool, quiet: bool, guest: bool) -> Observer {
         }
         Event::LeftWay(left) if verbose => eprintln!("* {left}"),
         Event::LeftWay(left) => {
-            eprintln!("portolan: {} does not work here, trying another way (-v says why)", left.way.name());
+            eprintln!("portolan: {} does not work here (-v says why)", left.way.name());
         }
         Event::FewerSessions(error) => eprintln!("portolan: no more sessions than there are: {error}"),
         Event::Again(error, wait) => {

@@ -64,8 +64,8 @@ pub enum Reason {
         /// What it was told.
         announced: SocketAddr,
     },
-    /// This side could not listen.
-    #[error("cannot listen: {0}")]
+    /// This side cannot listen, or does not know what the server is to connect to.
+    #[error("{0}")]
     CannotListen(String),
     /// 227 says an address of a private network, and the server is not in one: it is behind a router that does not
     /// translate it. What is at that address here is somebody else's.
